@@ -1,0 +1,210 @@
+import { safeWord } from './errors/words.ts'
+import type { ReplayTarget } from './replay/target.ts'
+import type { Topology } from './topology.ts'
+
+export { findPrimaryRequired, isPrimaryRequired } from './errors/find.ts'
+
+/** Every code an error of flyroute can have. `docs/errors.md` has a heading for each. */
+export type FlyrouteErrorCode = 'ERR_CONFIGURATION' | 'ERR_PRIMARY_REQUIRED' | 'ERR_REPLAY_UNAVAILABLE'
+
+/**
+ * What all errors of flyroute have in common: a stable `code`, the standard `cause`, and a message of the form
+ * `[CODE] what happened; what to do`. SQL text, parameters and passwords are in none of it.
+ *
+ * Tell errors apart by `code`, not by `instanceof`: a process may hold two copies of this package.
+ */
+export abstract class FlyrouteError extends Error {
+  /** Stable across versions; narrows the union of the concrete classes in a `switch`. */
+  abstract readonly code: FlyrouteErrorCode
+
+  /** The error as a log line may show it: no stack, no cause. */
+  toJSON(): Record<string, unknown> {
+    return { ...Object.fromEntries(Object.entries(this)), name: this.name, message: this.message }
+  }
+}
+
+/** One thing that is wrong with the configuration, and what to do about it. */
+export interface ConfigurationProblem {
+  /** The variable or option at fault, for example `DATABASE_URL_AMS` or `replicas.ams`. */
+  readonly setting: string
+  /** What is wrong with it. Never contains its value. */
+  readonly message: string
+  /** What to do. */
+  readonly remedy: string
+}
+
+/** The configuration is incomplete or contradicts itself. Lists every problem at once, and no secret. */
+export class ConfigurationError extends FlyrouteError {
+  override readonly code: 'ERR_CONFIGURATION' = 'ERR_CONFIGURATION'
+  readonly problems: readonly ConfigurationProblem[]
+
+  constructor(problems: readonly ConfigurationProblem[], options?: ErrorOptions) {
+    const lines = problems.map(({ setting, message, remedy }) => `${setting} ${message}; ${remedy}`)
+    super(
+      `[ERR_CONFIGURATION] ${lines.length === 1 ? lines[0] : ['the configuration has problems:', ...lines].join('\n  - ')}`,
+      options,
+    )
+    this.problems = problems
+  }
+}
+
+/**
+ * Why the primary is needed:
+ * - `write`: the statement writes, and was not sent to the replica;
+ * - `refused`: the replica itself refused it;
+ * - `stale`: the replica is behind what this client has already seen, and did not catch up in time;
+ * - `unavailable`: no replica can be reached.
+ */
+export type PrimaryRequiredReason = 'write' | 'refused' | 'stale' | 'unavailable'
+
+export interface PrimaryRequiredOptions extends ErrorOptions {
+  readonly reason: PrimaryRequiredReason
+  /** The topology of the database that is meant (an app may have several). */
+  readonly topology: Topology
+  /** A short stable word for the cause, such as `insert` or `locking-clause`. Anything that could be SQL text is dropped. */
+  readonly detail?: string | undefined
+  /** Default: the topology's primary region. */
+  readonly target?: ReplayTarget | undefined
+  /** It happened where no request can be replayed (boot, cron, a socket). Changes what the message advises. Default: false. */
+  readonly outsideRequest?: boolean | undefined
+}
+
+/**
+ * This can only be done on the primary. Inside a request, answer with `replayResponse(error)` and Fly Proxy runs
+ * the whole request again in the primary region; the doors of flyroute do that by themselves.
+ */
+export class PrimaryRequiredError extends FlyrouteError {
+  override readonly code: 'ERR_PRIMARY_REQUIRED' = 'ERR_PRIMARY_REQUIRED'
+  readonly reason: PrimaryRequiredReason
+  readonly detail?: string | undefined
+  /** Where the request has to run. Without a field when nobody knows the primary's region. */
+  readonly target: ReplayTarget
+  /** The database that is meant. Not enumerable: it would drown the error in a log. */
+  declare readonly topology: Topology
+
+  constructor(options: PrimaryRequiredOptions) {
+    const detail = safeWord(options.detail)
+    super(`[ERR_PRIMARY_REQUIRED] ${primaryRequiredMessage(options, detail)}`, options)
+    const { reason, topology } = options
+    this.reason = reason
+    if (detail !== undefined) this.detail = detail
+    this.target = options.target ?? (topology.primaryRegion === undefined ? {} : { region: topology.primaryRegion })
+    Object.defineProperty(this, 'topology', { value: topology, enumerable: false, configurable: true, writable: true })
+  }
+}
+
+/** Why a request that needs the primary cannot be replayed there. */
+export type ReplayUnavailableReason =
+  /** The body is over what Fly Proxy keeps for a replay. */
+  | 'body-too-large'
+  /** A WebSocket (or other) upgrade. */
+  | 'upgrade'
+  /** The answer has begun; its headers are gone. */
+  | 'response-begun'
+  /** The proxy tried, and gave the request back: it may have run on the primary. */
+  | 'replay-failed'
+  /** It has been replayed already, and still is not on the primary. */
+  | 'loop'
+  /** It has committed something here already; running it again would do that twice. */
+  | 'already-written'
+  /** Not an HTTP request at all. */
+  | 'outside-request'
+  /** Nobody knows, or can reach, a primary. */
+  | 'no-primary'
+  /** The server that calls itself primary is older than what this client has seen. */
+  | 'stale-primary'
+  /** It writes to two databases whose primaries are in different regions. */
+  | 'two-primaries'
+
+export interface ReplayUnavailableOptions extends ErrorOptions {
+  /** Seconds after which trying again makes sense (`Retry-After`). Default: not said. */
+  readonly retryAfterSeconds?: number | undefined
+  /** A short stable word or figure, such as `no_candidate` or `1500000`. */
+  readonly detail?: string | undefined
+}
+
+/** The request needs the primary, cannot be replayed there, and the app asked not to use the primary from here. */
+export class ReplayUnavailableError extends FlyrouteError {
+  override readonly code: 'ERR_REPLAY_UNAVAILABLE' = 'ERR_REPLAY_UNAVAILABLE'
+  readonly reason: ReplayUnavailableReason
+  readonly detail?: string | undefined
+  /** Seconds after which trying again makes sense. */
+  readonly retryAfterSeconds?: number | undefined
+
+  constructor(reason: ReplayUnavailableReason, options: ReplayUnavailableOptions = {}) {
+    const detail = safeWord(options.detail)
+    const [happened, remedy] = unavailable[reason]
+    super(`[ERR_REPLAY_UNAVAILABLE] ${happened}${detail === undefined ? '' : ` (${detail})`}; ${remedy}`, options)
+    this.reason = reason
+    if (detail !== undefined) this.detail = detail
+    if (options.retryAfterSeconds !== undefined) this.retryAfterSeconds = options.retryAfterSeconds
+  }
+}
+
+for (const [name, { prototype }] of Object.entries({
+  ConfigurationError,
+  PrimaryRequiredError,
+  ReplayUnavailableError,
+})) {
+  // On the prototype and by hand: right in the first line of the stack, and right in a minified bundle.
+  Object.defineProperty(prototype, 'name', { value: name, configurable: true, writable: true })
+}
+
+function primaryRequiredMessage(options: PrimaryRequiredOptions, detail: string | undefined): string {
+  const { reason, topology, outsideRequest } = options
+  const replica = topology.region === undefined ? 'a replica' : `a replica (region ${topology.region})`
+  const what = detail === undefined ? '' : ` (${detail})`
+  const happened = {
+    write: `a statement that writes${what} reached ${replica}`,
+    refused: `${replica} refused a statement${what}`,
+    stale: `${replica} is behind what this client has already seen${what}`,
+    unavailable: `${replica} cannot be reached${what}`,
+  }[reason]
+  if (outsideRequest) {
+    return `${happened}, outside a request; wrap the work in runOnPrimary(fn), or set outsideRequest: 'primary'`
+  }
+  const where =
+    topology.primaryRegion === undefined ? 'on the primary' : `in the primary region ${topology.primaryRegion}`
+  return `${happened}; answer with replayResponse(error) so that the request runs again ${where}, or wrap the work in runOnPrimary(fn)`
+}
+
+/** What happened and what to do, for each reason. */
+const unavailable: Record<ReplayUnavailableReason, readonly [happened: string, remedy: string]> = {
+  'body-too-large': [
+    'the request needs the primary and its body is too large to be replayed',
+    "let the client send it with the header fly-prefer-region, upload to object storage, or set whenReplayUnavailable: 'primary'",
+  ],
+  upgrade: [
+    'an upgraded connection needs the primary and cannot be replayed',
+    'wrap the work in runOnPrimary(fn), or let the client connect with the header fly-prefer-region',
+  ],
+  'response-begun': [
+    'the request needs the primary after its answer has begun',
+    'write before the first byte of the answer, or wrap the work in runOnPrimary(fn)',
+  ],
+  'replay-failed': [
+    'the replay in the primary region failed, and the request may have run there',
+    'try again later, and only if running it twice does no harm',
+  ],
+  loop: [
+    'the request has been replayed already and is still not on the primary',
+    'check PRIMARY_REGION and that the database URL of that region leads to the primary',
+  ],
+  'already-written': [
+    'the request needs the primary after it has committed something, and must not run twice',
+    'write in one transaction, or wrap all of the work in runOnPrimary(fn)',
+  ],
+  'outside-request': [
+    'work outside a request needs the primary and there is nothing to replay',
+    "wrap the work in runOnPrimary(fn), or set outsideRequest: 'primary'",
+  ],
+  'no-primary': ['no primary can be reached', 'try again later; a failover may be under way'],
+  'stale-primary': [
+    'the server that calls itself primary is older than what this client has already seen',
+    'try again later; a failover may be under way, and the old primary should be stopped',
+  ],
+  'two-primaries': [
+    'the request writes to databases whose primaries are in different regions',
+    'wrap one of the writes in runOnPrimary(fn), or split the request',
+  ],
+}

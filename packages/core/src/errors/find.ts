@@ -1,0 +1,79 @@
+import type { PrimaryRequiredError } from '../errors.ts'
+
+/** Errors looked at before the search gives up: far more than any ORM nests, and little enough for a hostile chain. */
+const maxErrors = 100
+
+/**
+ * Where libraries keep the error they wrap: the standard `cause`, Sequelize's `original` and `parent`, TypeORM's
+ * `driverError`, GraphQL's `originalError`, and the pair of a `SuppressedError`. `errors` (AggregateError) is a list.
+ */
+const wrappers = ['cause', 'original', 'parent', 'driverError', 'originalError', 'error', 'suppressed'] as const
+
+/**
+ * Whether this is, or wraps, the error that says "the primary is needed". Known by its code, so that an error of
+ * another copy of the package counts; looks through ORM wrappers and `AggregateError`. Never throws.
+ *
+ * When it is a wrapper, {@link findPrimaryRequired} has the inner error; `replayResponse` takes either.
+ *
+ * @example
+ * ```ts
+ * try { … } catch (error) {
+ *   if (!isPrimaryRequired(error)) throw error
+ *   return new Response(null, replayResponse(error))
+ * }
+ * ```
+ */
+export function isPrimaryRequired(error: unknown): error is PrimaryRequiredError {
+  return findPrimaryRequired(error) !== undefined
+}
+
+/**
+ * The error that says "the primary is needed", itself or inside a wrapper; `undefined` if there is none.
+ * Never throws, whatever it is handed, and looks at a bounded number of errors.
+ */
+export function findPrimaryRequired(error: unknown): PrimaryRequiredError | undefined {
+  const queue: object[] = []
+  const seen = new Set<object>()
+  const enqueue = (value: unknown): void => {
+    if (!isObject(value) || seen.has(value) || seen.size >= maxErrors) return
+    seen.add(value)
+    queue.push(value)
+  }
+
+  let copied: object | undefined
+  enqueue(error)
+  for (const candidate of queue) {
+    if (get(candidate, 'code') === 'ERR_PRIMARY_REQUIRED' && isObject(get(candidate, 'target'))) {
+      if (isObject(get(candidate, 'topology'))) return candidate as PrimaryRequiredError
+      // Some ORMs copy the fields of what they wrap; the original, if it is still there, knows more.
+      copied ??= candidate
+    }
+    for (const key of wrappers) enqueue(get(candidate, key))
+    for (const member of list(get(candidate, 'errors'))) enqueue(member)
+  }
+  return copied as PrimaryRequiredError | undefined
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
+}
+
+/** A property, or `undefined` where a getter or a proxy throws. */
+function get(object: object, key: PropertyKey): unknown {
+  try {
+    return Reflect.get(object, key)
+  } catch {
+    return undefined
+  }
+}
+
+/** The first members of an array, read one by one: its iterator may be anybody's code. */
+function list(value: unknown): unknown[] {
+  try {
+    if (!Array.isArray(value)) return []
+  } catch {
+    return [] // a revoked proxy
+  }
+  const length = get(value, 'length')
+  return Array.from({ length: Math.min(typeof length === 'number' ? length : 0, maxErrors) }, (_, i) => get(value, i))
+}
