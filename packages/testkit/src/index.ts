@@ -1,1 +1,7 @@
-export {}
+export {
+  type DatabaseCluster,
+  type DatabaseNode,
+  type PostgresCluster,
+  type PostgresNode,
+  startPostgres,
+} from './clusters.ts'

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openWorkspace, type Workspace } from '../workspace.ts'
+import type { ClusterOptions, DatabaseCluster } from './cluster.ts'
+import { findPostgres } from './postgres-binaries.ts'
+import { type PostgresContext, PostgresNode } from './postgres-node.ts'
+
+/** A Postgres primary and its streaming standbys. */
+export interface PostgresCluster extends DatabaseCluster<PostgresNode> {
+  readonly kind: 'postgres'
+}
+
+/**
+ * Starts a Postgres primary and its hot standbys on 127.0.0.1, from the binaries that npm installed; as root or not.
+ * The database is called `app`; it belongs to the ordinary user `app`, whose password is made up anew each time.
+ *
+ * The servers and their files are gone when the cluster is disposed of or this process ends, in whatever way.
+ *
+ * @throws Error that says what to install, where there is no Postgres for this platform
+ * @example
+ * await using cluster = await startPostgres({ replicas: 2 })
+ * await cluster.replicas[0].pauseReplay()
+ */
+export async function startPostgres(options: ClusterOptions = {}): Promise<PostgresCluster> {
+  const binaries = await findPostgres()
+  const workspace = await openWorkspace()
+  try {
+    const passwords = { admin: randomBytes(16).toString('hex'), app: randomBytes(16).toString('hex') }
+    const cluster = new Cluster(workspace, { binaries, passwords, route: options.route ?? ((_, to) => to.port) })
+    await cluster.open(options)
+    return cluster
+  } catch (error) {
+    await workspace.dispose()
+    throw error
+  }
+}
+
+class Cluster implements PostgresCluster {
+  readonly kind = 'postgres'
+  readonly nodes: PostgresNode[] = []
+  readonly #workspace: Workspace
+  readonly #context: PostgresContext
+  #primary: PostgresNode | undefined
+
+  constructor(workspace: Workspace, context: Omit<PostgresContext, 'workspace' | 'promoted'>) {
+    this.#workspace = workspace
+    this.#context = { ...context, workspace, promoted: (node) => (this.#primary = node) }
+  }
+
+  get primary(): PostgresNode {
+    if (!this.#primary) throw new Error('The cluster has no primary yet.')
+    return this.#primary
+  }
+
+  get replicas(): PostgresNode[] {
+    return this.nodes.filter((node) => node.role === 'replica')
+  }
+
+  node(name: string): PostgresNode {
+    const found = this.nodes.find((node) => node.name === name)
+    if (!found)
+      throw new RangeError(`No node is called ${name}; there are ${this.nodes.map((node) => node.name).join(', ')}.`)
+    return found
+  }
+
+  async open({ primary: name, replicas = 0, settings = {} }: ClusterOptions): Promise<void> {
+    const primary = this.#add(name)
+    this.#primary = primary
+    const names = typeof replicas === 'number' ? Array.from({ length: replicas }, () => undefined) : replicas
+    const standbys = names.map((replica) => this.#add(replica))
+    await primary.initialize(settings)
+    await Promise.all(standbys.map((standby) => standby.copyOf(primary)))
+    await primary.start()
+    await Promise.all(standbys.map((standby) => this.#attach(standby)))
+    await this.caughtUp()
+  }
+
+  #add(name = `postgres-${this.nodes.length + 1}`): PostgresNode {
+    if (!/^[a-z0-9][a-z0-9-]*$/.test(name))
+      throw new TypeError(`A node's name is made of a-z, 0-9 and -; not ${JSON.stringify(name)}.`)
+    if (this.nodes.some((node) => node.name === name)) throw new TypeError(`Two nodes are called ${name}.`)
+    const node = new PostgresNode(name, this.#context)
+    this.nodes.push(node)
+    return node
+  }
+
+  async #attach(standby: PostgresNode): Promise<void> {
+    await standby.standbyOf(this.primary)
+    await standby.start()
+  }
+
+  async addReplica(name?: string): Promise<PostgresNode> {
+    const standby = this.#add(name)
+    await standby.backupOf(this.primary)
+    await this.#attach(standby)
+    await this.#reached(standby, await this.#position(), 10_000)
+    return standby
+  }
+
+  async caughtUp(timeoutMs = 10_000): Promise<void> {
+    const position = await this.#position()
+    const running = this.replicas.filter((replica) => replica.isRunning)
+    await Promise.all(running.map((replica) => this.#reached(replica, position, timeoutMs)))
+  }
+
+  /** How far the primary has committed. A position at a page's edge may lie inside a record, so one more record is put behind it. */
+  async #position(): Promise<string> {
+    const sql = "SELECT pg_current_wal_flush_lsn() AS at, pg_current_wal_flush_lsn() - '0/0' AS bytes"
+    const [row] = await this.primary.query<{ at: string; bytes: string }>(sql)
+    if (!row) throw new Error('The primary has no position.')
+    if (BigInt(row.bytes) % 8192n !== 0n) return row.at
+    await this.primary.query("SELECT pg_logical_emit_message(true, 'flyroute-lab', '')")
+    return this.#position()
+  }
+
+  async #reached(replica: PostgresNode, position: string, timeoutMs: number): Promise<void> {
+    const giveUpAt = Date.now() + timeoutMs
+    const sql =
+      'SELECT pg_last_wal_replay_lsn() AS at, pg_last_wal_replay_lsn() >= $1 AS done, pg_is_wal_replay_paused() AS paused'
+    for (;;) {
+      const [row] = await replica.query<{ at: string; done: boolean; paused: boolean }>(sql, [position])
+      if (row?.done) return
+      if (Date.now() > giveUpAt) {
+        const pause = row?.paused ? ' (its replay is paused)' : ''
+        throw new Error(
+          `${replica.name} stands at ${row?.at} and did not reach ${position} in ${timeoutMs} ms${pause}.`,
+        )
+      }
+      await sleep(1)
+    }
+  }
+
+  async setSynchronous(replicas: readonly string[] | 'none'): Promise<void> {
+    const names = replicas === 'none' ? [] : replicas.map((name) => this.node(name).name)
+    const value = names.length === 0 ? '' : `FIRST ${names.length} (${names.map((name) => `"${name}"`).join(', ')})`
+    await this.primary.settings({ synchronous_standby_names: value })
+    const running = names.filter((name) => this.node(name).isRunning)
+    const sql = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND application_name = ANY($1)"
+    while ((await this.primary.query(sql, [running])).length < running.length) await sleep(1)
+  }
+
+  async dispose(): Promise<void> {
+    await this.#workspace.dispose()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+}

@@ -1,0 +1,27 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+/**
+ * Finds a free TCP port on loopback for a server that insists on being told its port. The port lies below the range from which
+ * systems take the ports of outgoing connections (32768 and up on Linux, 49152 and up on macOS), so that a server that was
+ * killed finds it free when it comes back. Another process may still take it first: callers try again on EADDRINUSE.
+ */
+export async function findPort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    if (await isFree(port)) return port
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  try {
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    server.close()
+    await once(server, 'close')
+    return true
+  } catch {
+    return false
+  }
+}
