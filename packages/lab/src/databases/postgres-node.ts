@@ -258,9 +258,9 @@ export class PostgresNode implements DatabaseNode {
       const change = value === null ? `RESET ${identifier}` : `SET ${identifier} = ${pg.escapeLiteral(String(value))}`
       await this.query(`ALTER SYSTEM ${change}`)
     }
-    const [loaded] = await this.query<{ at: Date }>('SELECT pg_conf_load_time() AS at')
+    const [loaded] = await this.query<{ at: string }>('SELECT pg_conf_load_time()::text AS at')
     await this.query('SELECT pg_reload_conf()')
-    await this.#until('SELECT pg_conf_load_time() > $1 AS done', [loaded?.at])
+    await this.#until('SELECT pg_conf_load_time() > $1::timestamptz AS done', [loaded?.at])
     const pending = await this.query('SELECT 1 FROM pg_settings WHERE pending_restart AND name = ANY($1)', [
       Object.keys(values),
     ])

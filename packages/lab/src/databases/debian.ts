@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process'
+import { access, chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { cached } from './cache.ts'
+import { PrivateApt } from './debian-apt.ts'
+
+const execute = promisify(execFile)
+
+/** The contents of a Debian package and of all it depends on, the C library included: it runs beside whatever the machine has. */
+export interface DebianPackage {
+  /** The folder that stands for `/`. */
+  readonly root: string
+  /** As Debian writes it, e.g. `1:10.11.19-0+deb12u1`. */
+  readonly version: string
+  /** The command that runs a program of the package, by its path below `root`. */
+  command(program: string): [file: string, ...args: string[]]
+}
+
+/**
+ * Unpacks a package of the machine's Debian or Ubuntu release, or where that has none, of Debian unstable, into the cache.
+ * Needs no root, and no network once it is there.
+ *
+ * @param name e.g. `mariadb-server-core`
+ * @param folder where to keep it. Default: the machine's cache
+ * @throws Error where the machine has no apt, or the package cannot be fetched; its cause says why
+ */
+export async function findDebianPackage(name: string, folder?: string): Promise<DebianPackage> {
+  if (process.platform !== 'linux' || !(await hasApt()))
+    throw new Error(`${name} is fetched with apt, which is found on Debian and Ubuntu only.`)
+  const root = await cached(`${name}-${await release()}-${process.arch}`, (draft) => unpack(name, draft), folder)
+  const libraries = await libraryFolders(root)
+  const loader = await findLoader(libraries)
+  return {
+    root,
+    version: (await readFile(join(root, 'version'), 'utf8')).trim(),
+    command: (program) => {
+      const path = join(root, program)
+      return [loader, '--inhibit-cache', '--library-path', libraries.join(':'), '--argv0', path, path]
+    },
+  }
+}
+
+async function hasApt(): Promise<boolean> {
+  return execute('apt-get', ['--version']).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** A cache may be carried from one release to the next, and then holds the packages of both. */
+async function release(): Promise<string> {
+  return /^VERSION_CODENAME="?(\w+)/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1] ?? 'debian'
+}
+
+// Scripts of server packages want Perl, the servers do not.
+const present = ['perl']
+const superfluous = ['etc', 'var', 'bin', 'sbin', 'usr/bin', 'usr/share/doc', 'usr/share/man', 'usr/share/locale']
+
+async function unpack(name: string, draft: string): Promise<void> {
+  const work = join(draft, 'apt')
+  const apt = await openApt(name, work)
+  const archives = await apt.download(name)
+  for (const archive of archives) await execute('dpkg-deb', ['--extract', archive, draft])
+  const archive = archives.find((path) => path.includes(`/${name}_`)) ?? ''
+  const { stdout: version } = await execute('dpkg-deb', ['--field', archive, 'Version'])
+  await writeFile(join(draft, 'version'), version)
+  await Promise.all([work, ...superfluous.map((path) => join(draft, path))].map(remove))
+  await chmod(draft, 0o755)
+}
+
+async function openApt(name: string, work: string): Promise<PrivateApt> {
+  const own = await PrivateApt.open(join(work, 'machine'), { present })
+  await own.update()
+  if (await own.knows(name)) return own
+  const mirror = (await own.mirror()) ?? 'http://deb.debian.org/debian'
+  const unstable = await PrivateApt.open(join(work, 'unstable'), { present, sources: await source(mirror) })
+  await unstable.update()
+  return unstable
+}
+
+async function source(mirror: string): Promise<string> {
+  const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
+  const signed = await access(keyring).then(
+    () => `[signed-by=${keyring}] `,
+    () => '',
+  )
+  return `deb ${signed}${mirror} unstable main\n`
+}
+
+async function remove(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true })
+}
+
+async function libraryFolders(root: string): Promise<string[]> {
+  const found = await Promise.all(
+    ['lib', 'usr/lib'].map(async (folder) => {
+      const names = await readdir(join(root, folder)).catch(() => [])
+      return names.filter((name) => name.includes('-linux-gnu')).map((name) => join(root, folder, name))
+    }),
+  )
+  return found.flat()
+}
+
+/** The C library comes with the loader that fits it, which runs a program with that library instead of the machine's. */
+async function findLoader(libraries: readonly string[]): Promise<string> {
+  for (const folder of libraries) {
+    const loader = (await readdir(folder)).find((name) => /^ld-linux.*\.so\.\d+$/.test(name))
+    if (loader) return join(folder, loader)
+  }
+  throw new Error(`No loader (ld-linux) in ${libraries.join(' or ')}.`)
+}

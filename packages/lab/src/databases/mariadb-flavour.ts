@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { literal, type MysqlFlavour } from './mysql-flavour.ts'
+
+// In this order; each file has one statement a line.
+const systemTables = ['system_tables', 'performance_tables', 'system_tables_data', 'sys_schema']
+
+export const mariadbFlavour: MysqlFlavour = {
+  kind: 'mariadb',
+  title: 'MariaDB',
+  package: 'mariadb-server-core',
+  program: 'usr/sbin/mariadbd',
+  settings: { gtid_strict_mode: 'ON', innodb_log_file_size: '16M' },
+
+  async initialization(files, data, sql) {
+    const scripts = systemTables.map((name) => readFile(join(files.root, `usr/share/mysql/mysql_${name}.sql`), 'utf8'))
+    const lines = ['CREATE DATABASE mysql;', 'USE mysql;', ...(await Promise.all(scripts)), 'FLUSH PRIVILEGES;', ...sql]
+    return { args: ['--bootstrap', `--datadir=${data}`], input: `${lines.join('\n')}\n` }
+  },
+
+  follow: ({ host, port, user, password }) =>
+    `CHANGE MASTER TO MASTER_HOST = ${literal(host)}, MASTER_PORT = ${port}, MASTER_USER = ${literal(user)},
+       MASTER_PASSWORD = ${literal(password)}, MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 1`,
+  delay: (seconds) => `CHANGE MASTER TO MASTER_DELAY = ${seconds}`,
+  status: (row) => ({
+    receiving: row['Slave_IO_Running'] as 'Yes' | 'No' | 'Connecting',
+    received: row['Gtid_IO_Pos'] as string,
+    error: (row['Last_IO_Error'] || row['Last_SQL_Error']) as string,
+  }),
+  position: '@@gtid_binlog_pos',
+  waitFor: 'SELECT MASTER_GTID_WAIT(?, ?)',
+
+  synchronousPrimary(count) {
+    if (count > 1) throw new RangeError('MariaDB can wait for one replica, not for several.')
+    return [
+      'SET GLOBAL rpl_semi_sync_master_timeout = 86400000',
+      `SET GLOBAL rpl_semi_sync_master_enabled = ${count}`,
+    ]
+  },
+  synchronousReplica: (confirms) => [`SET GLOBAL rpl_semi_sync_slave_enabled = ${confirms ? 1 : 0}`],
+}
