@@ -69,8 +69,7 @@ class ConfiguredEndpoint implements Endpoint {
   }
 
   toJSON(): EndpointJson {
-    const { source, host, port, database, user, region } = this
-    return { source, host, port, database, user, region }
+    return Object.fromEntries(Object.entries(this)) as unknown as EndpointJson
   }
 
   [inspect.custom](): object {

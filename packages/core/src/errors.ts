@@ -35,7 +35,7 @@ export interface ConfigurationProblem {
 
 /** The configuration is incomplete or contradicts itself. Lists every problem at once, and no secret. */
 export class ConfigurationError extends FlyrouteError {
-  override readonly code: 'ERR_CONFIGURATION' = 'ERR_CONFIGURATION'
+  override readonly code = 'ERR_CONFIGURATION' as const
   readonly problems: readonly ConfigurationProblem[]
 
   constructor(problems: readonly ConfigurationProblem[], options?: ErrorOptions) {
@@ -74,7 +74,7 @@ export interface PrimaryRequiredOptions extends ErrorOptions {
  * the whole request again in the primary region; the doors of flyroute do that by themselves.
  */
 export class PrimaryRequiredError extends FlyrouteError {
-  override readonly code: 'ERR_PRIMARY_REQUIRED' = 'ERR_PRIMARY_REQUIRED'
+  override readonly code = 'ERR_PRIMARY_REQUIRED' as const
   readonly reason: PrimaryRequiredReason
   readonly detail?: string | undefined
   /** Where the request has to run. Without a field when nobody knows the primary's region. */
@@ -125,7 +125,7 @@ export interface ReplayUnavailableOptions extends ErrorOptions {
 
 /** The request needs the primary, cannot be replayed there, and the app asked not to use the primary from here. */
 export class ReplayUnavailableError extends FlyrouteError {
-  override readonly code: 'ERR_REPLAY_UNAVAILABLE' = 'ERR_REPLAY_UNAVAILABLE'
+  override readonly code = 'ERR_REPLAY_UNAVAILABLE' as const
   readonly reason: ReplayUnavailableReason
   readonly detail?: string | undefined
   /** Seconds after which trying again makes sense. */

@@ -105,7 +105,7 @@ function targetOf(to: unknown): ReplayTarget {
   if (!isRecord(to) || to instanceof Error || 'stack' in to) {
     throw new TypeError('replayResponse: this is no PrimaryRequiredError, topology or target; throw other errors on')
   }
-  if (!('primary' in to && 'role' in to)) return to as ReplayTarget
+  if (!('primary' in to && 'role' in to)) return to
   const { primaryRegion } = to as unknown as Topology
   if (primaryRegion === undefined) {
     throw new TypeError('replayResponse: the topology does not know the primary region; set PRIMARY_REGION')

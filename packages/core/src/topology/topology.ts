@@ -4,7 +4,13 @@ import type { Endpoint, EndpointJson } from '../endpoint.ts'
 /** Something about a topology that its owner should hear once; not an error. */
 export interface TopologyNote {
   /** Stable. */
-  readonly code: 'no-replica' | 'nearest-replica' | 'primary-nearer' | 'replica-is-primary' | 'ignored-setting'
+  readonly code:
+    | 'no-replica'
+    | 'nearest-replica'
+    | 'primary-nearer'
+    | 'replica-is-primary'
+    | 'member-port'
+    | 'ignored-setting'
   /** A sentence for people, without secrets. */
   readonly message: string
 }
