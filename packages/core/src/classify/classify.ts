@@ -1,0 +1,52 @@
+import { Facts } from './facts.ts'
+import { judge } from './judge.ts'
+import { lexiconOf } from './lexicon.ts'
+import { read, stronger, type Verdict } from './rules.ts'
+import { type Lexicon, Scanner } from './scan.ts'
+import type { Analysis, Classification, ClassifyOptions, Dialect } from './types.ts'
+
+const EMPTY = read('empty')
+
+/**
+ * Says whether a statement can run on a replica (`read`), needs the primary (`write`), or does not show it (`unknown`).
+ * The text alone is judged: one pass, no syntax tree, no exception on any input. Several statements in one text have the
+ * access of the strongest.
+ *
+ * @param sql One statement or several, in the dialect of the server.
+ * @param dialect MySQL and MariaDB are both `'mysql'`.
+ * @param options Names of your own functions that write, or only read. Keep the object: what it compiles to is kept with it.
+ * @example
+ * classify('select * from users for update', 'postgres')   // { access: 'write', reason: 'locking-clause' }
+ * classify('call pay(1)', 'mysql')                         // { access: 'unknown', reason: 'call' }
+ */
+export function classify(sql: string, dialect: Dialect, options?: ClassifyOptions): Classification {
+  const lexicon = lexiconOf(dialect, options)
+  const scanner = new Scanner(sql, lexicon)
+  const facts = new Facts(lexicon)
+  let found: Verdict | undefined
+  while (scanner.begin()) {
+    const next = judge(scanner, facts)
+    if (next.access === 'write') return next
+    found = found === undefined ? next : stronger(found, next)
+    scanner.finish()
+  }
+  return found ?? EMPTY
+}
+
+/** {@link classify} with the facts that adapters need. Reads the text to its end. */
+export function analyse(sql: string, dialect: Dialect, lexicon: Lexicon): Analysis {
+  const scanner = new Scanner(sql, lexicon)
+  const facts = new Facts(lexicon)
+  let found: Verdict | undefined
+  let statements = 0
+  while (scanner.begin()) {
+    statements++
+    const next = judge(scanner, facts)
+    found = found === undefined ? next : stronger(found, next)
+    scanner.finish()
+  }
+  const { access, reason } = found ?? EMPTY
+  const { transaction, readOnly, chain, schema, prepared } = facts
+  const synchronousCommit = dialect === 'postgres' && sql.toLowerCase().includes('synchronous_commit')
+  return { access, reason, transaction, readOnly, chain, several: statements > 1, synchronousCommit, schema, prepared }
+}

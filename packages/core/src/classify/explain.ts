@@ -1,0 +1,62 @@
+import { judge } from './judge.ts'
+import { Facts } from './facts.ts'
+import { lexiconOf } from './lexicon.ts'
+import { read, stronger } from './rules.ts'
+import { Scanner } from './scan.ts'
+import type { Classification, ClassifyOptions, Dialect } from './types.ts'
+
+/** The verdict on one statement of a text, and where it fell. */
+export interface StatementExplanation extends Classification {
+  /** The words of the statement up to the one that decided, in upper case; at most 40. */
+  readonly words: readonly string[]
+  /** Where the deciding token begins, in characters from the beginning of the text. */
+  readonly offset: number
+  /** The same as a person counts: from 1. */
+  readonly line: number
+  readonly column: number
+}
+
+export interface ClassificationExplanation extends Classification {
+  readonly statements: readonly StatementExplanation[]
+  /** All of it in words, a line per statement. */
+  toString(): string
+}
+
+/** {@link classify} for people: the words it saw, what decided, and where in the text. */
+export function explainClassification(
+  sql: string,
+  dialect: Dialect,
+  options?: ClassifyOptions,
+): ClassificationExplanation {
+  const lexicon = lexiconOf(dialect, options)
+  const scanner = new Scanner(sql, lexicon)
+  const statements: StatementExplanation[] = []
+  while (scanner.begin()) {
+    const first = scanner.start
+    const verdict = judge(scanner, new Facts(lexicon))
+    const offset = verdict.access === 'read' ? first : Math.min(scanner.start, sql.length)
+    statements.push({ ...verdict, words: wordsUpTo(sql, first, scanner.end), offset, ...place(sql, offset) })
+    scanner.finish()
+  }
+  const { access, reason } =
+    statements.length === 0 ? read('empty') : statements.reduce<Classification>(stronger, statements[0]!)
+  return { access, reason, statements, toString: () => statements.map(line).join('\n') }
+
+  function wordsUpTo(text: string, start: number, end: number): string[] {
+    const words: string[] = []
+    const inside = new Scanner(text.slice(start, end), lexicon)
+    while (words.length < 40 && inside.next() !== 0) {
+      if (inside.token === 1) words.push(text.slice(start + inside.start, start + inside.end).toUpperCase())
+    }
+    return words
+  }
+}
+
+function place(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset).split('\n')
+  return { line: before.length, column: before.at(-1)!.length + 1 }
+}
+
+function line({ access, reason, line: row, column, words }: StatementExplanation): string {
+  return `${row}:${column} ${access} (${reason}): ${words.join(' ')}`
+}

@@ -1,0 +1,11 @@
+import type { DialectRules } from '../lexicon.ts'
+import { clauses } from './clauses.ts'
+import { calls } from './functions.ts'
+import { statements } from './statements.ts'
+
+export const mysql: DialectRules = {
+  syntax: { mysqlComments: true, backslash: 'always', doubleQuotedStrings: true, backticks: true, atVariables: true },
+  statements,
+  clauses,
+  calls,
+}

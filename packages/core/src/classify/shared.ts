@@ -1,0 +1,31 @@
+import type { Facts } from './facts.ts'
+import { walkQuery } from './query.ts'
+import { type StatementRule, unknown, type Verdict, write } from './rules.ts'
+import { OPEN, type Scanner, WORD } from './scan.ts'
+
+/** A statement whose first word says it all. */
+export function always(verdict: Verdict): StatementRule {
+  return () => verdict
+}
+
+/** A statement that is `verdict` unless a clause or a call within it is stronger. */
+export function query(verdict: Verdict): StatementRule {
+  return (scanner) => walkQuery(scanner, verdict)
+}
+
+/** A write after which other texts may mean something else. */
+export function ddl(reason: string): StatementRule {
+  const verdict = write(reason)
+  return (_, facts) => {
+    facts.schema = true
+    return verdict
+  }
+}
+
+/** Judges the statement whose first token has just been read; it must begin with one of `verbs`. */
+export function inner(scanner: Scanner, facts: Facts, verbs: ReadonlySet<string>): Verdict {
+  while (scanner.token === OPEN) scanner.next()
+  const { meaning } = scanner
+  if (scanner.token !== WORD || meaning?.statement === undefined || !verbs.has(meaning.word)) return unknown('unparsed')
+  return meaning.statement(scanner, facts)
+}

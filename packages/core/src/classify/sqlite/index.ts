@@ -1,0 +1,9 @@
+import type { DialectRules } from '../lexicon.ts'
+import { statements } from './statements.ts'
+
+export const sqlite: DialectRules = {
+  syntax: { backslash: 'never', backticks: true, brackets: true },
+  statements,
+  clauses: {},
+  calls: {},
+}

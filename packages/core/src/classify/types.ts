@@ -1,0 +1,61 @@
+/** A database language. MySQL and MariaDB are one dialect. */
+export type Dialect = 'postgres' | 'mysql' | 'sqlite'
+
+/** What a statement needs: any server (`read`), the primary (`write`), or the text does not say (`unknown`). */
+export type Access = 'read' | 'write' | 'unknown'
+
+/** The verdict on a text. `reason` is a short stable code, listed in docs/classification.md and fit for a metric's label. */
+export interface Classification {
+  readonly access: Access
+  readonly reason: string
+}
+
+/** Names of one's own functions. `audit` means the function in any schema, `app.audit` only the one in that schema. */
+export interface FunctionNames {
+  /** Functions that write: a call of one makes the statement a write. */
+  readonly write?: readonly string[]
+  /** Functions that only read, although flyroute's own list says otherwise. */
+  readonly read?: readonly string[]
+}
+
+export interface ClassifyOptions {
+  readonly functions?: FunctionNames
+}
+
+/** What a transaction-control statement does. */
+export type TransactionControl =
+  | 'begin'
+  | 'commit'
+  | 'rollback'
+  | 'savepoint'
+  | 'release'
+  | 'rollback-to'
+  | 'prepare'
+  | 'commit-prepared'
+  | 'rollback-prepared'
+  | 'set'
+
+/** What a statement does to the names that PREPARE gives. */
+export type PreparedStep =
+  | { readonly action: 'prepare'; readonly name: string; readonly verdict: Classification }
+  | { readonly action: 'execute'; readonly name: string }
+  | { readonly action: 'deallocate'; readonly name: string }
+  | { readonly action: 'deallocate-all' }
+
+/** A verdict with the facts that an adapter needs about the same text. Computed once and cached with it. */
+export interface Analysis extends Classification {
+  /** The last transaction-control statement in the text. */
+  readonly transaction: TransactionControl | undefined
+  /** The mode that statement asks for: `READ ONLY` is true, `READ WRITE` is false, neither is undefined. */
+  readonly readOnly: boolean | undefined
+  /** `COMMIT AND CHAIN`, `ROLLBACK AND CHAIN`: the next transaction has begun. */
+  readonly chain: boolean
+  /** The text holds more than one statement. */
+  readonly several: boolean
+  /** The text mentions `synchronous_commit`: a position taken after the COMMIT may be too early. */
+  readonly synchronousCommit: boolean
+  /** The text looks like DDL: what was learned about other texts may no longer hold. */
+  readonly schema: boolean
+  /** What the text does to prepared statements, in order; undefined for nothing. */
+  readonly prepared: readonly PreparedStep[] | undefined
+}
