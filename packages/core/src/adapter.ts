@@ -1,1 +1,29 @@
-export {}
+// The second door: what the author of an adapter needs. It is outside semver: it may change in any release, together
+// with the adapters of this repository.
+export {
+  type Analysis,
+  type Classifier,
+  createClassifier,
+  createStatementMemory,
+  type StatementMemory,
+} from './classify/index.ts'
+export { lsn, readPostgresError, type ServerWord } from './dialect/postgres.ts'
+export { errorCode, tell } from './events.ts'
+export {
+  hasReached,
+  mergePositions,
+  type Observation,
+  type Position,
+  type PositionAlgebra,
+  type Role,
+  type ServerInstance,
+} from './position.ts'
+export {
+  DatabaseReplication,
+  type DatabaseReplicationOptions,
+  type ReplicationSource,
+  type Route,
+} from './replication.ts'
+export { type Activity, currentScope, notReplayable, runInScope, type Scope } from './scope.ts'
+export { decodeToken, encodeToken, type Freshness, type TokenContent } from './token.ts'
+export { createTopology, withRole } from './topology.ts'

@@ -1,1 +1,55 @@
-export {}
+export { assertPrimary } from './assert-primary.ts'
+export {
+  type Access,
+  type Classification,
+  type ClassifyOptions,
+  classify,
+  type Dialect,
+  explainClassification,
+  type FunctionNames,
+} from './classify/index.ts'
+export {
+  ConfigurationError,
+  type ConfigurationProblem,
+  FlyrouteError,
+  type FlyrouteErrorCode,
+  findPrimaryRequired,
+  isPrimaryRequired,
+  PrimaryRequiredError,
+  type PrimaryRequiredReason,
+  ReplayUnavailableError,
+  type ReplayUnavailableReason,
+} from './errors.ts'
+export type { FlyrouteEvent, FlyrouteEvents } from './events.ts'
+export { type HealthOptions, healthResponse } from './health.ts'
+export {
+  createReplayPolicy,
+  type IncomingRequest,
+  type Outcome,
+  type ReplayPolicy,
+  type ReplayPolicyOptions,
+  type RequestFacts,
+  type TokenCookie,
+  type Verdict,
+  type Visit,
+} from './policy.ts'
+export {
+  type HttpAnswer,
+  parseReplayFailure,
+  parseReplaySource,
+  type ReplayFailure,
+  type ReplayResponseOptions,
+  type ReplaySource,
+  type ReplayTarget,
+  replayResponse,
+} from './replay.ts'
+export type { Replication, ReplicationStatus } from './replication.ts'
+export { runWithToken } from './run-with-token.ts'
+export { type Consistency, runOnPrimary } from './scope.ts'
+export {
+  type Connection,
+  type Endpoint,
+  type ResolveTopologyOptions,
+  resolveTopology,
+  type Topology,
+} from './topology.ts'

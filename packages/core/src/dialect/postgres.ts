@@ -1,0 +1,86 @@
+import type { PositionAlgebra } from '../position.ts'
+
+/** Facts about PostgreSQL that every adapter for it shares. Measured on 18.4 unless a line says otherwise. */
+
+/** Log positions (`16/B374D848`): two hexadecimal halves of a 64-bit byte address. */
+export const lsn: PositionAlgebra = {
+  isValid: (at) => parse(at) !== undefined,
+  covers(reached, wanted) {
+    const [has, needs] = [parse(reached), parse(wanted)]
+    return has !== undefined && needs !== undefined && has >= needs
+  },
+  merge: (a, b) => (lsn.covers(a, b) ? a : b),
+  distance(from, to) {
+    const [start, end] = [parse(from), parse(to)]
+    return start === undefined || end === undefined ? undefined : Number(end - start)
+  },
+}
+
+function parse(at: string): bigint | undefined {
+  const match = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/.exec(at)
+  return match === null ? undefined : (BigInt(`0x${match[1]}`) << 32n) | BigInt(`0x${match[2]}`)
+}
+
+/** What an error of the server means to us. */
+export type ServerWord =
+  /** The server is a replica and would not run it. */
+  | 'refusal'
+  /** A read that replay on the replica cancelled: the primary would have answered. */
+  | 'recovery-conflict'
+  /** The server is going away or not there yet. */
+  | 'unavailable'
+
+interface ServerError {
+  readonly code?: unknown
+  readonly message?: unknown
+}
+
+/** SQLSTATEs of refusals, with the words that tell them from others of the same code. */
+const refusals: Readonly<Record<string, RegExp | undefined>> = {
+  // read_only_sql_transaction: all DML, DDL, nextval, row locks, LISTEN. Also of a read-only transaction on a primary.
+  '25006': undefined,
+  // feature_not_supported: BEGIN … SERIALIZABLE, SET TRANSACTION READ WRITE.
+  '0A000': /hot standby|recovery/i,
+  // object_not_in_prerequisite_state: functions of WAL control, "recovery is in progress".
+  '55000': /recovery|hot standby/i,
+  // internal_error: some sequences and large objects.
+  XX000: /recovery|hot standby/i,
+}
+
+/** SQLSTATEs and system errors that say the server cannot be had at all. */
+const unavailable = new Set([
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now
+  '08000',
+  '08001',
+  '08003',
+  '08004',
+  '08006',
+  '53300', // too_many_connections
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+])
+
+/** The driver's own errors of a lost or unreachable connection have no code, only these words. */
+const lostConnection =
+  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error)/
+
+/** What an error that a *replica* gave means; undefined for every error that is the app's own. */
+export function readPostgresError(error: unknown): ServerWord | undefined {
+  const { code, message } = (error ?? {}) as ServerError
+  const text = typeof message === 'string' ? message : ''
+  if (typeof code !== 'string') return lostConnection.test(text) ? 'unavailable' : undefined
+  if (Object.hasOwn(refusals, code)) return refusals[code]?.test(text) === false ? undefined : 'refusal'
+  if (unavailable.has(code)) return 'unavailable'
+  // serialization_failure is the app's own unless replay caused it; the deadlock is one between replay and this session.
+  if (code === '40001' && /conflict with recovery/i.test(text)) return 'recovery-conflict'
+  if (code === '40P01' && /recovery|buffer/i.test(text)) return 'recovery-conflict'
+  return undefined
+}

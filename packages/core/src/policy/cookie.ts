@@ -1,0 +1,52 @@
+/** The cookie that carries a client's token. It is always HttpOnly, and Secure except on localhost. */
+export interface TokenCookie {
+  /** Default: `flyroute`. */
+  readonly name?: string
+  /** How long (seconds) the browser keeps it. Default: 86,400, as long as a token counts. */
+  readonly maxAgeSeconds?: number
+  /** Default: `/`. */
+  readonly path?: string
+  /** Default: the host that answered. */
+  readonly domain?: string
+  /** Default: `Lax`. */
+  readonly sameSite?: 'Lax' | 'Strict' | 'None'
+}
+
+// Reading one cookie and writing one is all that is needed here; core has no dependencies.
+
+/** The last cookie of this name in a `cookie` header; undefined where there is none. */
+export function readCookie(header: string | null | undefined, name: string): string | undefined {
+  if (!header) return undefined
+  for (let end = header.length; end > 0; ) {
+    const start = header.lastIndexOf(';', end - 1) + 1
+    const equals = header.indexOf('=', start)
+    if (equals !== -1 && equals < end && header.slice(start, equals).trim() === name) {
+      return header
+        .slice(equals + 1, end)
+        .trim()
+        .replace(/^"(.*)"$/, '$1')
+    }
+    end = start - 1
+  }
+  return undefined
+}
+
+/** A `set-cookie` header. An empty value removes the cookie. Tokens consist of characters that need no escaping. */
+export function writeCookie(cookie: TokenCookie & { name: string }, value: string, host: string | null): string {
+  const { name, maxAgeSeconds = 86_400, path = '/', domain, sameSite = 'Lax' } = cookie
+  const attributes = [
+    `${name}=${value}`,
+    `Max-Age=${value === '' ? 0 : maxAgeSeconds}`,
+    `Path=${path}`,
+    ...(domain === undefined ? [] : [`Domain=${domain}`]),
+    'HttpOnly',
+    ...(isLocalhost(host) ? [] : ['Secure']),
+    `SameSite=${sameSite}`,
+  ]
+  return attributes.join('; ')
+}
+
+/** Browsers do not keep Secure cookies of a plain http://localhost (Safari) or http://127.0.0.1. */
+function isLocalhost(host: string | null): boolean {
+  return host !== null && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]|[^:]+\.localhost)(:\d+)?$/i.test(host)
+}

@@ -1,0 +1,83 @@
+/** Which of the two sorts of member a server is. */
+export type Role = 'primary' | 'replica'
+
+/**
+ * A place in one database's replication log.
+ *
+ * Positions compare only within one cluster, and only where the epoch allows it: a server on an older
+ * epoch than a position has not seen it, however far its own log goes.
+ */
+export interface Position {
+  /** Identity of the cluster (Postgres: system identifier). Empty where the server would not tell. */
+  readonly cluster: string
+  /** How often the primary has moved (Postgres: timeline). 0 where the database knows no such thing. */
+  readonly epoch: number
+  /** The place itself, in the database's own notation: an LSN, a GTID set, a TXID. */
+  readonly at: string
+  /** When it was taken, by the primary's own clock, in milliseconds since 1970. */
+  readonly time: number
+}
+
+/** The arithmetic of one database's positions; what an adapter's dialect brings along. */
+export interface PositionAlgebra {
+  /** Whether a server that stands at `reached` has everything up to `wanted`. False for what cannot be parsed. */
+  covers(reached: string, wanted: string): boolean
+  /** The smallest position that covers both. */
+  merge(a: string, b: string): string
+  /** Whether the text is a position at all; what a client sends is checked with this first. */
+  isValid(at: string): boolean
+  /** How many bytes of log lie between the two, where that can be said. */
+  distance?(from: string, to: string): number | undefined
+}
+
+/**
+ * One running server process, from its start to its end.
+ *
+ * Within one run a replica's position only grows, so what was once observed holds for every connection to
+ * that run. After a restart it may stand further back, but then those connections are gone as well.
+ */
+export interface ServerInstance {
+  /** Distinguishes this run of this server from every other. */
+  readonly id: string
+  role: Role
+  readonly cluster: string
+  epoch: number
+  /** The last position that was seen; undefined where the server cannot tell. */
+  at: string | undefined
+}
+
+/** What a server said of itself. */
+export interface Observation {
+  readonly instance: string
+  readonly role: Role
+  readonly cluster: string
+  readonly epoch: number
+  readonly at: string | undefined
+  /** How old the last replayed transaction is, in seconds; undefined on a primary, 0 when nothing waits to be replayed. */
+  readonly lagSeconds?: number | undefined
+  /** How many bytes were received and not yet replayed. */
+  readonly lagBytes?: number | undefined
+}
+
+/** Whether the server has everything up to the position. On doubt it has not. */
+export function hasReached(
+  server: Pick<ServerInstance, 'cluster' | 'epoch' | 'at'>,
+  wanted: Pick<Position, 'cluster' | 'epoch' | 'at'>,
+  algebra: PositionAlgebra,
+): boolean {
+  if (server.at === undefined || server.cluster !== wanted.cluster) return false
+  if (server.epoch < wanted.epoch) return false
+  return algebra.covers(server.at, wanted.at)
+}
+
+/**
+ * The later of two positions: of two clusters the one that was taken later, of two epochs the newer one
+ * (what lay beyond the switch is lost, there is nothing to wait for), else the one that covers both.
+ */
+export function mergePositions(a: Position, b: Position, algebra: PositionAlgebra): Position {
+  if (a.cluster !== b.cluster) return a.time > b.time ? a : b
+  if (a.epoch !== b.epoch) return a.epoch > b.epoch ? a : b
+  if (algebra.covers(a.at, b.at)) return a
+  if (algebra.covers(b.at, a.at)) return b
+  return { cluster: a.cluster, epoch: a.epoch, at: algebra.merge(a.at, b.at), time: Math.max(a.time, b.time) }
+}

@@ -1,0 +1,485 @@
+import { Breaker } from './breaker.ts'
+import { CatchUp } from './catch-up.ts'
+import type { Access } from './classify/index.ts'
+import { tokenSecrets } from './env.ts'
+import {
+  PrimaryRequiredError,
+  type PrimaryRequiredReason,
+  ReplayUnavailableError,
+  type ReplayUnavailableReason,
+} from './errors.ts'
+import { errorCode, tell } from './events.ts'
+import {
+  hasReached,
+  mergePositions,
+  type Observation,
+  type Position,
+  type PositionAlgebra,
+  type Role,
+  type ServerInstance,
+} from './position.ts'
+import { estimateReplayMs } from './price.ts'
+import { type Activity, currentScope, notReplayable, type Scope } from './scope.ts'
+import { decodeToken, encodeToken, type Freshness } from './token.ts'
+import { type Topology, withRole } from './topology.ts'
+
+/** What a database says of itself, on `status()`. */
+export interface ReplicationStatus {
+  /** Role of the member this process reads from. */
+  readonly role: Role
+  readonly region: string | undefined
+  /** Its place in the replication log; undefined where it cannot tell. */
+  readonly position: string | undefined
+  /** Bytes received but not yet replayed; undefined where the server cannot tell. */
+  readonly lagBytes?: number | undefined
+  /** Age of the newest replayed transaction while others wait to be replayed, in seconds; 0 when none waits. */
+  readonly lagSeconds?: number | undefined
+  /** Whether the replica is being left alone because it could not be reached. */
+  readonly replicaUnavailable: boolean
+}
+
+/** The one property that an adapter adds to the driver's own object. */
+export interface Replication {
+  /** Where the database is, from here; `role` is that of the member that is connected. */
+  readonly topology: Topology
+  /**
+   * A token for what has been written so far by this process: whoever reads with it (a job, another service) sees that.
+   *
+   * @throws the driver's error when the database cannot be asked.
+   */
+  currentToken(): Promise<string>
+  /**
+   * Resolves as soon as the member that is read from has everything up to the token.
+   *
+   * @param options.timeoutMs default 5,000
+   * @throws PrimaryRequiredError with reason `stale` at the time-out
+   */
+  waitFor(token: string, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>
+  status(): Promise<ReplicationStatus>
+}
+
+/** What an adapter can ask of its database, on connections of its own, beside the ones that the app uses. */
+export interface ReplicationSource {
+  readonly algebra: PositionAlgebra
+  /** Asks the member that is read from; rejects when it does not answer in time. */
+  observe(): Promise<Observation>
+  /** Ends what `observe` holds open. */
+  end(): Promise<void>
+}
+
+export interface DatabaseReplicationOptions {
+  /** Tells the databases of one app apart, the same in every region. Default: the database's name. */
+  readonly name?: string | undefined
+  readonly topology: Topology
+  readonly source: ReplicationSource
+  /** A write outside of any request: refuse it with an error, or run it on the primary. Default: refuse. */
+  readonly outsideRequest?: 'refuse' | 'primary' | undefined
+  /** What a replay costs from here (ms). Default: estimated from the distance of the regions. */
+  readonly replayCostMs?: number | undefined
+  /** Keys that `currentToken()` signs with. Default: `FLYROUTE_SECRET`. */
+  readonly secrets?: readonly string[] | undefined
+}
+
+/** Where a statement goes. */
+export type Route = 'local' | 'primary'
+
+/** For how long (ms) readers are sent to the primary when no position of a write could be had. */
+const withoutPositionMs = 10_000
+
+/**
+ * One database as this process sees it: what the servers behind it are and where they stand, whether a statement may
+ * run next door, and what was written. Adapters feed it and ask it; the doors read it.
+ */
+export class DatabaseReplication implements Replication {
+  readonly name: string
+  readonly replayCostMs: number
+  readonly algebra: PositionAlgebra
+  readonly #outsideRequest: 'refuse' | 'primary'
+  readonly #secrets: readonly string[] | undefined
+  readonly #source: ReplicationSource
+  readonly #instances: Map<string, ServerInstance> = new Map()
+  readonly #catchUp: CatchUp
+  readonly #breaker: Breaker
+  readonly #configured: Topology
+  #topology: Topology
+  #asking: Promise<Observation> | undefined
+  #asksNext: Promise<Observation> | undefined
+  #observed: ServerInstance | undefined
+  #highest: Position | undefined
+  #said: Set<string> = new Set()
+
+  constructor(options: DatabaseReplicationOptions) {
+    const { topology, source } = options
+    this.name = options.name ?? topology.primary.database ?? 'default'
+    this.#configured = topology
+    this.#topology = topology
+    this.#outsideRequest = options.outsideRequest ?? 'refuse'
+    this.#secrets = options.secrets
+    this.#source = source
+    this.algebra = source.algebra
+    this.replayCostMs = options.replayCostMs ?? estimateReplayMs(topology.region, topology.primaryRegion)
+    this.#catchUp = new CatchUp(
+      () => this.observe(),
+      () => (this.#observed === undefined ? [] : [this.#observed]),
+      source.algebra,
+    )
+    this.#breaker = new Breaker(
+      () => this.observe(),
+      (open, cause) => {
+        if (open) tell('replica-unavailable', { database: this.name, code: errorCode(cause) })
+        else tell('replica-available', { database: this.name })
+      },
+    )
+    for (const note of topology.notes) this.say(note.message)
+  }
+
+  get topology(): Topology {
+    return this.#topology
+  }
+
+  /** Whether reads are to leave the replica alone for now. */
+  get isUnavailable(): boolean {
+    return this.#breaker.isOpen
+  }
+
+  /** How many requests wait for the replica to catch up. */
+  get waiting(): number {
+    return this.#catchUp.waiting
+  }
+
+  /** Says something about the configuration, once. */
+  say(message: string): void {
+    if (this.#said.has(message)) return
+    this.#said.add(message)
+    tell('notice', { database: this.name, message })
+  }
+
+  // --- what servers say of themselves -------------------------------------------------------------------------------
+
+  /**
+   * Asks the member that is read from, on the adapter's own connection. One question is under way at most; whoever asks
+   * meanwhile shares the next one, so that no answer is older than its question.
+   */
+  observe(): Promise<Observation> {
+    if (this.#asking === undefined) {
+      this.#asking = this.#ask().finally(() => {
+        this.#asking = undefined
+      })
+      return this.#asking
+    }
+    this.#asksNext ??= this.#asking
+      .catch(() => undefined)
+      .then(() => {
+        this.#asksNext = undefined
+        return this.observe()
+      })
+    return this.#asksNext
+  }
+
+  async #ask(): Promise<Observation> {
+    const observation = await this.#source.observe()
+    this.#observed = this.connected(observation)
+    return observation
+  }
+
+  /** A connection was made (or asked again), and this is what its server said. */
+  connected(observation: Observation): ServerInstance {
+    const { instance: id, role, cluster, epoch, at } = observation
+    let instance = this.#instances.get(id)
+    if (instance === undefined) {
+      instance = { id, role, cluster, epoch, at }
+      this.#instances.set(id, instance)
+      // Old runs of servers are never asked for again: keep the few that may still have connections.
+      if (this.#instances.size > 32) this.#instances.delete(this.#instances.keys().next().value as string)
+    }
+    instance.role = role
+    instance.epoch = Math.max(instance.epoch, epoch)
+    if (at !== undefined && (instance.at === undefined || this.algebra.covers(at, instance.at))) instance.at = at
+    this.#setRole(role)
+    return instance
+  }
+
+  /** A connection ended without being asked to: its server may have been started anew, further back in the log. */
+  disconnected(instance: ServerInstance | undefined): void {
+    if (instance === undefined || this.#instances.get(instance.id) !== instance) return
+    this.#instances.delete(instance.id)
+    if (this.#observed === instance) this.#observed = undefined
+    this.#catchUp.forget()
+  }
+
+  #setRole(role: Role): void {
+    if (role === this.#topology.role) return
+    tell('role-mismatch', { database: this.name, expected: this.#topology.role, found: role })
+    this.#topology = withRole(this.#configured, role)
+  }
+
+  /** The replica could not be reached. Opens the breaker, and tells the caller what to throw or do. */
+  failed(cause: unknown): void {
+    this.#breaker.fail(cause)
+  }
+
+  // --- where a statement goes ---------------------------------------------------------------------------------------
+
+  /**
+   * Decides where a statement goes that meets a replica: on to it, to the primary connection, or nowhere.
+   *
+   * @throws PrimaryRequiredError for a write that can still be replayed; the scope remembers it, so that the door
+   *   replays even when the app swallows it.
+   * @throws ReplayUnavailableError where it cannot be replayed and the app asked for an error.
+   */
+  route(access: Access, detail: string, scope: Scope | undefined = currentScope()): Route {
+    if (scope?.onPrimary || scope?.activity.written.has(this.name)) return 'primary'
+    if (access === 'write') return this.toPrimary('write', detail, scope)
+    if (this.#breaker.isOpen) return this.toPrimary('unavailable', undefined, scope)
+    return 'local'
+  }
+
+  /** The replica will not do, for this reason: replay, or go on with the primary connection. See `route`. */
+  toPrimary(
+    reason: PrimaryRequiredReason,
+    detail: string | undefined,
+    scope: Scope | undefined,
+    cause?: unknown,
+  ): 'primary' {
+    const activity = scope?.activity
+    const obstacle = activity === undefined ? undefined : notReplayable(activity)
+    const outside = activity === undefined || activity.kind === 'job'
+    if (outside && !scope?.onPrimary) {
+      // A read that the replica cannot answer is no misplaced write: nobody has to allow that.
+      if (this.#outsideRequest === 'primary' || reason === 'unavailable') {
+        return this.#fallBack('outside-request', reason, detail)
+      }
+      this.#tellWrite(reason, detail, 'nowhere')
+      throw this.required(reason, detail, scope, cause)
+    }
+    if (scope?.onPrimary) return 'primary'
+    if (obstacle === undefined) {
+      this.#tellWrite(reason, detail, 'nowhere')
+      throw this.required(reason, detail, scope, cause)
+    }
+    if (activity?.whenReplayUnavailable === 'error' && obstacle !== 'already-written') {
+      throw new ReplayUnavailableError(obstacle, { cause })
+    }
+    return this.#fallBack(obstacle, reason, detail)
+  }
+
+  /** The error that asks for the primary, remembered by the scope. */
+  required(
+    reason: PrimaryRequiredReason,
+    detail: string | undefined,
+    scope: Scope | undefined,
+    cause?: unknown,
+  ): PrimaryRequiredError {
+    const error = new PrimaryRequiredError({
+      reason,
+      detail,
+      topology: this.#topology,
+      outsideRequest: scope === undefined || scope.activity.kind === 'job',
+      ...(cause === undefined ? {} : { cause }),
+    })
+    if (scope !== undefined) scope.activity.refusal ??= error
+    return error
+  }
+
+  #fallBack(obstacle: ReplayUnavailableReason, reason: PrimaryRequiredReason, detail: string | undefined): 'primary' {
+    this.#tellWrite(reason, detail, 'primary')
+    tell('fallback', { database: this.name, reason: obstacle })
+    return 'primary'
+  }
+
+  #tellWrite(reason: PrimaryRequiredReason, detail: string | undefined, sentTo: 'primary' | 'nowhere'): void {
+    if (reason !== 'write' && reason !== 'refused') return
+    tell('write', {
+      database: this.name,
+      access: reason === 'write' ? 'write' : 'unknown',
+      detail: detail ?? reason,
+      sentTo,
+    })
+  }
+
+  // --- how fresh it is ----------------------------------------------------------------------------------------------
+
+  /** What the scope's reads of this database must see; undefined when anything will do. */
+  need(scope: Scope | undefined = currentScope()): Freshness | undefined {
+    return scope === undefined || scope.needs.size === 0 ? undefined : scope.needs.get(this.name)
+  }
+
+  /** Whether the server is known, without asking, to be fresh enough. */
+  isFresh(server: ServerInstance | undefined, need: Freshness): boolean {
+    if ('until' in need) return server?.role === 'primary' || Date.now() >= need.until
+    return server !== undefined && hasReached(server, need, this.algebra)
+  }
+
+  /** Whether any request should begin to wait at all, or is better replayed at once. */
+  isWorthWaiting(need: Freshness, timeoutMs: number): boolean {
+    if ('until' in need || !this.algebra.isValid(need.at)) return false
+    const predicted = this.#catchUp.predict(need)
+    if (predicted === undefined || predicted <= Math.min(timeoutMs, this.replayCostMs)) return true
+    tell('wait', { database: this.name, waitedMs: 0, reached: false, predictedMs: predicted })
+    return false
+  }
+
+  /**
+   * Waits until the member that is read from is fresh enough. Begins no wait that is known to be in vain, asks nothing
+   * where what is known suffices, and shares one poller.
+   */
+  async catchUp(
+    need: Freshness,
+    options: { timeoutMs: number; signal?: AbortSignal | undefined; patient?: boolean },
+  ): Promise<boolean> {
+    if (this.isFresh(this.#observed, need)) return true
+    if ('until' in need || !this.algebra.isValid(need.at) || this.#breaker.isOpen) return false
+    const { timeoutMs, signal, patient = false } = options
+    if (!patient && !this.isWorthWaiting(need, timeoutMs)) {
+      this.#catchUp.note(need)
+      return false
+    }
+    // Waiting longer than a replay takes never pays: what is not there by then is fetched where it is.
+    const limit = patient ? timeoutMs : Math.min(timeoutMs, Math.max(this.replayCostMs, 5))
+    const begun = performance.now()
+    const reached = await this.#catchUp.wait(need, limit, signal)
+    tell('wait', { database: this.name, waitedMs: performance.now() - begun, reached })
+    return reached
+  }
+
+  /** Whether a request may go on without asking anybody: for the door, which knows no connection yet. */
+  isKnownFresh(need: Freshness): boolean {
+    const server = this.#observed
+    if (this.#topology.role === 'replica') return this.isFresh(server, need)
+    // The primary is the judge of what it has written itself; a newer epoch than its own makes it a stale one.
+    if (server === undefined || 'until' in need) return server !== undefined
+    return server.cluster !== need.cluster || server.epoch >= need.epoch
+  }
+
+  /** Sees to it that the member that is read from meets the need, or tells why it does not. */
+  async meet(
+    need: Freshness,
+    options: { timeoutMs: number; signal?: AbortSignal | undefined },
+  ): Promise<'met' | 'behind' | 'stale-primary'> {
+    if (this.#topology.role === 'primary') {
+      if (this.#observed === undefined) await this.observe().catch(() => undefined)
+      const server = this.#observed
+      if (server?.role !== 'replica') {
+        return server !== undefined && this.isStalePrimary(need, server) ? 'stale-primary' : 'met'
+      }
+    }
+    return (await this.catchUp(need, options)) ? 'met' : 'behind'
+  }
+
+  /**
+   * On the primary's side: whether no primary can ever have given this position (forged, or of another cluster), so
+   * that the client should forget it instead of being sent here for every read.
+   */
+  async isImpossible(need: Freshness): Promise<boolean> {
+    if ('until' in need) return false
+    const { role, cluster, epoch, at } = await this.observe()
+    if (role === 'replica' || at === undefined) return false
+    return cluster !== need.cluster || (epoch === need.epoch && !this.algebra.covers(at, need.at))
+  }
+
+  /** A position, raised to the furthest one that this process knows of. */
+  latest(position: Position): Position | undefined {
+    return this.#highest === undefined ? undefined : mergePositions(position, this.#highest, this.algebra)
+  }
+
+  /**
+   * On the primary's side: whether a token was made by a primary that took over from this one, so that this one must
+   * not answer. What this primary has not reached otherwise (forged, another cluster) is nothing to wait for.
+   */
+  isStalePrimary(need: Freshness, server: ServerInstance): boolean {
+    return !('until' in need) && server.cluster === need.cluster && server.epoch < need.epoch
+  }
+
+  // --- what was written ---------------------------------------------------------------------------------------------
+
+  /** A write is about to be sent to the primary: from now on the request must not run a second time. */
+  writeBegins(activity: Activity): void {
+    activity.writesUnderWay++
+    activity.written.add(this.name)
+  }
+
+  /** @param outcome `failed`: the server answered that it did not happen; `unknown`: no answer came. */
+  writeEnds(activity: Activity, outcome: 'done' | 'failed' | 'unknown'): void {
+    activity.writesUnderWay--
+    if (outcome !== 'failed') activity.committed = true
+    if (outcome === 'unknown') this.wrote(activity, undefined)
+  }
+
+  /** The position behind a write; undefined where none could be had: then the client reads from the primary for a while. */
+  wrote(activity: Activity, position: Position | undefined): void {
+    const before = activity.positions.get(this.name)
+    if (position === undefined) {
+      activity.positions.set(this.name, { until: Date.now() + withoutPositionMs })
+    } else {
+      this.#highest = this.#highest === undefined ? position : mergePositions(this.#highest, position, this.algebra)
+      if (before === undefined || !('until' in before)) activity.positions.set(this.name, this.#highest)
+    }
+    if (activity.headersSent) tell('token-missed', { database: this.name })
+  }
+
+  /** The position that a monotonic read has seen. */
+  read(activity: Activity, position: Position): void {
+    const before = activity.positions.get(this.name)
+    if (before !== undefined && 'until' in before) return
+    activity.positions.set(this.name, before === undefined ? position : mergePositions(before, position, this.algebra))
+  }
+
+  /** Why no position could be had, told once a reason. */
+  withoutPosition(cause: unknown): void {
+    tell('position-unavailable', { database: this.name, code: errorCode(cause) })
+  }
+
+  // --- the public face ----------------------------------------------------------------------------------------------
+
+  async currentToken(): Promise<string> {
+    const { cluster, epoch, at } = await this.observe()
+    const written = currentScope()?.activity.positions.get(this.name)
+    const content = new Map<string, Freshness>()
+    if (written !== undefined && 'until' in written) content.set(this.name, written)
+    else if (at === undefined) content.set(this.name, { until: Date.now() + withoutPositionMs })
+    else {
+      const seen: Position = { cluster, epoch, at, time: Date.now() }
+      content.set(this.name, this.#highest === undefined ? seen : mergePositions(seen, this.#highest, this.algebra))
+    }
+    return encodeToken(content, this.#secrets ?? tokenSecrets())
+  }
+
+  async waitFor(token: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {
+    const { timeoutMs = 5_000, signal } = options
+    signal?.throwIfAborted()
+    const need = decodeToken(token, { secrets: this.#secrets ?? tokenSecrets() }).get(this.name)
+    if (need === undefined) return
+    if (this.#topology.role === 'primary') {
+      const server = this.connected(await this.observe())
+      if (server.role === 'primary') {
+        if (this.isStalePrimary(need, server)) throw new ReplayUnavailableError('stale-primary')
+        return
+      }
+    }
+    if (await this.catchUp(need, { timeoutMs, signal, patient: true })) return
+    signal?.throwIfAborted()
+    throw this.required('stale', undefined, currentScope())
+  }
+
+  async status(): Promise<ReplicationStatus> {
+    const { role, at, lagBytes, lagSeconds } = await this.observe()
+    return {
+      role,
+      region:
+        role === 'primary'
+          ? (this.#topology.primary.region ?? this.#topology.region)
+          : (this.#topology.local.region ?? this.#topology.region),
+      position: at,
+      lagBytes,
+      lagSeconds,
+      replicaUnavailable: this.#breaker.isOpen,
+    }
+  }
+
+  /** Ends the poller and the probes; the adapter calls it when its pool ends. */
+  async end(): Promise<void> {
+    this.#breaker.close()
+    this.#catchUp.end()
+    await this.#source.end()
+  }
+}
