@@ -42,7 +42,7 @@ export class ConfigurationError extends FlyrouteError {
     const lines = problems.map(({ setting, message, remedy }) => `${setting} ${message}; ${remedy}`)
     super(
       `[ERR_CONFIGURATION] ${lines.length === 1 ? lines[0] : ['the configuration has problems:', ...lines].join('\n  - ')}`,
-      options,
+      causeOf(options),
     )
     this.problems = problems
   }
@@ -84,7 +84,7 @@ export class PrimaryRequiredError extends FlyrouteError {
 
   constructor(options: PrimaryRequiredOptions) {
     const detail = safeWord(options.detail)
-    super(`[ERR_PRIMARY_REQUIRED] ${primaryRequiredMessage(options, detail)}`, options)
+    super(`[ERR_PRIMARY_REQUIRED] ${primaryRequiredMessage(options, detail)}`, causeOf(options))
     const { reason, topology } = options
     this.reason = reason
     if (detail !== undefined) this.detail = detail
@@ -134,7 +134,10 @@ export class ReplayUnavailableError extends FlyrouteError {
   constructor(reason: ReplayUnavailableReason, options: ReplayUnavailableOptions = {}) {
     const detail = safeWord(options.detail)
     const [happened, remedy] = unavailable[reason]
-    super(`[ERR_REPLAY_UNAVAILABLE] ${happened}${detail === undefined ? '' : ` (${detail})`}; ${remedy}`, options)
+    super(
+      `[ERR_REPLAY_UNAVAILABLE] ${happened}${detail === undefined ? '' : ` (${detail})`}; ${remedy}`,
+      causeOf(options),
+    )
     this.reason = reason
     if (detail !== undefined) this.detail = detail
     if (options.retryAfterSeconds !== undefined) this.retryAfterSeconds = options.retryAfterSeconds
@@ -148,6 +151,11 @@ for (const [name, { prototype }] of Object.entries({
 })) {
   // On the prototype and by hand: right in the first line of the stack, and right in a minified bundle.
   Object.defineProperty(prototype, 'name', { value: name, configurable: true, writable: true })
+}
+
+/** Only what there is: `cause: undefined` would be printed with every error. */
+function causeOf(options: ErrorOptions | undefined): ErrorOptions | undefined {
+  return options?.cause === undefined ? undefined : { cause: options.cause }
 }
 
 function primaryRequiredMessage(options: PrimaryRequiredOptions, detail: string | undefined): string {

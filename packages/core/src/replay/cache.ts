@@ -54,7 +54,11 @@ export function cacheFields(cache: ReplayCache | ReplayCacheInvalidation, proble
       'fly-replay-cache-ttl-secs': String(ttlSeconds),
       ...(allowBypass ? { 'fly-replay-cache-allow-bypass': 'yes' } : {}),
     },
-    json: { cache: { prefix, ttl: ttlSeconds }, ...(allowBypass ? { allow_bypass: true } : {}) },
+    // The docs name the field and not its level; the proxy passes over the one it does not look for.
+    json: {
+      cache: { prefix, ttl: ttlSeconds, ...(allowBypass ? { allow_bypass: true } : {}) },
+      ...(allowBypass ? { allow_bypass: true } : {}),
+    },
   }
 }
 

@@ -61,8 +61,11 @@ export function replayResponse(
   if (!isRecord(options)) throw new TypeError('replayResponse: the options have to be an object')
   const target = targetOf(to)
   const fields = targetFields(target, problems)
+  problems.require(
+    fields.size > 0 || options.elsewhere === true,
+    'the target is empty: name a region, an instance or an app (is PRIMARY_REGION set?)',
+  )
   addRoutingFields(fields, options, problems)
-  problems.require(fields.size > 0, 'the target is empty: name a region, an instance or an app')
 
   const transform = options.transform === undefined ? undefined : transformField(options.transform, problems)
   const cache = options.cache === undefined ? undefined : cacheFields(options.cache, problems)
@@ -75,7 +78,10 @@ export function replayResponse(
   const { format = transform === undefined ? 'header' : 'json', status = 409, headers = {} } = options
   problems.require(format === 'header' || format === 'json', "format has to be 'header' or 'json'")
   problems.require(format !== 'header' || transform === undefined, "a transform needs format 'json'")
-  problems.require(Number.isInteger(status) && status >= 200 && status <= 599, 'status has to be between 200 and 599')
+  problems.require(
+    Number.isInteger(status) && status >= 200 && status <= 599 && ![204, 205, 304].includes(status),
+    'status has to be one from 200 to 599 that has a body',
+  )
   const extra = extraHeaders(headers, problems)
   problems.throwIfAny('replayResponse')
 

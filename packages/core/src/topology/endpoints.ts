@@ -42,7 +42,7 @@ export function changed(endpoint: Endpoint, changes: Connection, origin: Origin)
     if (typeof changedUrl !== 'string') return createEndpoint({ ...connectionOf(changedUrl), url: text, ...origin })
   }
   const { host, port, user, password, database } = endpoint
-  return createEndpoint({ host, port, user, password, database, ...defined(changes), ...origin })
+  return createEndpoint({ host, port, user, password, database, ...changes, ...origin })
 }
 
 /** The dialect that an endpoint's URL tells; `undefined` where it is in pieces. */
@@ -81,12 +81,34 @@ export function sameDatabase(a: Endpoint, b: Endpoint, dialect: Dialect | undefi
   )
 }
 
-/** Whether two endpoints are the same database, and log in as the same user (PlanetScale tells replicas apart by the user). */
-export function sameEndpoint(a: Endpoint, b: Endpoint, dialect: Dialect | undefined): boolean {
+/** The same, and for the same user: PlanetScale tells its replicas apart by the user's name. */
+export function sameLogin(a: Endpoint, b: Endpoint, dialect: Dialect | undefined): boolean {
   return sameDatabase(a, b, dialect) && a.user === b.user
 }
 
-/** A connection without its unset fields. */
-export function defined(connection: Connection): Connection {
-  return Object.fromEntries(Object.entries(connection).filter(([, value]) => value !== undefined && value !== ''))
+/** The same in every respect, parameters too: Neon tells its replicas apart by one. */
+export function sameEndpoint(a: Endpoint, b: Endpoint, dialect: Dialect | undefined): boolean {
+  return sameLogin(a, b, dialect) && queryOf(a) === queryOf(b)
+}
+
+function queryOf({ url }: Endpoint): string {
+  const parsed = url === undefined ? undefined : parseConnectionUrl(url)
+  return typeof parsed === 'object' ? parsed.query : ''
+}
+
+/**
+ * The pieces in a driver's own options: the five we know, where they are set. Others (`ssl`, `max`) and a password that
+ * is a function stay the driver's affair. A port may be text, as it comes from a variable.
+ */
+export function readConnection(options: object, setting: string, problems: ConfigurationProblems): Connection {
+  const connection: Record<string, string | number> = {}
+  for (const piece of ['host', 'user', 'password', 'database'] as const) {
+    const value: unknown = Reflect.get(options, piece)
+    if (typeof value === 'string' && value !== '') connection[piece] = value
+  }
+  const port: unknown = Reflect.get(options, 'port')
+  if (typeof port === 'number' || (typeof port === 'string' && port !== '')) {
+    connection['port'] = portOf({ name: `${setting}.port`, value: String(port) }, problems)
+  }
+  return connection
 }

@@ -8,9 +8,9 @@ import {
   saysMysql,
   type Variable,
 } from '../env.ts'
-import { changed, defined, dialectOf, fromUrl, piecesOf } from './endpoints.ts'
+import { changed, dialectOf, fromUrl, piecesOf, readConnection } from './endpoints.ts'
 import type { ConfigurationProblems } from './problems.ts'
-import type { ResolveTopologyOptions } from './resolve.ts'
+import type { ResolveTopologyOptions } from './options.ts'
 
 /** The primary's endpoint, and what is known of its kind. */
 export interface Primary {
@@ -20,61 +20,62 @@ export interface Primary {
   readonly configured: boolean
 }
 
-/** The primary: the driver's own words where there are any, else the environment. */
-export function resolvePrimary(
-  options: ResolveTopologyOptions,
-  env: Environment,
-  region: string | undefined,
-  problems: ConfigurationProblems,
-): Primary {
-  const url = String(options.databaseUrl ?? '').trim()
-  if (url !== '') return named({ name: 'databaseUrl', value: url }, options.dialect, region, problems)
+/** Where to look for the primary, and where to say what is wrong. */
+export interface PrimarySettings {
+  readonly options: ResolveTopologyOptions
+  readonly env: Environment
+  readonly primaryRegion: string | undefined
+  readonly problems: ConfigurationProblems
+}
 
-  const connection = defined(options.connection ?? {})
-  if (Object.keys(connection).length === 0) return readPrimary(options, env, region, problems)
-  const origin = { source: 'connection', region }
+/** The primary: the driver's own words where there are any, else the environment. */
+export function resolvePrimary(settings: PrimarySettings): Primary {
+  const { options, primaryRegion, problems } = settings
+  const url = String(options.databaseUrl ?? '').trim()
+  if (url !== '') return fromVariable({ name: 'databaseUrl', value: url }, settings)
+
+  const connection = readConnection(options.connection ?? {}, 'connection', problems)
+  if (Object.keys(connection).length === 0) return primaryOfEnvironment(settings)
+  const origin = { source: 'connection', region: primaryRegion }
   if (connection.host !== undefined) {
     const dialect = options.dialect ?? (connection.port === 3306 ? 'mysql' : undefined)
     return { endpoint: createEndpoint({ ...connection, ...origin }), dialect, configured: true }
   }
   // Without a host these are changes: another database or user on the server that the environment names.
-  const { endpoint, dialect } = readPrimary(options, env, region, problems)
+  const { endpoint, dialect } = primaryOfEnvironment(settings)
   return { endpoint: changed(endpoint, connection, origin), dialect, configured: true }
 }
 
-/** The primary that the environment names, whatever the options say about it. */
-export function readPrimary(
-  { urlVariable, dialect }: ResolveTopologyOptions,
-  env: Environment,
-  region: string | undefined,
-  problems: ConfigurationProblems,
-): Primary {
-  const name = urlVariable ?? defaultUrlVariable
-  // DATABASE_URL_ORD is as good a name for the primary as any where ord is the primary's region.
-  const url = readUrl(env, name) ?? (region === undefined ? undefined : readRegionUrls(env, name).get(region)?.[0])
-  if (url !== undefined) return named(url, dialect, region, problems)
-
-  // Another variable means another database than the one that PGHOST and DB_HOST are about.
-  const pieces = urlVariable === undefined ? readPieces(env, dialect) : undefined
-  if (pieces?.host?.[0] !== undefined) {
-    const source = pieces.host[0].name
-    const endpoint = createEndpoint({ ...piecesOf(pieces, problems), source, region })
-    return {
-      endpoint,
-      dialect: dialect ?? (source !== 'PGHOST' && saysMysql(env) ? 'mysql' : undefined),
-      configured: true,
-    }
-  }
-  return { endpoint: createEndpoint({ source: "the driver's defaults", region }), dialect, configured: false }
+function primaryOfEnvironment(settings: PrimarySettings): Primary {
+  const found = primaryOfUrlVariable(settings) ?? primaryOfPieces(settings)
+  if (found !== undefined) return found
+  const endpoint = createEndpoint({ source: "the driver's defaults", region: settings.primaryRegion })
+  return { endpoint, dialect: settings.options.dialect, configured: false }
 }
 
-function named(
-  url: Variable,
-  dialect: Dialect | undefined,
-  region: string | undefined,
-  problems: ConfigurationProblems,
-): Primary {
-  const origin = { source: url.name, region }
-  const endpoint = fromUrl(url.value, origin, dialect, problems) ?? createEndpoint(origin)
-  return { endpoint, dialect: dialect ?? dialectOf(endpoint), configured: true }
+/** The primary that `DATABASE_URL` names; `DATABASE_URL_ORD` does too, where ord is the primary's region. */
+export function primaryOfUrlVariable(settings: PrimarySettings): Primary | undefined {
+  const { options, env, primaryRegion } = settings
+  const name = options.urlVariable ?? defaultUrlVariable
+  const regional = primaryRegion === undefined ? undefined : readRegionUrls(env, name).get(primaryRegion)?.[0]
+  const url = readUrl(env, name) ?? regional
+  return url === undefined ? undefined : fromVariable(url, settings)
+}
+
+/** The primary that `PGHOST…` or `DB_HOST…` name. They are not about the database of another `urlVariable`. */
+export function primaryOfPieces({ options, env, primaryRegion, problems }: PrimarySettings): Primary | undefined {
+  const pieces = options.urlVariable === undefined ? readPieces(env, options.dialect) : undefined
+  const source = pieces?.host?.[0]?.name
+  if (pieces === undefined || source === undefined) return undefined
+  return {
+    endpoint: createEndpoint({ ...piecesOf(pieces, problems), source, region: primaryRegion }),
+    dialect: options.dialect ?? (source !== 'PGHOST' && saysMysql(env) ? 'mysql' : undefined),
+    configured: true,
+  }
+}
+
+function fromVariable({ name, value }: Variable, { options, primaryRegion, problems }: PrimarySettings): Primary {
+  const origin = { source: name, region: primaryRegion }
+  const endpoint = fromUrl(value, origin, options.dialect, problems) ?? createEndpoint(origin)
+  return { endpoint, dialect: options.dialect ?? dialectOf(endpoint), configured: true }
 }
