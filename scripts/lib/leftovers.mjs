@@ -14,17 +14,27 @@ export function markRun() {
 }
 
 /**
- * The processes, other than this one, that carry the mark and are still there after `graceMs` (default 2000), the time a
- * server takes that has been told to stop.
+ * Looks for processes, other than this one, that carry the mark and are still there after `graceMs` (default 2000): the time
+ * a server takes that has been told to stop. Names and ends them. Says whether there was none.
  */
-export async function leftovers(mark, graceMs = 2000) {
+export async function endLeftovers(mark, graceMs = 2000) {
   const deadline = Date.now() + graceMs
   let found = marked(mark)
   while (found.length > 0 && Date.now() < deadline) {
     await sleep(50)
     found = marked(mark)
   }
-  return found
+  if (found.length === 0) return true
+  console.log('\nStill running, and ended now. Something starts a process and does not end it:')
+  for (const { pid, command } of found) console.log(`  ${pid}  ${command}`)
+  for (const { pid } of found) kill(pid)
+  return false
+}
+
+function kill(pid) {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {} // it has just ended by itself
 }
 
 function marked(mark) {
