@@ -76,7 +76,7 @@ export interface PrimaryRequiredOptions extends ErrorOptions {
 export class PrimaryRequiredError extends FlyrouteError {
   override readonly code = 'ERR_PRIMARY_REQUIRED' as const
   readonly reason: PrimaryRequiredReason
-  readonly detail?: string | undefined
+  declare readonly detail?: string | undefined
   /** Where the request has to run. Without a field when nobody knows the primary's region. */
   readonly target: ReplayTarget
   /** The database that is meant. Not enumerable: it would drown the error in a log. */
@@ -127,9 +127,9 @@ export interface ReplayUnavailableOptions extends ErrorOptions {
 export class ReplayUnavailableError extends FlyrouteError {
   override readonly code = 'ERR_REPLAY_UNAVAILABLE' as const
   readonly reason: ReplayUnavailableReason
-  readonly detail?: string | undefined
+  declare readonly detail?: string | undefined
   /** Seconds after which trying again makes sense. */
-  readonly retryAfterSeconds?: number | undefined
+  declare readonly retryAfterSeconds?: number | undefined
 
   constructor(reason: ReplayUnavailableReason, options: ReplayUnavailableOptions = {}) {
     const detail = safeWord(options.detail)

@@ -1,3 +1,9 @@
-export { parseReplayFailure, parseReplaySource, type ReplayFailure, type ReplaySource } from './replay/parse.ts'
+export {
+  type HeaderValue,
+  parseReplayFailure,
+  parseReplaySource,
+  type ReplayFailure,
+  type ReplaySource,
+} from './replay/parse.ts'
 export { type HttpAnswer, replayResponse, type ReplayResponseOptions } from './replay/response.ts'
 export type { ReplayTarget } from './replay/target.ts'

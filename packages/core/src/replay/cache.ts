@@ -20,12 +20,14 @@ const minTtlSeconds = 10
 
 /** A checked cache option in both of its forms. */
 export interface CacheFields {
+  /** Whether the replay will be remembered; else an earlier one is forgotten. */
+  readonly remembers: boolean
   readonly headers: Record<string, string>
   readonly json: Record<string, unknown>
 }
 
 export function cacheFields(cache: ReplayCache | ReplayCacheInvalidation, problems: Problems): CacheFields {
-  if (!problems.require(isRecord(cache), 'cache has to be an object')) return { headers: {}, json: {} }
+  if (!problems.require(isRecord(cache), 'cache has to be an object')) return { remembers: true, headers: {}, json: {} }
   const { prefix, ttlSeconds, allowBypass, invalidate } = cache as Partial<ReplayCache & ReplayCacheInvalidation>
   if (invalidate !== undefined) {
     problems.require(invalidate === true, 'cache.invalidate has to be true')
@@ -33,7 +35,7 @@ export function cacheFields(cache: ReplayCache | ReplayCacheInvalidation, proble
       prefix === undefined && ttlSeconds === undefined && allowBypass === undefined,
       'cache.invalidate excludes prefix, ttlSeconds and allowBypass',
     )
-    return { headers: { 'fly-replay-cache': 'invalidate' }, json: { cache: { invalidate: true } } }
+    return { remembers: false, headers: { 'fly-replay-cache': 'invalidate' }, json: { cache: { invalidate: true } } }
   }
 
   problems.require(
@@ -49,6 +51,7 @@ export function cacheFields(cache: ReplayCache | ReplayCacheInvalidation, proble
     'cache.allowBypass has to be a boolean',
   )
   return {
+    remembers: true,
     headers: {
       'fly-replay-cache': String(prefix),
       'fly-replay-cache-ttl-secs': String(ttlSeconds),

@@ -69,7 +69,7 @@ export function replayResponse(
 
   const transform = options.transform === undefined ? undefined : transformField(options.transform, problems)
   const cache = options.cache === undefined ? undefined : cacheFields(options.cache, problems)
-  if (cache !== undefined && !('invalidate' in (options.cache ?? {}))) {
+  if (cache?.remembers) {
     for (const name of ['state', 'timeout', 'fallback', 'transform'] as const) {
       problems.require(options[name] === undefined, `a cached replay excludes ${name}`)
     }

@@ -29,26 +29,26 @@ export interface ResolveTopologyOptions {
 
 /** @throws TypeError for the first option of a wrong type, without its value. */
 export function checkOptions(options: ResolveTopologyOptions): void {
-  require(isObject(options), 'the options have to be', 'an object')
+  expectOption(isObject(options), 'the options have to be', 'an object')
   const { env, databaseUrl, urlVariable, replicas, region, primaryRegion, connection, dialect } = options
-  require(env === undefined || isObject(env), 'env has to be', 'an object of variables')
-  require(databaseUrl === undefined ||
+  expectOption(env === undefined || isObject(env), 'env has to be', 'an object of variables')
+  expectOption(databaseUrl === undefined ||
     typeof databaseUrl === 'string' ||
     typeof databaseUrl?.href === 'string', 'databaseUrl has to be', 'a string or a URL')
-  require(urlVariable === undefined ||
+  expectOption(urlVariable === undefined ||
     /^[A-Za-z_]\w*$/.test(
       urlVariable,
     ), 'urlVariable has to be', `the name of a variable, such as ${defaultUrlVariable}`)
-  require(replicas === undefined || isObject(replicas), 'replicas has to be', 'an object of region codes and URLs')
-  require(connection === undefined || isObject(connection), 'connection has to be', 'an object')
-  require(region === undefined || typeof region === 'string', 'region has to be', 'a string')
-  require(primaryRegion === undefined || typeof primaryRegion === 'string', 'primaryRegion has to be', 'a string')
-  require(dialect === undefined ||
+  expectOption(replicas === undefined || isObject(replicas), 'replicas has to be', 'an object of region codes and URLs')
+  expectOption(connection === undefined || isObject(connection), 'connection has to be', 'an object')
+  expectOption(region === undefined || typeof region === 'string', 'region has to be', 'a string')
+  expectOption(primaryRegion === undefined || typeof primaryRegion === 'string', 'primaryRegion has to be', 'a string')
+  expectOption(dialect === undefined ||
     dialect === 'postgres' ||
     dialect === 'mysql', 'dialect has to be', "'postgres' or 'mysql'")
 }
 
-function require(condition: boolean, what: string, expected: string): void {
+function expectOption(condition: boolean, what: string, expected: string): void {
   if (!condition) throw new TypeError(`resolveTopology: ${what} ${expected}`)
 }
 
