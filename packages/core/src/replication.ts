@@ -137,6 +137,16 @@ export class DatabaseReplication implements Replication {
     return this.#topology
   }
 
+  /** The role that the settings say; `topology.role` is the one that the server says. */
+  get expects(): Role {
+    return this.#configured.role
+  }
+
+  /** Whether this is the server that `observe` asks, so that waiting for it can be shared. */
+  observes(server: ServerInstance | undefined): boolean {
+    return server !== undefined && (this.#observed === undefined || this.#observed === server)
+  }
+
   /** Whether reads are to leave the replica alone for now. */
   get isUnavailable(): boolean {
     return this.#breaker.isOpen
@@ -183,7 +193,7 @@ export class DatabaseReplication implements Replication {
   }
 
   /** A connection was made (or asked again), and this is what its server said. */
-  connected(observation: Observation): ServerInstance {
+  connected(observation: Observation, side: 'local' | 'primary' = 'local'): ServerInstance {
     const { instance: id, role, cluster, epoch, at } = observation
     let instance = this.#instances.get(id)
     if (instance === undefined) {
@@ -195,7 +205,7 @@ export class DatabaseReplication implements Replication {
     instance.role = role
     instance.epoch = Math.max(instance.epoch, epoch)
     if (at !== undefined && (instance.at === undefined || this.algebra.covers(at, instance.at))) instance.at = at
-    this.#setRole(role)
+    if (side === 'local') this.#setRole(role)
     return instance
   }
 

@@ -1,0 +1,87 @@
+import type { FunctionNames, ResolveTopologyOptions, Topology } from '@flyroute/core'
+import type { Endpoint } from '@flyroute/core'
+import type { PoolConfig } from 'pg'
+
+/** What flyroute wants to know beside the driver's own options. */
+export interface FlyrouteOptions extends Omit<ResolveTopologyOptions, 'connection' | 'dialect'> {
+  /** Tells the databases of one app apart, the same in every region. Default: the database's name. */
+  readonly name?: string | undefined
+  /** Where things are, instead of what the environment says. */
+  readonly topology?: Topology | undefined
+  /** A write outside of any request (boot, cron, a socket): an error, or the primary connection. Default: `refuse`. */
+  readonly outsideRequest?: 'refuse' | 'primary' | undefined
+  /** Functions of one's own that write although no text shows it, or that only read. */
+  readonly functions?: FunctionNames | undefined
+  /** Makes one local Postgres behave as a replica, with the same errors: for unit tests. */
+  readonly simulate?: 'replica' | undefined
+  /** The pool behind `runOnPrimary` on a replica; opened only when it is needed. Its options are the driver's. */
+  readonly primaryPool?: PoolConfig | undefined
+  /** What a replay to the primary region costs from here (ms). Default: estimated from the distance. */
+  readonly replayCostMs?: number | undefined
+  /** Signs what `currentToken()` gives. Default: `FLYROUTE_SECRET`. */
+  readonly secret?: string | readonly string[] | undefined
+}
+
+/** Options of `createPool`: the driver's own, and flyroute's. */
+export interface FlyroutePoolOptions extends PoolConfig, FlyrouteOptions {}
+
+const ours: readonly (keyof FlyrouteOptions)[] = [
+  'name',
+  'topology',
+  'outsideRequest',
+  'functions',
+  'simulate',
+  'primaryPool',
+  'replayCostMs',
+  'secret',
+  'env',
+  'databaseUrl',
+  'urlVariable',
+  'replicas',
+  'region',
+  'primaryRegion',
+]
+
+/** How to reach a server, in the driver's words; these are the primary endpoint. */
+const endpointWords = ['connectionString', 'host', 'port', 'user', 'password', 'database'] as const
+
+/** The driver's options without ours and without where the server is. */
+export function driverOptions(options: FlyroutePoolOptions): PoolConfig {
+  const rest: Record<string, unknown> = { ...options }
+  for (const word of ours) delete rest[word]
+  return rest as PoolConfig
+}
+
+/** What the topology is resolved from: flyroute's options, with the driver's own words as the primary endpoint. */
+export function topologyOptions(options: FlyroutePoolOptions): ResolveTopologyOptions {
+  const { env, databaseUrl = options.connectionString, urlVariable, replicas, region, primaryRegion } = options
+  const { host, port, user, database } = options
+  const password = typeof options.password === 'string' ? options.password : undefined
+  const pieces = { host, port, user, password, database }
+  return {
+    env,
+    databaseUrl,
+    urlVariable,
+    replicas,
+    region,
+    primaryRegion,
+    dialect: 'postgres',
+    ...(Object.values(pieces).some((piece) => piece !== undefined) ? { connection: pieces } : {}),
+  }
+}
+
+/** The driver's options for one endpoint. Without any, they are what the caller gave: the driver's own defaults hold. */
+export function configFor(endpoint: Endpoint, options: PoolConfig): PoolConfig {
+  const config: Record<string, unknown> = { ...options }
+  if (endpoint.url !== undefined) {
+    for (const word of endpointWords) delete config[word]
+    // A password that the driver asks for at connect time goes with any URL.
+    if (typeof options.password === 'function') config.password = options.password
+    return { ...config, connectionString: endpoint.url }
+  }
+  const { host, port, user, password, database } = endpoint
+  for (const [word, value] of Object.entries({ host, port, user, password, database })) {
+    if (value !== undefined) config[word] = value
+  }
+  return config
+}
