@@ -24,6 +24,6 @@ export {
   type ReplicationSource,
   type Route,
 } from './replication.ts'
-export { type Activity, currentScope, notReplayable, runInScope, type Scope } from './scope.ts'
+export { type Activity, createActivity, createScope, currentScope, notReplayable, runInScope, type Scope } from './scope.ts'
 export { decodeToken, encodeToken, type Freshness, type TokenContent } from './token.ts'
 export { createTopology, withRole } from './topology.ts'

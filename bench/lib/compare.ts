@@ -1,0 +1,86 @@
+/** One way of doing the same work. */
+export interface Contender {
+  readonly name: string
+  /** Does the work once. */
+  run(): Promise<unknown>
+}
+
+export interface Figures {
+  readonly name: string
+  /** Operations a second, the median of all rounds. */
+  readonly throughput: number
+  /** Median time of one operation, in microseconds. */
+  readonly p50: number
+  /** Throughput over that of the first contender, round by round: median, and the middle half of the rounds. */
+  readonly ratio: { readonly median: number; readonly low: number; readonly high: number }
+}
+
+export interface CompareOptions {
+  /** How many operations are under way at once. */
+  readonly clients: number
+  /** How long (ms) each contender works in a round. Default: 250. */
+  readonly sliceMs?: number
+  /** How often all of them take their turns. Default: 21. */
+  readonly rounds?: number
+}
+
+/**
+ * Has contenders do the same work in turns, in short slices and in a changing order: a machine whose speed drifts
+ * drifts for all of them, and the ratio of neighbours is what remains.
+ */
+export async function compare(contenders: readonly Contender[], options: CompareOptions): Promise<Figures[]> {
+  const { clients, sliceMs = 250, rounds = 21 } = options
+  const slices = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]))
+  const times = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]))
+  for (const contender of contenders) await slice(contender, clients, sliceMs, [])
+  for (let round = 0; round < rounds; round++) {
+    const order = contenders.map((_, index) => contenders[(index + round) % contenders.length] as Contender)
+    for (const contender of order) {
+      slices.get(contender)?.push(await slice(contender, clients, sliceMs, times.get(contender) as number[]))
+    }
+  }
+  const base = slices.get(contenders[0] as Contender) as number[]
+  return contenders.map((contender) => {
+    const own = slices.get(contender) as number[]
+    const ratios = own.map((value, round) => value / (base[round] as number))
+    return {
+      name: contender.name,
+      throughput: quantile(own, 0.5),
+      p50: quantile(times.get(contender) as number[], 0.5),
+      ratio: { median: quantile(ratios, 0.5), low: quantile(ratios, 0.25), high: quantile(ratios, 0.75) },
+    }
+  })
+}
+
+/** Works for a while; operations a second. */
+async function slice(contender: Contender, clients: number, sliceMs: number, times: number[]): Promise<number> {
+  const begun = performance.now()
+  const until = begun + sliceMs
+  let done = 0
+  const worker = async (): Promise<void> => {
+    for (;;) {
+      const start = performance.now()
+      if (start >= until) return
+      await contender.run()
+      times.push((performance.now() - start) * 1_000)
+      done++
+    }
+  }
+  await Promise.all(Array.from({ length: clients }, worker))
+  return (done * 1_000) / (performance.now() - begun)
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+/** The figures as lines of a table. */
+export function report(title: string, figures: readonly Figures[]): void {
+  console.log(`\n${title}`)
+  console.log(`  ${'' .padEnd(34)} ${'ops/s'.padStart(9)} ${'p50 µs'.padStart(8)}   ratio (middle half)`)
+  for (const { name, throughput, p50, ratio } of figures) {
+    const spread = `${ratio.median.toFixed(3)}  (${ratio.low.toFixed(3)} – ${ratio.high.toFixed(3)})`
+    console.log(`  ${name.padEnd(34)} ${throughput.toFixed(0).padStart(9)} ${p50.toFixed(0).padStart(8)}   ${spread}`)
+  }
+}

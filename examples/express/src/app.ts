@@ -1,0 +1,62 @@
+import { healthResponse } from '@flyroute/core'
+import { replayMiddleware, sendReplay } from '@flyroute/core/node'
+import { createPool } from '@flyroute/pg'
+import express, { type Express } from 'express'
+
+// The glue: a pool that knows the region it runs in, and one middleware ahead of all routes.
+export const pool = createPool()
+
+export const app: Express = express()
+app.use(replayMiddleware({ databases: [pool], debugHeader: true }))
+app.use(express.json())
+
+// For Fly's health check.
+app.get('/healthz', async (_request, response) => {
+  sendReplay(response, await healthResponse(pool))
+})
+
+// A read: answered by the replica next door.
+app.get('/posts', async (_request, response) => {
+  const { rows } = await pool.query('select id, title, views from post order by id desc limit 20')
+  response.json(rows)
+})
+
+// A write: its method says so, and the whole request runs in the primary region before this handler is even called.
+app.post('/posts', async (request, response) => {
+  const { rows } = await pool.query('insert into post (title) values ($1) returning id, title, views', [request.body.title])
+  response.status(201).json(rows[0])
+})
+
+// A GET that writes: the replica's pool refuses the statement, and the request is run again in the primary region.
+app.get('/posts/:id', async (request, response) => {
+  const { rows } = await pool.query('update post set views = views + 1 where id = $1 returning id, title, views', [
+    request.params.id,
+  ])
+  if (rows.length === 0) response.status(404).json({ error: 'There is no such post.' })
+  else response.json(rows[0])
+})
+
+// A transaction that turns into a write half-way. Nothing here knows about regions.
+app.get('/report', async (_request, response) => {
+  const client = await pool.connect()
+  try {
+    await client.query('begin')
+    const { rows } = await client.query('select count(*)::int as posts, coalesce(sum(views), 0)::int as views from post')
+    await client.query('insert into report (posts, views) values ($1, $2)', [rows[0].posts, rows[0].views])
+    await client.query('commit')
+    response.json(rows[0])
+  } catch (error) {
+    await client.query('rollback')
+    throw error
+  } finally {
+    client.release()
+  }
+})
+
+// An upload: over a megabyte Fly Proxy cannot replay it, so it runs here, with a connection to the primary.
+app.post('/uploads', async (request, response) => {
+  let bytes = 0
+  for await (const chunk of request) bytes += chunk.length
+  const { rows } = await pool.query('insert into upload (bytes) values ($1) returning id, bytes', [bytes])
+  response.status(201).json(rows[0])
+})

@@ -1,0 +1,11 @@
+// The release command: runs once, on the primary, before the app starts anywhere.
+import { assertPrimary } from '@flyroute/core'
+import { createPool } from '@flyroute/pg'
+
+const pool = createPool()
+await assertPrimary(pool)
+await pool.query(`
+  create table if not exists post (id int generated always as identity primary key, title text not null, views int not null default 0);
+  create table if not exists export (id int generated always as identity primary key, posts int not null);
+`)
+await pool.end()
