@@ -3,6 +3,7 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/packages', '<rootDir>/examples'],
   testMatch: ['**/test/**/*.test.ts'],
+  modulePathIgnorePatterns: ['/\\.dist-'], // a build under way
   extensionsToTreatAsEsm: ['.ts'],
   // Packages are tested from their sources; what is published is tested in packages/testkit/test/packages.test.ts.
   testEnvironmentOptions: { customExportConditions: ['@flyroute/source', 'node', 'node-addons'] },
