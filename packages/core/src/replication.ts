@@ -187,9 +187,14 @@ export class DatabaseReplication implements Replication {
   }
 
   async #ask(): Promise<Observation> {
-    const observation = await this.#source.observe()
-    this.#observed = this.connected(observation)
-    return observation
+    try {
+      const observation = await this.#source.observe()
+      this.#observed = this.connected(observation)
+      return observation
+    } catch (error) {
+      if (this.expects === 'replica') this.#breaker.fail(error)
+      throw error
+    }
   }
 
   /** A connection was made (or asked again), and this is what its server said. */
@@ -367,8 +372,11 @@ export class DatabaseReplication implements Replication {
     options: { timeoutMs: number; signal?: AbortSignal | undefined },
   ): Promise<'met' | 'behind' | 'stale-primary'> {
     if (this.#topology.role === 'primary') {
-      if (this.#observed === undefined) await this.observe().catch(() => undefined)
-      const server = this.#observed
+      // Asked anew: a name may lead to another server by now, and a stale primary may have been one for a while.
+      const server = await this.observe().then(
+        () => this.#observed,
+        () => undefined,
+      )
       if (server?.role !== 'replica') {
         return server !== undefined && this.isStalePrimary(need, server) ? 'stale-primary' : 'met'
       }

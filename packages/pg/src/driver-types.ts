@@ -46,6 +46,7 @@ export interface BareClient extends EventEmitter {
   connection?: Wire
   pipeline?: boolean
   _activeQuery?: unknown
+  _ending?: boolean
   connect(callback?: Callback): Promise<unknown> | undefined
   query(config: unknown, values?: unknown, callback?: unknown): unknown
   end(callback?: () => void): Promise<void> | undefined

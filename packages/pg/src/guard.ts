@@ -73,6 +73,8 @@ export function guardClient(Base: ClientClass, database: PgDatabase, side: Side)
     /** The connection to the primary that has taken over for a transaction, or for the rest of the check-out. */
     #primary: { readonly client: Promise<BareClient>; readonly until: 'transaction' | 'release' } | undefined
     #releaseToPool: ((error?: unknown) => void) | undefined
+    /** The server was a primary, and another one has taken over. */
+    #isStale = false
 
     constructor(config?: unknown) {
       super(config)
@@ -87,7 +89,8 @@ export function guardClient(Base: ClientClass, database: PgDatabase, side: Side)
         if ((value === 'on') !== (this.#server.role === 'replica')) this.#greet().catch(() => undefined)
       })
       this.once('end', () => {
-        if (side === 'local') replication.disconnected(this.#server)
+        // Ended by its server, not by the pool: it may be started anew, further back in the log.
+        if (side === 'local' && this._ending !== true) replication.disconnected(this.#server)
       })
     }
 
@@ -98,7 +101,9 @@ export function guardClient(Base: ClientClass, database: PgDatabase, side: Side)
 
     override connect(callback?: Callback): Promise<unknown> | undefined {
       if (callback === undefined) return super.connect()?.then(() => this.#greet())
+      const scope = currentScope()
       super.connect((error) => {
+        if (error && side === 'primary' && scope !== undefined) scope.activity.primaryUnreachable = error
         if (error) return callback(error)
         this.#greet().then(
           () => callback(null, this),
@@ -114,7 +119,7 @@ export function guardClient(Base: ClientClass, database: PgDatabase, side: Side)
         this.#leavePrimary(error)
         // A member that is not what the settings say is left, so that the next connection looks again who is who.
         const misplaced = this.role === 'replica' && (side === 'primary' || replication.expects === 'primary')
-        this.#releaseToPool?.(error ?? (misplaced ? true : undefined))
+        this.#releaseToPool?.(error ?? (misplaced || this.#isStale ? true : undefined))
       }
     }
 
@@ -144,8 +149,15 @@ export function guardClient(Base: ClientClass, database: PgDatabase, side: Side)
 
     // --- on a primary -----------------------------------------------------------------------------------------------
 
-    #onPrimary(statement: Statement, { activity }: Scope): unknown {
+    #onPrimary(statement: Statement, scope: Scope): unknown {
       const { analysis } = statement
+      const { activity } = scope
+      const need = replication.need(scope)
+      if (need !== undefined && this.#server !== undefined && replication.isStalePrimary(need, this.#server)) {
+        // Another server has taken over from this one, and this client has seen it: nothing of here may be shown.
+        this.#isStale = true
+        return this.#reject(statement, new ReplayUnavailableError('stale-primary', { retryAfterSeconds: 5 }))
+      }
       const transaction = this.#transaction
       const open = this.#status !== 'I'
       const writes = analysis.access !== 'read' || activity.everyStatement
