@@ -94,10 +94,10 @@ test('whatever is in the headers, nothing is thrown, and only the documented fie
     fc.property(fc.oneof(texts, fc.array(texts), fc.anything()), (header) => {
       for (const parsed of [parseReplaySource(header as HeaderValue), parseReplayFailure(header as HeaderValue)]) {
         for (const [key, value] of Object.entries(parsed ?? {})) {
-          expect(fields).toContain(key)
-          expect(['string', 'number']).toContain(typeof value)
+          if (!fields.includes(key) || !['string', 'number'].includes(typeof value)) return false
         }
       }
+      return true
     }),
   )
 })

@@ -32,20 +32,25 @@ export function checkOptions(options: ResolveTopologyOptions): void {
   expectOption(isObject(options), 'the options have to be', 'an object')
   const { env, databaseUrl, urlVariable, replicas, region, primaryRegion, connection, dialect } = options
   expectOption(env === undefined || isObject(env), 'env has to be', 'an object of variables')
-  expectOption(databaseUrl === undefined ||
-    typeof databaseUrl === 'string' ||
-    typeof databaseUrl?.href === 'string', 'databaseUrl has to be', 'a string or a URL')
-  expectOption(urlVariable === undefined ||
-    /^[A-Za-z_]\w*$/.test(
-      urlVariable,
-    ), 'urlVariable has to be', `the name of a variable, such as ${defaultUrlVariable}`)
+  expectOption(
+    databaseUrl === undefined || typeof databaseUrl === 'string' || typeof databaseUrl?.href === 'string',
+    'databaseUrl has to be',
+    'a string or a URL',
+  )
+  expectOption(
+    urlVariable === undefined || /^[A-Za-z_]\w*$/.test(urlVariable),
+    'urlVariable has to be',
+    `the name of a variable, such as ${defaultUrlVariable}`,
+  )
   expectOption(replicas === undefined || isObject(replicas), 'replicas has to be', 'an object of region codes and URLs')
   expectOption(connection === undefined || isObject(connection), 'connection has to be', 'an object')
   expectOption(region === undefined || typeof region === 'string', 'region has to be', 'a string')
   expectOption(primaryRegion === undefined || typeof primaryRegion === 'string', 'primaryRegion has to be', 'a string')
-  expectOption(dialect === undefined ||
-    dialect === 'postgres' ||
-    dialect === 'mysql', 'dialect has to be', "'postgres' or 'mysql'")
+  expectOption(
+    dialect === undefined || dialect === 'postgres' || dialect === 'mysql',
+    'dialect has to be',
+    "'postgres' or 'mysql'",
+  )
 }
 
 function expectOption(condition: boolean, what: string, expected: string): void {

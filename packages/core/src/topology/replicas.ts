@@ -35,8 +35,9 @@ export interface ReplicaContext extends PrimarySettings {
 /** Reads every replica setting, also those of other regions: a mistake should show in the first region it is deployed to. */
 export function collectReplicas(context: ReplicaContext): Replicas {
   const { primary, primaryRegion, problems } = context
+  const option = readReplicaOption(context)
   const variables = readReplicaVariables(context)
-  const settings = [...readReplicaOption(context), ...variables.settings]
+  const settings = [...option, ...variables.settings]
 
   const byRegion = new Map<string, Endpoint>()
   let anywhere: Endpoint | undefined
