@@ -18,22 +18,28 @@ export function markRun() {
  * a server takes that has been told to stop. Names and ends them. Says whether there was none.
  */
 export async function endLeftovers(mark, graceMs = 2000) {
+  const found = await untilGone(mark, graceMs)
+  if (found.length === 0) return true
+  console.log('\nStill running, and ended now. Something starts a process and does not end it:')
+  for (const { pid, command } of found) console.log(`  ${pid}  ${command}`)
+  for (const { pid } of found) send(pid, 'SIGTERM')
+  for (const { pid } of await untilGone(mark, graceMs)) send(pid, 'SIGKILL')
+  return false
+}
+
+async function untilGone(mark, graceMs) {
   const deadline = Date.now() + graceMs
   let found = marked(mark)
   while (found.length > 0 && Date.now() < deadline) {
     await sleep(50)
     found = marked(mark)
   }
-  if (found.length === 0) return true
-  console.log('\nStill running, and ended now. Something starts a process and does not end it:')
-  for (const { pid, command } of found) console.log(`  ${pid}  ${command}`)
-  for (const { pid } of found) kill(pid)
-  return false
+  return found
 }
 
-function kill(pid) {
+function send(pid, signal) {
   try {
-    process.kill(pid, 'SIGKILL')
+    process.kill(pid, signal)
   } catch {} // it has just ended by itself
 }
 
@@ -46,8 +52,10 @@ function marked(mark) {
         const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
         const marks = environment.find((entry) => entry.startsWith(`${VARIABLE}=`))?.slice(VARIABLE.length + 1)
         if (!marks?.split(':').includes(mark)) return []
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
-        return [{ pid: Number(pid), command }]
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+          .replace(/[\0\s]+/g, ' ')
+          .trim()
+        return [{ pid: Number(pid), command: command.length > 150 ? `${command.slice(0, 150)}…` : command }]
       } catch {
         return [] // it ended while we looked, or belongs to somebody else
       }
