@@ -1,1 +1,8 @@
-export {}
+export type { Machine } from './app/machine.ts'
+export type { OutputLine } from './app/output.ts'
+export type { DatabaseCluster, DatabaseNode } from './databases/cluster.ts'
+export type { DatabaseKind } from './databases/kinds.ts'
+export type { Hop, Journal, JournalEntry } from './journal.ts'
+export { type Lab, startLab } from './lab.ts'
+export type { RoundTrips } from './network/network.ts'
+export type { Environment, LabOptions, MachinePlace, OtherApp } from './options.ts'

@@ -47,3 +47,32 @@ export function processesWith(text: string): string[] {
   const list = execFileSync('ps', ['-A', '-ww', '-o', 'pid=,args='], { encoding: 'utf8' })
   return list.split('\n').filter((line) => line.includes(text))
 }
+
+/** What the fixture `app.mjs` says of a request. */
+export interface Told {
+  app: string
+  region: string
+  machine: string
+  connection: number
+  method: string
+  url: string
+  headers: Record<string, string | undefined>
+  bytes: number
+  body: string
+}
+
+/** The command that starts the fixture. */
+export const fixtureApp: readonly string[] = [process.execPath, join(import.meta.dirname, 'fixtures', 'app.mjs')]
+
+/** Tells the fixture what to answer: in a region, or `on-fallback`. */
+export function answer(
+  where: string,
+  what: { status?: number; headers: Record<string, string>; body?: string; late?: boolean },
+): Record<string, string> {
+  return { [where === 'on-fallback' ? 'x-on-fallback' : `x-in-${where}`]: JSON.stringify(what) }
+}
+
+/** Tells the fixture in a region to ask for a replay. */
+export function replay(where: string, header: string): Record<string, string> {
+  return answer(where, { headers: { 'fly-replay': header } })
+}
