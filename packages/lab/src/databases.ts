@@ -1,3 +1,7 @@
 export type { ClusterOptions, DatabaseCluster, DatabaseNode } from './databases/cluster.ts'
+export { startMariadb } from './databases/mariadb.ts'
+export { startMysql, whyNoMysql } from './databases/mysql.ts'
+export type { MysqlCluster } from './databases/mysql-cluster.ts'
+export type { MysqlNode } from './databases/mysql-node.ts'
 export { type PostgresCluster, startPostgres } from './databases/postgres.ts'
 export type { PostgresNode } from './databases/postgres-node.ts'

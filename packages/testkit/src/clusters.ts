@@ -1,7 +1,12 @@
 export {
   type DatabaseCluster,
   type DatabaseNode,
+  type MysqlCluster,
+  type MysqlNode,
   type PostgresCluster,
   type PostgresNode,
+  startMariadb,
+  startMysql,
   startPostgres,
+  whyNoMysql,
 } from '@flyroute/lab/databases'

@@ -1,27 +1,35 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { literal, type MysqlFlavour } from './mysql-flavour.ts'
+import { literal, type MysqlFlavour } from './mysql-family.ts'
 
 // In this order; each file has one statement a line.
 const systemTables = ['system_tables', 'performance_tables', 'system_tables_data', 'sys_schema']
+
+// Until here root had no password, under each name of this machine.
+const withoutRoot = [
+  "DELETE FROM global_priv WHERE User = 'root';",
+  "DELETE FROM proxies_priv WHERE User = 'root';",
+  'FLUSH PRIVILEGES;',
+]
 
 export const mariadbFlavour: MysqlFlavour = {
   kind: 'mariadb',
   title: 'MariaDB',
   package: 'mariadb-server-core',
   program: 'usr/sbin/mariadbd',
-  settings: { gtid_strict_mode: 'ON', innodb_log_file_size: '16M' },
+  settings: { gtid_strict_mode: 'ON', log_slave_updates: 'ON', innodb_log_file_size: '16M' },
 
-  async initialization(files, data, sql) {
+  async script(files, accounts) {
     const scripts = systemTables.map((name) => readFile(join(files.root, `usr/share/mysql/mysql_${name}.sql`), 'utf8'))
-    const lines = ['CREATE DATABASE mysql;', 'USE mysql;', ...(await Promise.all(scripts)), 'FLUSH PRIVILEGES;', ...sql]
-    return { args: ['--bootstrap', `--datadir=${data}`], input: `${lines.join('\n')}\n` }
+    return ['CREATE DATABASE mysql;', 'USE mysql;', ...(await Promise.all(scripts)), ...withoutRoot, ...accounts]
   },
+  initialize: () => ['--bootstrap'],
 
   follow: ({ host, port, user, password }) =>
     `CHANGE MASTER TO MASTER_HOST = ${literal(host)}, MASTER_PORT = ${port}, MASTER_USER = ${literal(user)},
        MASTER_PASSWORD = ${literal(password)}, MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 1`,
-  delay: (seconds) => `CHANGE MASTER TO MASTER_DELAY = ${seconds}`,
+  // It counts from the beginning of the second of the commit, where MySQL counts from its end.
+  delay: (seconds) => `CHANGE MASTER TO MASTER_DELAY = ${seconds > 0 ? seconds + 1 : 0}`,
   status: (row) => ({
     receiving: row['Slave_IO_Running'] as 'Yes' | 'No' | 'Connecting',
     received: row['Gtid_IO_Pos'] as string,
@@ -32,10 +40,7 @@ export const mariadbFlavour: MysqlFlavour = {
 
   synchronousPrimary(count) {
     if (count > 1) throw new RangeError('MariaDB can wait for one replica, not for several.')
-    return [
-      'SET GLOBAL rpl_semi_sync_master_timeout = 86400000',
-      `SET GLOBAL rpl_semi_sync_master_enabled = ${count}`,
-    ]
+    return ['SET GLOBAL rpl_semi_sync_master_timeout = 86400000', `SET GLOBAL rpl_semi_sync_master_enabled = ${count}`]
   },
   synchronousReplica: (confirms) => [`SET GLOBAL rpl_semi_sync_slave_enabled = ${confirms ? 1 : 0}`],
 }

@@ -1,6 +1,6 @@
 import { access, chmod, cp, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import { cacheFolder } from './cache.ts'
 
 /** Where the programs are, and as whom to run them: Postgres refuses to run as root. */
 export interface PostgresBinaries {
@@ -80,13 +80,6 @@ async function copyToCache(native: string, name: string): Promise<string> {
   }
   await rename(draft, join(cacheFolder(), name)).catch(async () => rm(draft, { recursive: true, force: true }))
   return target
-}
-
-function cacheFolder(): string {
-  // root's own folders are closed to `nobody`, as whom its Postgres runs.
-  if (process.getuid?.() === 0) return '/var/cache/flyroute'
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'flyroute')
-  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'flyroute')
 }
 
 async function exists(path: string): Promise<boolean> {
