@@ -32,10 +32,19 @@ const form =
   /^([a-z][a-z\d+.-]*:\/\/)([^/?#]*@)?(\[[\da-f:.]+(?:%[\w.~-]+)?\]|[^\s:@[\],/?#]*)(:\d*)?(\/[^?#]*)?([?#].*)?$/is
 
 /**
- * An @ that the host should have come behind: what precedes it is the rest of a password with a bare `/`, `?` or `#`,
- * and would be shown as a host, a port or a database.
+ * An @ that the host should have come behind. What precedes it is the rest of a password with a bare `/`, `?` or `#`,
+ * and would be shown as a host, a port or a database. In the value of a parameter an @ is in its place.
  */
-const strayAt = /^[^?#]*@|^[?#].*@|#.*@|@[^&]*\//s
+function hasStrayAt({ userinfo, host, port, path, query }: Omit<ConnectionUrl, 'dialect'>): boolean {
+  if (path.includes('@')) return true
+  const suspects = query
+    .slice(1)
+    .split('&')
+    .filter((parameter) => parameter.includes('@'))
+  if (suspects.length === 0) return false
+  if (query.startsWith('#') || path === '' || port === ':' || (userinfo !== '' && host === '')) return true
+  return !suspects.every((parameter) => /^[\w.-]+=[^#/]*$/.test(parameter))
+}
 
 /** Takes a URL apart, or says what is wrong with it, without quoting it. */
 export function parseConnectionUrl(text: string): ConnectionUrl | string {
@@ -43,11 +52,13 @@ export function parseConnectionUrl(text: string): ConnectionUrl | string {
   const escape = 'does not parse as a connection URL (special characters in a password have to be percent-encoded)'
   if (parts === null) return /^[^?#]*@[^/]*,/.test(text) ? 'names several hosts' : escape
   const [, scheme = '', userinfo = '', host = '', port = '', path = '', query = ''] = parts
-  if (strayAt.test(path + query)) return escape
+  const raw = { scheme, userinfo, host, port, path, query }
+  if (hasStrayAt(raw)) return escape
   const dialect = dialects[scheme.toLowerCase()]
-  if (dialect === undefined)
+  if (dialect === undefined) {
     return 'is of a kind that is not supported (postgres://, postgresql://, mysql://, mysql2://, mariadb://)'
-  const url = { dialect, scheme, userinfo, host, port, path, query }
+  }
+  const url = { dialect, ...raw }
   const effective = portOf(url)
   return effective === undefined || (effective >= 1 && effective <= 65_535) ? url : 'has a port that is none'
 }

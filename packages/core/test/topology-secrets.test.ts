@@ -76,6 +76,10 @@ describe('a configuration that is wrong does not show it either', () => {
     `postgres://u:1234#${secret}@h/d`,
     `postgres://u:a@${secret}/b@h/d`,
     `postgres://u:a@${secret}?b@h/d`,
+    `postgres://u:a@/${secret}?b=@h/d`,
+    `postgres://u:/${secret}?b=@h`,
+    `postgres://u:1/${secret}#b=@h`,
+    `postgres://u:1/${secret}?b#@h`,
     `postgres://u:${secret} @h d/`,
     secret,
   ]

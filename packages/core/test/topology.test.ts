@@ -475,6 +475,8 @@ describe('the primary, however it is named', () => {
     ['a socket in the query', 'postgres:///d?host=/var/run/postgresql', '/var/run/postgresql'],
     ['no host', 'postgres:///d', undefined],
     ['an escape that cannot be read', 'postgres://u:%E0%A4%A@h/d', 'h'],
+    ['an @ in a parameter', 'postgres://h:5432/d?user=me@server&application_name=a@b', 'h'],
+    ['an @ in a parameter, behind a login', 'postgres://u:p@h/d?application_name=a@b', 'h'],
   ])('%s is left to the driver', (_, url, host) => {
     const { primary } = resolve({ DATABASE_URL: url })
     expect(primary.url).toBe(url)
