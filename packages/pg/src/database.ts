@@ -84,7 +84,9 @@ export function openDatabase(
       return primary
     },
     async end() {
-      await Promise.all([replication.end(), primary?.end()])
+      // These connections do not keep a process alive, but their orderly end has to.
+      const alive = setInterval(() => undefined, 1_000)
+      await Promise.all([replication.end(), primary?.end()]).finally(() => clearInterval(alive))
     },
   }
   return database
