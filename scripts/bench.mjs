@@ -20,12 +20,12 @@ if (unknown.length > 0) {
   process.exit(1)
 }
 
-const mark = markRun()
+const marked = markRun()
 let well = await build()
 for (const name of asked.length > 0 ? asked : all) {
   if (!well) break
   console.log(`\n── ${name}`)
   well = await run(process.execPath, [join(folder, `${name}.ts`), ...options])
 }
-const clean = await endLeftovers(mark)
+const clean = await endLeftovers(marked)
 process.exitCode = well && clean ? 0 : 1

@@ -6,8 +6,8 @@ import { build, run, setUpEnvironment } from './lib/run.mjs'
 
 assertGround()
 setUpEnvironment()
-const mark = markRun()
+const marked = markRun()
 const flyroute = join(root, 'packages/cli/dist/esm/bin.js')
 const told = (await build()) && (await run(process.execPath, [flyroute, 'demo', ...process.argv.slice(2)]))
-const clean = await endLeftovers(mark)
+const clean = await endLeftovers(marked)
 process.exitCode = told && clean ? 0 : 1

@@ -9,7 +9,7 @@ import { build, killCurrent, run, setUpEnvironment } from './lib/run.mjs'
 
 assertGround()
 setUpEnvironment()
-const mark = markRun()
+const marked = markRun()
 const folder = mkdtempSync(join(tmpdir(), 'flyroute-test-'))
 const report = join(folder, 'report.json')
 
@@ -22,7 +22,7 @@ const ended =
 stopWatching()
 const result = readReport()
 rmSync(folder, { recursive: true, force: true })
-const clean = await endLeftovers(mark)
+const clean = await endLeftovers(marked)
 
 if (built && !result) console.log('\njest ended without a report.')
 if (result) tellSkipped(result)
