@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { access, chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { cached } from './cache.ts'
@@ -36,7 +36,9 @@ export async function findDebianPackage(name: string, folder?: string): Promise<
     version: (await readFile(join(root, 'version'), 'utf8')).trim(),
     command: (program) => {
       const path = join(root, program)
-      return [loader, '--inhibit-cache', '--library-path', libraries.join(':'), '--argv0', path, path]
+      const search = ['--inhibit-cache', '--library-path', libraries.join(':')]
+      // Without the environment, in which the machine's own libraries may be asked for (LD_PRELOAD).
+      return ['env', '-i', loader, ...search, '--argv0', path, path]
     },
   }
 }
@@ -71,21 +73,25 @@ async function unpack(name: string, draft: string): Promise<void> {
 
 async function openApt(name: string, work: string): Promise<PrivateApt> {
   const own = await PrivateApt.open(join(work, 'machine'), { present })
-  await own.update()
+  // A source that is of no concern here may be out of order.
+  const trouble = await own.update().then(
+    () => undefined,
+    (error: unknown) => error,
+  )
   if (await own.knows(name)) return own
-  const mirror = (await own.mirror()) ?? 'http://deb.debian.org/debian'
-  const unstable = await PrivateApt.open(join(work, 'unstable'), { present, sources: await source(mirror) })
+  if (trouble !== undefined) throw trouble
+  const unstable = await PrivateApt.open(join(work, 'unstable'), { present, sources: await unstableSource(own, work) })
   await unstable.update()
   return unstable
 }
 
-async function source(mirror: string): Promise<string> {
-  const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
-  const signed = await access(keyring).then(
-    () => `[signed-by=${keyring}] `,
-    () => '',
-  )
-  return `deb ${signed}${mirror} unstable main\n`
+/** The keys of Debian's archive are had from the machine's own, which may be another's, or older than unstable's signature. */
+async function unstableSource(own: PrivateApt, work: string): Promise<string> {
+  for (const archive of await own.download('debian-archive-keyring'))
+    await execute('dpkg-deb', ['--extract', archive, work])
+  const keyring = join(work, 'usr', 'share', 'keyrings', 'debian-archive-keyring.gpg')
+  const mirror = (await own.mirror()) ?? 'http://deb.debian.org/debian'
+  return `deb [signed-by=${keyring}] ${mirror} unstable main\n`
 }
 
 async function remove(path: string): Promise<void> {

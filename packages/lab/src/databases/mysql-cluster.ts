@@ -91,9 +91,9 @@ export class Cluster implements MysqlCluster {
 
   async #reached(replica: MysqlNode, position: string, timeoutMs: number): Promise<void> {
     if (await replica.reaches(position, timeoutMs)) return
-    const at = await replica.position()
-    const pause = replica.isPaused ? ' (its replay is paused)' : ''
-    throw new Error(`${replica.name} stands at ${at} and did not reach ${position} in ${timeoutMs} ms${pause}.`)
+    const [at, obstacle] = [await replica.position(), await replica.obstacle()]
+    const why = obstacle ? ` (${obstacle})` : ''
+    throw new Error(`${replica.name} stands at ${at} and did not reach ${position} in ${timeoutMs} ms${why}.`)
   }
 
   /** They wait until the replicas have received a commit, not until they have applied it. MariaDB waits for one at most. */

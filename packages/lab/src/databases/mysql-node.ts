@@ -60,11 +60,6 @@ export class MysqlNode implements DatabaseNode {
     return this.#role
   }
 
-  /** Whether `pauseReplay()` is in force. */
-  get isPaused(): boolean {
-    return this.#isPaused
-  }
-
   /** Runs one statement as the administrator. */
   async query<Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> {
     if (!this.isRunning) throw new Error(`${this.name} is not running.`)
@@ -81,6 +76,12 @@ export class MysqlNode implements DatabaseNode {
     // A wait of 0 seconds would be one for ever on MySQL.
     const seconds = Math.max(timeoutMs, 1) / 1_000
     return (await this.#scalar<number | null>(this.#context.flavour.waitFor, [position, seconds])) === 0
+  }
+
+  /** Why a replica does not get on, where it knows. */
+  async obstacle(): Promise<string | undefined> {
+    if (this.#isPaused) return 'its replay is paused'
+    return (await this.#status()).error || undefined
   }
 
   /** Empties the node and starts it; as a replica of `primary`, once that is `ready`, where one is given. */

@@ -108,9 +108,14 @@ export class LocalMysqlServer implements MysqlServer {
     closeSync(log)
     this.#workspace.adopt(child)
     child.unref()
-    child.once('error', () => {}) // seen as an exit below
-    child.once('exit', () => {
+    let reason = ''
+    const gone = (): void => {
       if (this.#process === child) this.#process = undefined
+    }
+    child.once('exit', gone)
+    child.once('error', (error) => {
+      reason = error.message // it could not be started at all
+      gone()
     })
     this.#process = child
     while (this.#process === child) {
@@ -122,7 +127,7 @@ export class LocalMysqlServer implements MysqlServer {
       if (Date.now() > giveUpAt) await this.kill()
       await sleep(10)
     }
-    return (await readFile(this.#log, 'utf8')).slice(-2_000)
+    return reason || (await readFile(this.#log, 'utf8')).slice(-2_000)
   }
 
   #own(port: number): MysqlSettings {
