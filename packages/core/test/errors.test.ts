@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { runInNewContext } from 'node:vm'
 import { createEndpoint } from '../src/endpoint.ts'
+import type * as errors from '../src/errors.ts'
 import {
   ConfigurationError,
   FlyrouteError,
@@ -215,7 +216,7 @@ describe('finding the error inside what a library made of it', () => {
 
   test('an error of another copy of the package counts', async () => {
     const copy = `../src/errors.ts?${'copy'}`
-    const other: typeof import('../src/errors.ts') = await import(copy)
+    const other: typeof errors = await import(copy)
     expect(other.PrimaryRequiredError).not.toBe(PrimaryRequiredError)
     const error = new other.PrimaryRequiredError({ reason: 'write', topology })
     expect(error).not.toBeInstanceOf(PrimaryRequiredError)
@@ -226,7 +227,7 @@ describe('finding the error inside what a library made of it', () => {
   test('a copy of its fields counts where the original is gone', () => {
     const copied = Object.assign(new Error(), inner)
     expect(findPrimaryRequired(copied)).toBe(copied)
-    expect(replayResponse(copied as unknown as PrimaryRequiredError).headers['fly-replay']).toBe('region=ord')
+    expect(replayResponse(copied).headers['fly-replay']).toBe('region=ord')
   })
 
   test.each([
@@ -365,7 +366,7 @@ test('no error shows a password, whichever way it is printed', () => {
       error.stack,
       JSON.stringify(error),
       inspect(error, { depth: Number.POSITIVE_INFINITY, showHidden: true, getters: false }),
-      JSON.stringify({ ...error }),
+      JSON.stringify(Object.assign({}, error)),
       JSON.stringify(Object.getOwnPropertyNames(error).map((name) => (error as never)[name])),
     ]
     for (const text of shown) expect(text).not.toContain(password)

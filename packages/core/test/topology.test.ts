@@ -288,6 +288,14 @@ describe('replicas that are configured', () => {
     ])
   })
 
+  test("PlanetScale's replica is another user name", () => {
+    const env = { DATABASE_URL: 'mysql://abc:p@aws.connect.psdb.cloud/d?ssl={}' }
+    const { local, role } = resolve({ ...fly, ...env }, { replicas: { ams: { user: 'abc|replica' } } })
+    expect(role).toBe('replica')
+    expect(local.user).toBe('abc|replica')
+    expect(local.url).toBe('mysql://abc%7Creplica:p@aws.connect.psdb.cloud/d?ssl={}')
+  })
+
   test('a replica that is farther away than the primary is used, and that is said', () => {
     const env = { FLY_REGION: 'yyz', DATABASE_URL: primary, DATABASE_URL_AMS: 'postgres://ams/d' }
     expect(localUrl(env)).toBe('postgres://ams/d')

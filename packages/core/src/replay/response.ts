@@ -2,7 +2,8 @@ import type { PrimaryRequiredError } from '../errors.ts'
 import { findPrimaryRequired } from '../errors/find.ts'
 import type { Topology } from '../topology.ts'
 import { cacheFields, type ReplayCache, type ReplayCacheInvalidation } from './cache.ts'
-import { isFieldValue, isHeaderName, isHeaderValue, isRecord, Problems } from './check.ts'
+import { isHeaderName, isHeaderValue, isRecord, Problems } from './check.ts'
+import { addRoutingFields, type ReplayRouting } from './routing.ts'
 import { type ReplayTarget, targetFields } from './target.ts'
 import { type ReplayTransform, transformField } from './transform.ts'
 
@@ -14,18 +15,7 @@ export interface HttpAnswer {
   readonly body: string
 }
 
-export interface ReplayResponseOptions {
-  /** An opaque string that the target finds in `fly-replay-src`. Printable ASCII without `;` `,` quotes and backslash. */
-  readonly state?: string | undefined
-  /** Not on the Machine that answers. Default: false. */
-  readonly elsewhere?: boolean | undefined
-  /** How long the proxy tries: milliseconds, or `'10s'`, `'800ms'`. Default: the proxy's own. */
-  readonly timeout?: number | string | undefined
-  /**
-   * Who gets the request, with `fly-replay-failed`, when the replay fails: this Machine (`force_self`), or this one
-   * if it can, else any of the app (`prefer_self`). Default: nobody, the client gets the proxy's error.
-   */
-  readonly fallback?: 'force_self' | 'prefer_self' | undefined
+export interface ReplayResponseOptions extends ReplayRouting {
   /** Changes the request on its way. */
   readonly transform?: ReplayTransform | undefined
   /** Lets the proxy remember this replay, or forget an earlier one. A remembered one excludes state, timeout, fallback and transform. */
@@ -117,35 +107,6 @@ function targetOf(to: unknown): ReplayTarget {
     throw new TypeError('replayResponse: the topology does not know the primary region; set PRIMARY_REGION')
   }
   return { region: primaryRegion }
-}
-
-/** The fields that say how, beside those that say where. */
-function addRoutingFields(fields: Map<string, string>, options: ReplayResponseOptions, problems: Problems): void {
-  const { state, elsewhere, timeout, fallback } = options
-  if (state !== undefined) {
-    problems.require(
-      isFieldValue(state),
-      'state has to be printable ASCII without ; , quotes, backslash, or a space at its ends',
-    )
-    fields.set('state', state)
-  }
-  problems.require(elsewhere === undefined || typeof elsewhere === 'boolean', 'elsewhere has to be a boolean')
-  if (elsewhere) fields.set('elsewhere', 'true')
-  if (timeout !== undefined) {
-    const text = typeof timeout === 'number' ? `${timeout}ms` : timeout
-    problems.require(
-      typeof text === 'string' && /^0*[1-9]\d{0,8}m?s$/.test(text),
-      "timeout has to be a whole number of milliseconds above 0, or a string like '10s' or '800ms'",
-    )
-    fields.set('timeout', text)
-  }
-  if (fallback !== undefined) {
-    problems.require(
-      fallback === 'force_self' || fallback === 'prefer_self',
-      'fallback has to be force_self or prefer_self',
-    )
-    fields.set('fallback', fallback)
-  }
 }
 
 function extraHeaders(headers: unknown, problems: Problems): Record<string, string> {

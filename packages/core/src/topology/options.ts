@@ -17,7 +17,10 @@ export interface ResolveTopologyOptions {
    * `DATABASE_REPLICA_URL` for `DATABASE_URL`. Default: `DATABASE_URL`.
    */
   readonly urlVariable?: string | undefined
-  /** Replicas by region code: a URL, or the pieces in which it differs from the primary. Empty ones count as unset. */
+  /**
+   * Replicas by region code: a URL, or the pieces in which it differs from the primary (PlanetScale:
+   * `{ ams: { user: 'abc|replica' } }`, as its docs on replicas say). Empty ones count as unset.
+   */
   readonly replicas?: Readonly<Record<string, string | URL | Connection | undefined>> | undefined
   /** The region this process runs in. Default: `FLY_REGION`. */
   readonly region?: string | undefined
