@@ -50,7 +50,7 @@ function openLargeObject(scanner: Scanner): Verdict | undefined {
   return undefined
 }
 
-const OFF = new Set(['off', 'false', 'no', '0', 'f', 'n', 'of', 'fa', 'fal', 'fals'])
+const OFF: ReadonlySet<string> = new Set(['off', 'false', 'no', '0', 'f', 'n', 'of', 'fa', 'fal', 'fals'])
 
 /** `set_config` changes the session only, but cannot make a standby's transaction writable or serializable. */
 function setConfig(scanner: Scanner): Verdict | undefined {
