@@ -10,7 +10,19 @@ const longestLearningMs = 600_000
 
 interface Waiter {
   readonly wanted: Position
+  readonly begun: number
+  readonly stallMs: number
   readonly done: (reached: boolean) => void
+}
+
+export interface WaitOptions {
+  readonly timeoutMs: number
+  /**
+   * Give up once the replica has stood still for so long (ms) although it has received what is wanted: it is paused, or
+   * held back on purpose, and the rest of the time-out would be waited in vain. Default: never.
+   */
+  readonly stallMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -29,6 +41,8 @@ export class CatchUp {
   #running = false
   #ended = false
   #wake: (() => void) | undefined
+  #lastAt: string | undefined
+  #movedAt = 0
 
   constructor(
     observe: () => Promise<Observation>,
@@ -62,9 +76,10 @@ export class CatchUp {
 
   /**
    * Resolves with true as soon as every known server behind the name has reached the position, with false at the
-   * time-out, on abort, or when the replica cannot be asked.
+   * time-out, at a stall, on abort, or when the replica cannot be asked.
    */
-  wait(wanted: Position, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+  wait(wanted: Position, options: WaitOptions): Promise<boolean> {
+    const { timeoutMs, stallMs = Number.POSITIVE_INFINITY, signal } = options
     if (this.#ended || signal?.aborted || timeoutMs <= 0) return Promise.resolve(false)
     return new Promise((resolve) => {
       const settle = (reached: boolean): void => {
@@ -75,7 +90,7 @@ export class CatchUp {
         resolve(reached)
       }
       const abort = (): void => settle(false)
-      const waiter: Waiter = { wanted, done: settle }
+      const waiter: Waiter = { wanted, begun: Date.now(), stallMs, done: settle }
       const timer = setTimeout(abort, timeoutMs)
       signal?.addEventListener('abort', abort)
       this.#waiters.add(waiter)
@@ -128,8 +143,9 @@ export class CatchUp {
     let pause = firstPauseMs
     while (!this.#ended && (this.#waiters.size > 0 || this.#outstanding.length > 0)) {
       try {
-        await this.#observe()
+        const observation = await this.#observe()
         this.seen()
+        this.#giveUpStalled(observation, Date.now())
       } catch {
         // Not an answer: who waits is not kept waiting for a dead replica. The breaker reports and probes it.
         for (const waiter of this.#waiters) waiter.done(false)
@@ -140,6 +156,18 @@ export class CatchUp {
       if (idle && this.#outstanding.length === 0) return
       await this.#sleep(idle ? learningPauseMs : pause, idle)
       pause = idle ? firstPauseMs : Math.min(pause * 1.5, longestPauseMs)
+    }
+  }
+
+  /** Ends the waits for what the replica has received, and does not replay. */
+  #giveUpStalled({ at, received }: Observation, now: number): void {
+    if (at !== this.#lastAt) {
+      this.#lastAt = at
+      this.#movedAt = now
+    }
+    if (received === undefined) return
+    for (const { wanted, begun, stallMs, done } of this.#waiters) {
+      if (now - Math.max(begun, this.#movedAt) >= stallMs && this.#algebra.covers(received, wanted.at)) done(false)
     }
   }
 

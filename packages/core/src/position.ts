@@ -53,6 +53,8 @@ export interface Observation {
   readonly cluster: string
   readonly epoch: number
   readonly at: string | undefined
+  /** What a replica has received, replayed or not. */
+  readonly received?: string | undefined
   /** How old the last replayed transaction is, in seconds; undefined on a primary, 0 when nothing waits to be replayed. */
   readonly lagSeconds?: number | undefined
   /** How many bytes were received and not yet replayed. */

@@ -83,6 +83,9 @@ export interface DatabaseReplicationOptions {
 /** Where a statement goes. */
 export type Route = 'local' | 'primary'
 
+/** For how long (ms) a replica may stand still before a wait for it is given up, at least. */
+const shortestStallMs = 25
+
 /** For how long (ms) readers are sent to the primary when no position of a write could be had. */
 const withoutPositionMs = 10_000
 
@@ -107,6 +110,7 @@ export class DatabaseReplication implements Replication {
   #observed: ServerInstance | undefined
   #highest: Position | undefined
   #said: Set<string> = new Set()
+  readonly #stallMs: number
 
   constructor(options: DatabaseReplicationOptions) {
     const { topology, source } = options
@@ -118,6 +122,7 @@ export class DatabaseReplication implements Replication {
     this.#source = source
     this.algebra = source.algebra
     this.replayCostMs = options.replayCostMs ?? estimateReplayMs(topology.region, topology.primaryRegion)
+    this.#stallMs = Math.max(shortestStallMs, this.replayCostMs / 4)
     this.#catchUp = new CatchUp(
       () => this.observe(),
       () => (this.#observed === undefined ? [] : [this.#observed]),
@@ -352,7 +357,7 @@ export class DatabaseReplication implements Replication {
     // Waiting longer than a replay takes never pays: what is not there by then is fetched where it is.
     const limit = patient ? timeoutMs : Math.min(timeoutMs, Math.max(this.replayCostMs, 5))
     const begun = performance.now()
-    const reached = await this.#catchUp.wait(need, limit, signal)
+    const reached = await this.#catchUp.wait(need, { timeoutMs: limit, stallMs: patient ? undefined : this.#stallMs, signal })
     tell('wait', { database: this.name, waitedMs: performance.now() - begun, reached })
     return reached
   }

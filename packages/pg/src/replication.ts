@@ -16,6 +16,7 @@ const observeSql = `
 select pg_is_in_recovery() as recovering,
   extract(epoch from pg_postmaster_start_time())::text as started,
   case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end::text as at,
+  case when pg_is_in_recovery() then pg_last_wal_receive_lsn() end::text as received,
   (select system_identifier::text from pg_control_system()) as cluster,
   case when pg_is_in_recovery()
     then (select greatest(c.timeline_id, r.min_recovery_end_timeline, (select max(received_tli) from pg_stat_wal_receiver))
@@ -28,11 +29,11 @@ select pg_is_in_recovery() as recovering,
 
 /** Where the functions above are refused (some managed servers): the role and the replayed position alone. */
 const modestSql = `
-select pg_is_in_recovery() as recovering, null as started, null as cluster, 0 as epoch, null::float8 as lag_seconds, null::float8 as lag_bytes,
+select pg_is_in_recovery() as recovering, null as started, null as cluster, null as received, 0 as epoch, null::float8 as lag_seconds, null::float8 as lag_bytes,
   case when pg_is_in_recovery() then pg_last_wal_replay_lsn() end::text as at`
 
 const roleSql = `
-select pg_is_in_recovery() as recovering, null as started, null as cluster, 0 as epoch, null as at, null as lag_seconds, null as lag_bytes`
+select pg_is_in_recovery() as recovering, null as started, null as cluster, null as received, 0 as epoch, null as at, null as lag_seconds, null as lag_bytes`
 
 /** From the fullest question to the most modest one; a server keeps being asked the first that it answers. */
 const questions = [observeSql, modestSql, roleSql] as const
@@ -41,6 +42,7 @@ interface ObservationRow {
   recovering: boolean
   started: string | null
   at: string | null
+  received: string | null
   cluster: string | null
   epoch: number
   lag_seconds: number | null
@@ -86,6 +88,7 @@ export class Observer {
       cluster,
       epoch: Number(row.epoch ?? 0),
       at: row.at ?? undefined,
+      received: row.received ?? undefined,
       lagSeconds: row.lag_seconds ?? (row.recovering ? undefined : 0),
       lagBytes: row.lag_bytes ?? undefined,
     }
