@@ -1,0 +1,83 @@
+import type { JournalEntry, Lab } from '@flyroute/lab'
+
+/** What came of a request, with where it has been. */
+export interface Visit {
+  readonly status: number
+  readonly body: unknown
+  /** The way through the regions, for example `ams → ord`. */
+  readonly route: string
+  /** Region of the Machine that answered. */
+  readonly region: string
+  /** How often an ocean was crossed for it by the proxy. */
+  readonly crossings: number
+  /** Whether the database's primary or a replica served the handler, in the app's own words. */
+  readonly member: string
+  readonly milliseconds: number
+}
+
+/** Somebody with a browser near one region: keeps cookies, and nothing else. */
+export class Client {
+  readonly #lab: Lab
+  readonly region: string
+  readonly #cookies = new Map<string, string>()
+
+  constructor(lab: Lab, region: string) {
+    this.#lab = lab
+    this.region = region
+  }
+
+  get(path: string): Promise<Visit> {
+    return this.#send(path, { method: 'GET' })
+  }
+
+  post(path: string, body: object): Promise<Visit> {
+    return this.#send(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  }
+
+  upload(path: string, bytes: number): Promise<Visit> {
+    const headers = { 'content-type': 'application/octet-stream' }
+    return this.#send(path, { method: 'POST', headers, body: new Uint8Array(bytes) })
+  }
+
+  async #send(path: string, init: RequestInit): Promise<Visit> {
+    const headers = new Headers(init.headers)
+    if (this.#cookies.size > 0) headers.set('cookie', [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '))
+    const begun = performance.now()
+    const response = await this.#lab.fetch(this.region, path, { ...init, headers })
+    const text = await response.text()
+    const milliseconds = performance.now() - begun
+    for (const cookie of response.headers.getSetCookie()) {
+      const [name = '', value = ''] = (cookie.split(';')[0] ?? '').split('=')
+      this.#cookies.set(name, value)
+    }
+    const hops = await this.#hopsOf(response.headers.get('fly-request-id'))
+    const regions = hops.map((hop) => hop.region)
+    return {
+      status: response.status,
+      body: parse(text),
+      route: regions.join(' → '),
+      region: regions.at(-1) ?? this.region,
+      crossings: regions.slice(1).filter((region, index) => region !== regions[index]).length,
+      member: /role=(\w+)/.exec(response.headers.get('flyroute-debug') ?? '')?.[1] ?? 'nobody',
+      milliseconds,
+    }
+  }
+
+  /** The journal has the request as soon as its last byte is out, which may be a moment after it came in here. */
+  async #hopsOf(id: string | null): Promise<JournalEntry['hops']> {
+    const { journal } = this.#lab
+    for (;;) {
+      const entry = journal.entries.findLast((one) => (id === null ? one.edge === this.region : one.id === id))
+      if (entry !== undefined) return entry.hops
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
