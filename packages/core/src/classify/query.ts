@@ -5,7 +5,7 @@ import { CLOSE, COMMA, DOT, END, NAME, OPEN, type Scanner, SEMICOLON, WORD } fro
  * Reads a query at every depth of its parentheses, to the end of its statement or to the parenthesis that closes below
  * `floor`, and stops at the first clause or call that writes. `found` is the verdict where nothing is stronger.
  */
-export function walkQuery(scanner: Scanner, found: Verdict, floor = Number.NEGATIVE_INFINITY): Verdict {
+export function walkQuery(scanner: Scanner, found: Verdict, floor: number = Number.NEGATIVE_INFINITY): Verdict {
   for (;;) {
     let heard: Verdict | undefined
     switch (scanner.next()) {
