@@ -12,7 +12,7 @@ Object.assign(process.env, { TURBO_TELEMETRY_DISABLED: '1', NO_COLOR: '1', FORCE
 delete process.env.FORCE_COLOR
 
 const checks = {
-  types: () => all(run('tsc', ['-p', '.', '--pretty', 'false']), run('tsc', ['-p', 'scripts', '--pretty', 'false'])),
+  types: () => all(...['.', 'examples', 'scripts'].map((folder) => run('tsc', ['-p', folder, '--pretty', 'false']))),
   lint: () => run('oxlint', ['--type-aware', '--deny-warnings', '.']),
   format: () => run('biome', ['ci', '--colors=off', '.']),
   unused: () => run('knip', ['--no-progress', '--no-config-hints']),
