@@ -13,7 +13,7 @@ delete process.env.FORCE_COLOR
 
 const checks = {
   types: () => all(...['.', 'examples', 'scripts'].map((folder) => run('tsc', ['-p', folder, '--pretty', 'false']))),
-  lint: () => run('oxlint', ['--type-aware', '--deny-warnings', '.']),
+  lint: () => run('oxlint', ['--type-aware', '--deny-warnings', '--format=unix', '.']),
   format: () => run('biome', ['ci', '--colors=off', '.']),
   unused: () => run('knip', ['--no-progress', '--no-config-hints']),
   links: async () => brokenLinks().join('\n'),
