@@ -109,6 +109,12 @@ tree() {
   echo "$1"
   for child in $(children "$1"); do tree "$child"; done
 }
+gone() {
+  if [ -d /proc/self ]; then
+    state=$(sed 's/.*) //' "/proc/$1/stat" | cut -c1)
+    [ -z "$state" ] || [ "$state" = Z ]
+  else ! kill -0 "$1"; fi
+}
 while read -r verb pid; do
   case $verb in
     adopt) birth "$pid" >"$home/.pids/$pid" ;;
@@ -122,6 +128,10 @@ for file in "$home"/.pids/*; do
   tree=$(tree "$pid")
   kill -KILL -- "-$pid"
   kill -KILL $tree
+  for pid in $tree; do
+    tries=0
+    until gone "$pid" || [ $((tries += 1)) -gt 200 ]; do sleep 0.01; done
+  done
 done
 for file in "$home"/*/postmaster.pid; do
   [ -e "$file" ] && ipcrm -m $(sed -n '7s/^ *[0-9]* *//p' "$file")

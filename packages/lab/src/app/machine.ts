@@ -126,6 +126,8 @@ export class Machine {
     signalTree(child.pid, 'SIGSTOP') // so that nothing is forked in between
     signalTree(child.pid, 'SIGKILL')
     await closed
+    // Its descendants may take a moment longer to let go of the port.
+    for (let tries = 0; tries < 100 && (await this.#answers()); tries += 1) await sleep(10)
     this.#isListed = !noticed
   }
 

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { pipeline } from 'node:stream'
 import type { Link } from './network.ts'
 import { OceanSocket } from './ocean-socket.ts'
 
@@ -34,10 +33,12 @@ export class Ocean {
     this.#sockets.add(near)
     near.once('close', () => this.#sockets.delete(near))
     const far = new OceanSocket(link, () => connect({ port, host: '127.0.0.1', allowHalfOpen: true }), true)
-    pipeline(near, far, near, (error) => {
-      // A reset stays a reset: drivers tell it from an orderly end.
-      if (error && !near.destroyed) near.resetAndDestroy()
-    })
+    near.pipe(far).pipe(near)
+    // A reset stays a reset: drivers tell it from an orderly end.
+    near.on('error', (error) => far.destroy(error))
+    far.on('error', () => near.resetAndDestroy())
+    near.on('close', () => far.destroy())
+    far.on('close', () => far.readableEnded || near.destroy())
   }
 
   async close(): Promise<void> {

@@ -4,13 +4,13 @@
  */
 export const limits = {
   /** "Requests larger than 1MB cannot be replayed" */
-  replayBodyBytes: 1024 * 1024,
+  replayBodyBytes: 1_048_576,
   /** More than 10 replays of one request is an error. */
   replays: 10,
   /** "The TTL needs to be a minimum of 10 seconds" */
   cacheTtlSeconds: 10,
   /** Body of an answer of type `application/vnd.fly.replay+json`. Ours. */
-  instructionBytes: 64 * 1024,
+  instructionBytes: 65_536,
   /** How often the Machines that come into question are tried before "retries_exhausted", and the pause in between. Ours. */
   rounds: 3,
   pauseMs: 100,

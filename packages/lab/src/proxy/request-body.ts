@@ -22,6 +22,7 @@ export class RequestBody {
     this.isEmpty = source.headers['content-length'] === undefined && source.headers['transfer-encoding'] === undefined
     source.on('data', (chunk: Buffer) => this.#receive(chunk))
     source.on('end', () => this.#end())
+    source.on('close', () => this.#onProgress?.())
     source.pause()
   }
 
@@ -57,7 +58,6 @@ export class RequestBody {
     while (!this.#ended && !this.exceedsLimit && !this.#source.destroyed) {
       await new Promise<void>((resolve) => {
         this.#onProgress = resolve
-        this.#source.once('close', resolve)
         this.#source.resume()
       })
     }
