@@ -31,7 +31,11 @@ export class Client {
   }
 
   post(path: string, body: object): Promise<Visit> {
-    return this.#send(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+    return this.#send(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
   }
 
   upload(path: string, bytes: number): Promise<Visit> {
@@ -41,7 +45,8 @@ export class Client {
 
   async #send(path: string, init: RequestInit): Promise<Visit> {
     const headers = new Headers(init.headers)
-    if (this.#cookies.size > 0) headers.set('cookie', [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '))
+    if (this.#cookies.size > 0)
+      headers.set('cookie', [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '))
     const begun = performance.now()
     const response = await this.#lab.fetch(this.region, path, { ...init, headers })
     const text = await response.text()

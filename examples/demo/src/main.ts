@@ -23,11 +23,15 @@ narrator.title('Three regions on this machine')
 narrator.say('ord (Chicago)     the primary database, and the app')
 narrator.say(`ams (Amsterdam)   a streaming replica, and the app; ${distances.ams} ms from ord and back`)
 narrator.say(`gru (São Paulo)   a streaming replica, and the app; ${distances.gru} ms from ord and back`)
-narrator.say(`A real Postgres in each, Fly Proxy in front, oceans in between: up after ${ms(performance.now() - begun)}.`)
+narrator.say(
+  `A real Postgres in each, Fly Proxy in front, oceans in between: up after ${ms(performance.now() - begun)}.`,
+)
 
 await tellStory(lab, narrator, distances)
 
-narrator.title(narrator.broken.length === 0 ? 'All of it held.' : `${narrator.broken.length} of the promises did not hold:`)
+narrator.title(
+  narrator.broken.length === 0 ? 'All of it held.' : `${narrator.broken.length} of the promises did not hold:`,
+)
 for (const promise of narrator.broken) narrator.say(`- ${promise}`)
 if (process.stdout.isTTY && process.stdin.isTTY) {
   narrator.title('Try it: each of these is the app as somebody near that region sees it')

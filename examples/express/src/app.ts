@@ -23,7 +23,9 @@ app.get('/posts', async (_request, response) => {
 
 // A write: its method says so, and the whole request runs in the primary region before this handler is even called.
 app.post('/posts', async (request, response) => {
-  const { rows } = await pool.query('insert into post (title) values ($1) returning id, title, views', [request.body.title])
+  const { rows } = await pool.query('insert into post (title) values ($1) returning id, title, views', [
+    request.body.title,
+  ])
   response.status(201).json(rows[0])
 })
 
@@ -41,7 +43,9 @@ app.get('/report', async (_request, response) => {
   const client = await pool.connect()
   try {
     await client.query('begin')
-    const { rows } = await client.query('select count(*)::int as posts, coalesce(sum(views), 0)::int as views from post')
+    const { rows } = await client.query(
+      'select count(*)::int as posts, coalesce(sum(views), 0)::int as views from post',
+    )
     await client.query('insert into report (posts, views) values ($1, $2)', [rows[0].posts, rows[0].views])
     await client.query('commit')
     response.json(rows[0])

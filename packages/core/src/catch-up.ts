@@ -12,6 +12,7 @@ interface Waiter {
   readonly wanted: Position
   readonly begun: number
   readonly stallMs: number
+  readonly looksOnce: boolean
   readonly done: (reached: boolean) => void
 }
 
@@ -22,6 +23,8 @@ export interface WaitOptions {
    * held back on purpose, and the rest of the time-out would be waited in vain. Default: never.
    */
   readonly stallMs?: number | undefined
+  /** One look, and no wait: what is not there at the next answer is given up. Default: false. */
+  readonly looksOnce?: boolean
   readonly signal?: AbortSignal | undefined
 }
 
@@ -43,6 +46,8 @@ export class CatchUp {
   #wake: (() => void) | undefined
   #lastAt: string | undefined
   #movedAt = 0
+  /** Nothing that was missed has arrived since a wait was given up: until then no other one is begun. */
+  #stalled = false
 
   constructor(
     observe: () => Promise<Observation>,
@@ -61,7 +66,7 @@ export class CatchUp {
 
   /** How long (ms) a wait would probably take; undefined where nothing is known. */
   predict(wanted: Position, now: number = Date.now()): number | undefined {
-    return this.#lag.predict(wanted.time, now)
+    return this.#stalled ? Number.POSITIVE_INFINITY : this.#lag.predict(wanted.time, now)
   }
 
   /** Remembers that a position was wanted and not there, without waiting for it. */
@@ -79,7 +84,7 @@ export class CatchUp {
    * time-out, at a stall, on abort, or when the replica cannot be asked.
    */
   wait(wanted: Position, options: WaitOptions): Promise<boolean> {
-    const { timeoutMs, stallMs = Number.POSITIVE_INFINITY, signal } = options
+    const { timeoutMs, stallMs = Number.POSITIVE_INFINITY, looksOnce = false, signal } = options
     if (this.#ended || signal?.aborted || timeoutMs <= 0) return Promise.resolve(false)
     return new Promise((resolve) => {
       const settle = (reached: boolean): void => {
@@ -90,7 +95,7 @@ export class CatchUp {
         resolve(reached)
       }
       const abort = (): void => settle(false)
-      const waiter: Waiter = { wanted, begun: Date.now(), stallMs, done: settle }
+      const waiter: Waiter = { wanted, begun: Date.now(), stallMs, looksOnce, done: settle }
       const timer = setTimeout(abort, timeoutMs)
       signal?.addEventListener('abort', abort)
       this.#waiters.add(waiter)
@@ -111,16 +116,19 @@ export class CatchUp {
       waiter.done(true)
     }
     this.#outstanding = this.#outstanding.filter((wanted) => {
-      if (reached(wanted)) this.#lag.reached(wanted.time, now)
-      else return now - wanted.time < longestLearningMs
+      if (!reached(wanted)) return now - wanted.time < longestLearningMs
+      this.#lag.reached(wanted.time, now)
+      this.#stalled = false
       return false
     })
+    if (this.#outstanding.length === 0) this.#stalled = false
   }
 
   /** The replica was started anew or is another one: what was learned of it does not hold. */
   forget(): void {
     this.#lag.forget()
     this.#outstanding = []
+    this.#stalled = false
   }
 
   /** Nobody will be waited for any more. */
@@ -145,7 +153,7 @@ export class CatchUp {
       try {
         const observation = await this.#observe()
         this.seen()
-        this.#giveUpStalled(observation, Date.now())
+        this.#giveUp(observation, Date.now())
       } catch {
         // Not an answer: who waits is not kept waiting for a dead replica. The breaker reports and probes it.
         for (const waiter of this.#waiters) waiter.done(false)
@@ -159,15 +167,17 @@ export class CatchUp {
     }
   }
 
-  /** Ends the waits for what the replica has received, and does not replay. */
-  #giveUpStalled({ at, received }: Observation, now: number): void {
+  /** Ends the waits that were for one look only, and those for what the replica has received and does not replay. */
+  #giveUp({ at, received }: Observation, now: number): void {
     if (at !== this.#lastAt) {
       this.#lastAt = at
       this.#movedAt = now
     }
-    if (received === undefined) return
-    for (const { wanted, begun, stallMs, done } of this.#waiters) {
-      if (now - Math.max(begun, this.#movedAt) >= stallMs && this.#algebra.covers(received, wanted.at)) done(false)
+    for (const { wanted, begun, stallMs, looksOnce, done } of this.#waiters) {
+      const stalls = now - Math.max(begun, this.#movedAt) >= stallMs
+      if (stalls && received !== undefined && this.#algebra.covers(received, wanted.at)) this.#stalled = true
+      else if (!looksOnce) continue
+      done(false)
     }
   }
 

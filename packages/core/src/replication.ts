@@ -330,15 +330,6 @@ export class DatabaseReplication implements Replication {
     return server !== undefined && hasReached(server, need, this.algebra)
   }
 
-  /** Whether any request should begin to wait at all, or is better replayed at once. */
-  isWorthWaiting(need: Freshness, timeoutMs: number): boolean {
-    if ('until' in need || !this.algebra.isValid(need.at)) return false
-    const predicted = this.#catchUp.predict(need)
-    if (predicted === undefined || predicted <= Math.min(timeoutMs, this.replayCostMs)) return true
-    tell('wait', { database: this.name, waitedMs: 0, reached: false, predictedMs: predicted })
-    return false
-  }
-
   /**
    * Waits until the member that is read from is fresh enough. Begins no wait that is known to be in vain, asks nothing
    * where what is known suffices, and shares one poller.
@@ -350,15 +341,19 @@ export class DatabaseReplication implements Replication {
     if (this.isFresh(this.#observed, need)) return true
     if ('until' in need || !this.algebra.isValid(need.at) || this.#breaker.isOpen) return false
     const { timeoutMs, signal, patient = false } = options
-    if (!patient && !this.isWorthWaiting(need, timeoutMs)) {
-      this.#catchUp.note(need)
-      return false
-    }
+    const predictedMs = this.#catchUp.predict(need)
+    // What is known may be a moment old: one look is taken even where no wait would be worth while.
+    const looksOnce = !patient && predictedMs !== undefined && predictedMs > Math.min(timeoutMs, this.replayCostMs)
     // Waiting longer than a replay takes never pays: what is not there by then is fetched where it is.
-    const limit = patient ? timeoutMs : Math.min(timeoutMs, Math.max(this.replayCostMs, 5))
+    const limit = patient ? timeoutMs : Math.min(timeoutMs, looksOnce ? this.#stallMs : Math.max(this.replayCostMs, 5))
     const begun = performance.now()
-    const reached = await this.#catchUp.wait(need, { timeoutMs: limit, stallMs: patient ? undefined : this.#stallMs, signal })
-    tell('wait', { database: this.name, waitedMs: performance.now() - begun, reached })
+    const reached = await this.#catchUp.wait(need, {
+      timeoutMs: limit,
+      stallMs: patient ? undefined : this.#stallMs,
+      looksOnce,
+      signal,
+    })
+    tell('wait', { database: this.name, waitedMs: performance.now() - begun, reached, predictedMs })
     return reached
   }
 
