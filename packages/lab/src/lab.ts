@@ -56,12 +56,13 @@ export class Lab implements AsyncDisposable {
 
   /** @internal */
   async open(): Promise<void> {
-    const { regions, database, primaryRegion, replicas, databaseSettings, setup, port } = this.#options
+    const { regions, database, primaryRegion, replicas, databaseSettings, keepData, setup, port } = this.#options
     await Promise.all(regions.map(async (region, index) => this.#openEdge(region, port === 0 ? 0 : port + index)))
     this.#databases = await startDatabase(database, {
       primary: primaryRegion,
       replicas,
       settings: databaseSettings,
+      ...(keepData === undefined ? {} : { data: keepData }),
       route: async (from, to) => this.#routes.toNode(from, to),
     })
     this.#addMachines()
@@ -179,8 +180,7 @@ export class Lab implements AsyncDisposable {
   /** Ends the apps, the proxy and the databases, and removes their files. */
   async dispose(): Promise<void> {
     await Promise.all([...this.#edges.values()].map(async (edge) => edge.close()))
-    await this.#workspace.dispose()
-    await this.#databases?.dispose()
+    await Promise.all([this.#workspace.dispose(), this.#databases?.dispose()])
     await this.#routes.close()
   }
 

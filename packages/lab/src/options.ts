@@ -28,6 +28,8 @@ export interface LabOptions {
   database?: DatabaseKind
   /** Regions with a replica of the database. Default: all but the primary's. */
   replicas?: readonly string[]
+  /** Folder in which the primary's data stay for the next lab. Default: nothing stays. Postgres only. */
+  keepData?: string
   /** Settings of the database servers. */
   databaseSettings?: Readonly<Record<string, string | number>>
   /**
@@ -70,7 +72,8 @@ export interface OtherApp {
 }
 
 /** The options with all defaults. */
-export interface ResolvedOptions extends Required<Omit<LabOptions, 'setup' | 'otherApps'>> {
+export interface ResolvedOptions extends Required<Omit<LabOptions, 'setup' | 'otherApps' | 'keepData'>> {
+  readonly keepData?: string
   readonly setup: readonly string[]
   readonly otherApps: Readonly<Record<string, Required<OtherApp>>>
 }
@@ -128,6 +131,7 @@ function findProblems(options: LabOptions): string[] {
   )
   check(Boolean(command[0]), 'command: say how to start the app, e.g. node server.js')
   check(databaseKinds.includes(database), `database: ${String(database)} is none of ${databaseKinds.join(', ')}`)
+  check(options.keepData === undefined || database === 'postgres', 'keepData: only the data of Postgres can be kept')
   check(Number.isInteger(machinesPerRegion) && machinesPerRegion > 0, 'machinesPerRegion: a whole number from 1')
   check(Number.isInteger(port) && port >= 0 && port + regions.length <= 65_536, 'port: a whole number from 0 to 65535')
   for (const [pair, ms] of Object.entries(rtt)) {

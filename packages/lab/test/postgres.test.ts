@@ -1,5 +1,7 @@
 import { readdirSync } from 'node:fs'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
@@ -193,4 +195,21 @@ test('where the guard was killed as well, the next start sweeps', async () => {
   await using _next = await startPostgres()
   expect(await Promise.all(ports.map(answers))).toEqual([false, false])
   expect(workspacesOf(child.pid)).toEqual([])
+})
+
+test('data that are kept are there for the next cluster, which has the same users and new replicas', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'flyroute-kept-'))
+  await chmod(folder, 0o755)
+  try {
+    const first = await startPostgres({ data: folder })
+    await query(first.primary.url, "CREATE TABLE kept AS SELECT 'still here' AS text")
+    await first.dispose()
+    await using second = await startPostgres({ data: folder, replicas: 1 })
+    expect(new URL(second.primary.url).password).toBe(new URL(first.primary.url).password)
+    for (const node of second.nodes) expect(await node.query('SELECT * FROM kept')).toEqual([{ text: 'still here' }])
+    await second.primary.kill()
+    await second.primary.start()
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 })

@@ -74,10 +74,7 @@ export class Machine {
     child.once('error', (error) => this.#lines.add(error.message))
     this.#process = child
     workspace.adopt(child)
-    readLines(child, (stream, text) => {
-      this.#lines.add(text)
-      this.#options.output({ app: this.app, region: this.region, machine: this.id, stream, text })
-    })
+    readLines(child, (stream, text) => this.#say(stream, text))
     child.once('close', () => this.#ended(child))
     const giveUpAt = Date.now() + readyTimeoutMs
     while (!(await this.#answers())) {
@@ -92,8 +89,14 @@ export class Machine {
     this.#isListed = true
   }
 
+  #say(stream: OutputLine['stream'], text: string): void {
+    this.#lines.add(text)
+    this.#options.output({ app: this.app, region: this.region, machine: this.id, stream, text })
+  }
+
   #ended(child: ChildProcess): void {
     if (this.#process !== child) return
+    if (this.#isListed) this.#say('stderr', `[flyroute lab] ended with ${child.signalCode ?? child.exitCode}`)
     this.#process = undefined
     this.#isListed = false
   }
@@ -123,6 +126,7 @@ export class Machine {
     const child = this.#process
     if (child?.pid === undefined) return
     const closed = once(child, 'close')
+    this.#isListed = false
     signalTree(child.pid, 'SIGSTOP') // so that nothing is forked in between
     signalTree(child.pid, 'SIGKILL')
     await closed

@@ -65,6 +65,11 @@ export interface ClusterOptions {
   /** Server settings of every node. */
   settings?: Record<string, string | number>
   /**
+   * Folder in which the first primary's data and the passwords stay when the cluster has gone, for the next one. Made where it
+   * is missing. Default: nothing stays. Postgres only.
+   */
+  data?: string
+  /**
    * The port on 127.0.0.1 by which the node `from` reaches the node it replicates from. Default: that node's own port.
    * The lab puts an ocean in between.
    */

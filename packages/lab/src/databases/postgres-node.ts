@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync, closeSync } from 'node:fs'
-import { appendFile, chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { appendFile, chmod, chown, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
@@ -64,10 +64,14 @@ export class PostgresNode implements DatabaseNode {
     return `${this.#data}.log`
   }
 
-  /** Makes an empty database cluster, without starting it. */
-  async initialize(settings: Record<string, string | number>): Promise<void> {
+  /**
+   * Makes an empty database cluster, without starting it, or takes the one that is there.
+   * @param data folder with, or for, a database cluster that outlives this node
+   */
+  async initialize(settings: Record<string, string | number>, data?: string): Promise<void> {
     const { binaries, passwords, workspace } = this.#context
-    await this.#makeFolder()
+    await this.#makeFolder(data)
+    if (existsSync(join(this.#data, 'PG_VERSION'))) return
     const passwordFile = join(workspace.path, `${this.name}.password`)
     await this.#write(passwordFile, passwords.admin)
     const access = ['--auth=scram-sha-256', '--username=postgres', `--pwfile=${passwordFile}`]
@@ -284,8 +288,12 @@ export class PostgresNode implements DatabaseNode {
     return `host=${primary.host} port=${port} user=postgres password=${password} application_name=${this.name} sslmode=disable`
   }
 
-  async #makeFolder(): Promise<void> {
-    await mkdir(this.#data)
+  async #makeFolder(elsewhere?: string): Promise<void> {
+    if (elsewhere === undefined) await mkdir(this.#data)
+    else {
+      await mkdir(elsewhere, { recursive: true })
+      await symlink(elsewhere, this.#data)
+    }
     await this.#give(this.#data)
     await chmod(this.#data, 0o700)
   }

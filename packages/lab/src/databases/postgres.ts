@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openWorkspace, type Workspace } from '../workspace.ts'
 import type { ClusterOptions, DatabaseCluster } from './cluster.ts'
 import { findPostgres } from './postgres-binaries.ts'
 import { type PostgresContext, PostgresNode } from './postgres-node.ts'
+import { keepPasswords, makePasswords } from './postgres-passwords.ts'
 
 /** A Postgres primary and its streaming standbys. */
 export interface PostgresCluster extends DatabaseCluster<PostgresNode> {
@@ -25,7 +26,7 @@ export async function startPostgres(options: ClusterOptions = {}): Promise<Postg
   const binaries = await findPostgres()
   const workspace = await openWorkspace()
   try {
-    const passwords = { admin: randomBytes(16).toString('hex'), app: randomBytes(16).toString('hex') }
+    const passwords = options.data === undefined ? makePasswords() : await keepPasswords(options.data)
     const cluster = new Cluster(workspace, { binaries, passwords, route: options.route ?? ((_, to) => to.port) })
     await cluster.open(options)
     return cluster
@@ -41,6 +42,7 @@ class Cluster implements PostgresCluster {
   readonly #workspace: Workspace
   readonly #context: PostgresContext
   #primary: PostgresNode | undefined
+  #kept: PostgresNode | undefined
 
   constructor(workspace: Workspace, context: Omit<PostgresContext, 'workspace' | 'promoted'>) {
     this.#workspace = workspace
@@ -63,12 +65,13 @@ class Cluster implements PostgresCluster {
     return found
   }
 
-  async open({ primary: name, replicas = 0, settings = {} }: ClusterOptions): Promise<void> {
+  async open({ primary: name, replicas = 0, settings = {}, data }: ClusterOptions): Promise<void> {
     const primary = this.#add(name)
     this.#primary = primary
     const names = typeof replicas === 'number' ? Array.from({ length: replicas }, () => undefined) : replicas
     const standbys = names.map((replica) => this.#add(replica))
-    await primary.initialize(settings)
+    await primary.initialize(settings, data && join(data, 'primary'))
+    this.#kept = data === undefined ? undefined : primary
     await Promise.all(standbys.map((standby) => standby.copyOf(primary)))
     await primary.start()
     await Promise.all(standbys.map((standby) => this.#attach(standby)))
@@ -140,6 +143,7 @@ class Cluster implements PostgresCluster {
   }
 
   async dispose(): Promise<void> {
+    await this.#kept?.stop('fast')
     await this.#workspace.dispose()
   }
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Candidate, choose } from './candidates.ts'
 import { type Answered, type Exchange, exchange } from './exchange.ts'
 import { endToEnd, toldByProxy, transformed, withHeaders } from './headers.ts'
-import type { Leg } from './leg.ts'
+import type { Failure, Leg } from './leg.ts'
 import { limits } from './limits.ts'
 import { ProxyError } from './proxy-error.ts'
 import { asksForReplay } from './read-instruction.ts'
@@ -11,16 +11,6 @@ import type { Traveller } from './traveller.ts'
 
 /** How a leg ended. */
 export type Arrival<M> = { readonly kind: 'arrived'; readonly machine: M; readonly exchange: Answered } | Failure<M>
-
-/** No Machine accepted the request, so none has executed it. */
-export interface Failure<M> {
-  readonly kind: 'failed'
-  /** The words of `fly-replay-failed`. */
-  readonly reason: 'timeout' | 'retries_exhausted' | 'no_candidate'
-  /** The Machine that was tried last. */
-  readonly machine?: M | undefined
-  readonly milliseconds: number
-}
 
 /**
  * Tries the Machines of a leg in their order, some times over, until one accepts.

@@ -1,6 +1,5 @@
 import type { Hop } from '../journal.ts'
 import { type Candidate, type Target, targetOf, targetOfRequest } from './candidates.ts'
-import type { Failure } from './deliver.ts'
 import type { Instruction, Transform } from './instruction.ts'
 import { ProxyError } from './proxy-error.ts'
 import type { Traveller } from './traveller.ts'
@@ -15,6 +14,16 @@ export interface Leg<M extends Candidate> {
   readonly timeoutMs?: number | undefined
   /** The Machine that asked for this replay, and what is to happen when it fails. */
   readonly origin?: { readonly machine: M; readonly fallback: Instruction['fallback'] }
+}
+
+/** No Machine accepted the request, so none has executed it. */
+export interface Failure<M> {
+  readonly kind: 'failed'
+  /** The words of `fly-replay-failed`. */
+  readonly reason: 'timeout' | 'retries_exhausted' | 'no_candidate'
+  /** The Machine that was tried last. */
+  readonly machine?: M | undefined
+  readonly milliseconds: number
 }
 
 /** Where a client's request goes first. */
