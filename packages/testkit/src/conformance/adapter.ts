@@ -1,0 +1,49 @@
+import type { Replication } from '@flyroute/core'
+import type { DatabaseCluster, DatabaseNode } from '../clusters.ts'
+import type { SqlDialect } from './dialect.ts'
+
+/** Runs one statement, given as text, and resolves with its rows (or with nothing that is looked at, for a write). */
+export type Query = (sql: string) => Promise<readonly Record<string, unknown>[]>
+
+/** What an adapter has opened, in the few words that the suite speaks. */
+export interface Subject {
+  /** The object that the adapter returns, as it is handed to a door. */
+  readonly database: { readonly replication: Replication }
+  /** One statement by itself, on whichever connection: autocommit. */
+  readonly query: Query
+  /** BEGIN, `work`, COMMIT, all on one connection; ROLLBACK when `work` rejects, whose error is passed on. */
+  transaction<T>(work: (query: Query) => Promise<T>): Promise<T>
+  /** Ends everything that was opened; resolves when it is closed. */
+  end(): Promise<void>
+}
+
+/** How the suite wants a subject opened; all of it goes to the adapter as it is. */
+export interface OpenOptions {
+  /** The variables of a machine on Fly: `FLY_REGION`, `PRIMARY_REGION`, `DATABASE_URL` and `DATABASE_URL_<REGION>`. */
+  readonly env: Readonly<Record<string, string>>
+  /** How many connections the pool may have at most. */
+  readonly max?: number
+  readonly outsideRequest?: 'refuse' | 'primary'
+  /** What a replay costs (ms). The suite sets it to make waiting cheap, or dear. */
+  readonly replayCostMs?: number
+}
+
+/** A node of the cluster that the suite can also speak to as its administrator. */
+export interface ConformanceNode extends DatabaseNode {
+  query<Row extends object>(sql: string): Promise<Row[]>
+}
+
+/** Parts of the suite that a database may be unable to take part in. */
+export type Feature = 'hidden-write' | 'hanging' | 'promotion'
+
+/** An adapter, as `describeAdapter` takes it. */
+export interface AdapterUnderTest {
+  /** What the tests are listed under. */
+  readonly name: string
+  readonly dialect: SqlDialect
+  /** Starts one primary with one replica; the suite disposes of it. */
+  startCluster(): Promise<DatabaseCluster<ConformanceNode>>
+  open(options: OpenOptions): Subject | Promise<Subject>
+  /** What is left out, each with its reason. */
+  readonly without?: Partial<Record<Feature, string>>
+}

@@ -1,0 +1,102 @@
+import type { ReplayPolicyOptions } from '@flyroute/core'
+import { replayable } from '@flyroute/core/fetch'
+import type { Subject } from './adapter.ts'
+
+/** What a request does, in whichever region it comes to run. */
+export type Work = (subject: Subject, request: Request) => unknown
+
+export interface SendOptions {
+  /** Default: GET. */
+  readonly method?: string
+  readonly headers?: Record<string, string>
+  readonly body?: string
+  /** The token that the client has from an earlier answer. */
+  readonly token?: string | undefined
+}
+
+/** How a request has gone. */
+export interface Answer {
+  readonly status: number
+  /** What `work` returned. */
+  readonly value: unknown
+  /** What `work` threw, if that came out. */
+  readonly error: unknown
+  /** A new token for the client, if there was one. */
+  readonly token: string | undefined
+  /** The regions it went to, one after the other: two where it was replayed. */
+  readonly way: readonly string[]
+  /** Why it was replayed: the reason in our own `state`. */
+  readonly reason: string | undefined
+}
+
+type Handler = (request: Request) => Promise<Response>
+
+/** One app in several regions, and in front of it the one rule of Fly Proxy that the suite needs: it follows a replay. */
+export class App {
+  readonly #handlers = new Map<string, Handler>()
+  readonly #work = new Map<string, Work>()
+  readonly #errors = new Map<string, unknown>()
+  #count = 0
+
+  /** @param regions what is opened in each region, by its code */
+  constructor(regions: Readonly<Record<string, Subject>>, options: Omit<ReplayPolicyOptions, 'databases'> = {}) {
+    for (const [region, subject] of Object.entries(regions)) {
+      const handle = async (request: Request): Promise<Response> => {
+        const id = request.headers.get('test-id') ?? ''
+        try {
+          return Response.json((await this.#work.get(id)?.(subject, request)) ?? null)
+        } catch (error) {
+          this.#errors.set(id, error)
+          throw error
+        }
+      }
+      this.#handlers.set(region, replayable(handle, { ...options, databases: [subject.database] }))
+    }
+  }
+
+  /** Sends a request to a region and follows where its answers lead. */
+  async send(region: string, work: Work, options: SendOptions = {}): Promise<Answer> {
+    const id = String(++this.#count)
+    this.#work.set(id, work)
+    const way: string[] = []
+    let state: string | undefined
+    for (let target = region; ; ) {
+      if (way.push(target) > 3) throw new Error(`A replay that goes in circles: ${way.join(' → ')}`)
+      const response = await this.#handle(target, this.#request(id, options, region, state))
+      const replay = response?.headers.get('fly-replay')
+      if (replay == null) {
+        return {
+          status: response?.status ?? 500,
+          value: response?.ok ? await response.json() : undefined,
+          error: response === undefined ? this.#errors.get(id) : undefined,
+          token: response?.headers.get('flyroute-token') ?? undefined,
+          way,
+          reason: state?.split(':')[1],
+        }
+      }
+      target = /(?:^|;)region=(\w+)/.exec(replay)?.[1] ?? ''
+      state = /(?:^|;)state=([^;]+)/.exec(replay)?.[1]
+    }
+  }
+
+  #handle(region: string, request: Request): Promise<Response | undefined> {
+    const handler = this.#handlers.get(region)
+    if (handler === undefined) throw new Error(`Nobody runs in region ${region}`)
+    // What a handler throws is for its framework to answer.
+    return handler(request).catch(() => undefined)
+  }
+
+  #request(id: string, options: SendOptions, from: string, state: string | undefined): Request {
+    const { method = 'GET', body, token, headers } = options
+    const request = new Request('http://app.test/', {
+      method,
+      headers: { ...headers, 'test-id': id },
+      body: body ?? null,
+    })
+    if (token !== undefined) request.headers.set('flyroute-token', token)
+    if (state !== undefined) {
+      request.headers.set('fly-replay-src', `instance=one;region=${from};t=1;state=${state}`)
+    }
+    return request
+  }
+}

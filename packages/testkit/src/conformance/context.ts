@@ -1,0 +1,153 @@
+import { afterAll, afterEach, beforeAll, test } from '@jest/globals'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { runOnPrimary, type ReplayPolicyOptions } from '@flyroute/core'
+import type { DatabaseCluster } from '../clusters.ts'
+import type { AdapterUnderTest, ConformanceNode, Feature, OpenOptions, Subject } from './adapter.ts'
+import { App } from './app.ts'
+import type { SqlDialect } from './dialect.ts'
+
+/** The region of the primary, and the one of the replica. */
+export const home = 'ord'
+export const away = 'ams'
+
+/** What the groups of the suite share: a cluster, ways to open the adapter on it, and rows of their own. */
+export class Context {
+  readonly adapter: AdapterUnderTest
+  readonly dialect: SqlDialect
+  #cluster: DatabaseCluster<ConformanceNode> | undefined
+  readonly #open = new Set<Subject>()
+  #lastId = 0
+
+  constructor(adapter: AdapterUnderTest) {
+    this.adapter = adapter
+    this.dialect = adapter.dialect
+    beforeAll(async () => {
+      this.#cluster = await adapter.startCluster()
+      const subject = await this.open(home)
+      for (const sql of this.dialect.setUp) await subject.query(sql)
+      await subject.end()
+      this.#open.clear()
+      await this.cluster.caughtUp()
+    }, 60_000)
+    afterEach(async () => {
+      const subjects = [...this.#open]
+      this.#open.clear()
+      await Promise.all(subjects.map((subject) => subject.end()))
+    })
+    afterAll(() => this.#cluster?.dispose())
+  }
+
+  get cluster(): DatabaseCluster<ConformanceNode> {
+    if (this.#cluster === undefined) throw new Error('The cluster has not started')
+    return this.#cluster
+  }
+
+  get primary(): ConformanceNode {
+    return this.cluster.primary
+  }
+
+  get replica(): ConformanceNode {
+    const [replica] = this.cluster.replicas
+    if (replica === undefined) throw new Error('The cluster has no replica')
+    return replica
+  }
+
+  /** An id that no other row has. */
+  nextId(): number {
+    return ++this.#lastId
+  }
+
+  /** The variables of a machine in a region. */
+  env(region: string): Record<string, string> {
+    return {
+      FLY_REGION: region,
+      PRIMARY_REGION: home,
+      DATABASE_URL: this.primary.url,
+      [`DATABASE_URL_${away.toUpperCase()}`]: this.replica.url,
+    }
+  }
+
+  /** Opens the adapter as a machine in that region would; it is ended after the test. */
+  async open(region: string, options: Partial<OpenOptions> = {}): Promise<Subject> {
+    const subject = await this.adapter.open({ env: this.env(region), ...options })
+    this.#open.add(subject)
+    return subject
+  }
+
+  /** Forgets a subject that the test ends by itself. */
+  async end(subject: Subject): Promise<void> {
+    this.#open.delete(subject)
+    await subject.end()
+  }
+
+  /** The app in both regions. */
+  async app(
+    options: Omit<ReplayPolicyOptions, 'databases'> = {},
+    open: Partial<OpenOptions> = {},
+  ): Promise<{ app: App; far: Subject; near: Subject }> {
+    const [near, far] = await Promise.all([this.open(home, open), this.open(away, open)])
+    return { app: new App({ [home]: near, [away]: far }, options), near, far }
+  }
+
+  /** The port of the server that answers. */
+  async portOf(subject: Pick<Subject, 'query'>): Promise<number> {
+    const [row] = await subject.query(this.dialect.port)
+    return Number(row?.['port'])
+  }
+
+  insert(id: number, value = 0): string {
+    return `insert into conformance values (${id}, ${value})`
+  }
+
+  /** What the primary has under this id, whatever the adapter believes. */
+  async valueOnPrimary(id: number): Promise<number | undefined> {
+    const [row] = await this.primary.query<{ value: number }>(`select value from conformance where id = ${id}`)
+    return row === undefined ? undefined : Number(row.value)
+  }
+
+  /** What a subject reads under this id. */
+  async valueOf(subject: Pick<Subject, 'query'>, id: number): Promise<number | undefined> {
+    const [row] = await subject.query(`select value from conformance where id = ${id}`)
+    return row === undefined ? undefined : Number(row['value'])
+  }
+
+  /** A row that both servers have. */
+  async newRow(value = 0): Promise<number> {
+    const id = this.nextId()
+    const subject = await this.open(home)
+    await runOnPrimary(() => subject.query(this.insert(id, value)))
+    await this.cluster.caughtUp()
+    return id
+  }
+
+  /** A test that a database may be unable to take part in; then it is skipped, with the reason in its title. */
+  testWith(feature: Feature, title: string, run: () => Promise<void>, timeoutMs?: number): void {
+    const reason = this.adapter.without?.[feature]
+    if (reason === undefined) test(title, run, timeoutMs)
+    else test.skip(`${title} (${reason})`, () => undefined)
+  }
+}
+
+/** Looks again and again until `holds` does. */
+export async function eventually(holds: () => unknown, timeoutMs = 10_000): Promise<void> {
+  const giveUpAt = Date.now() + timeoutMs
+  for (;;) {
+    try {
+      if ((await holds()) !== false) return
+    } catch (error) {
+      if (Date.now() > giveUpAt) throw error
+    }
+    if (Date.now() > giveUpAt) throw new Error(`Still not so after ${timeoutMs} ms`)
+    await sleep(10)
+  }
+}
+
+/** What a promise rejects with; fails where it resolves. */
+export async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise
+  } catch (error) {
+    return error
+  }
+  throw new Error('It was to be refused, and was not')
+}

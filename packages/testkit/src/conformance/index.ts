@@ -1,0 +1,49 @@
+import { describe } from '@jest/globals'
+import type { AdapterUnderTest } from './adapter.ts'
+import { Context } from './context.ts'
+import { endings } from './endings.ts'
+import { failures } from './failures.ts'
+import { promotion } from './promotion.ts'
+import { refusals } from './refusals.ts'
+import { routing } from './routing.ts'
+import { scopes } from './scopes.ts'
+import { tokens } from './tokens.ts'
+import { transactions } from './transactions.ts'
+
+/**
+ * The suite that every adapter runs: what flyroute promises, said in words that all drivers have (`query`,
+ * `transaction`, `end`), against real servers, through core's `fetch` door and a stand-in for Fly Proxy that only
+ * follows replays.
+ *
+ * An adapter's own test hands in a factory and nothing else; what only its driver has (cursors, callbacks, named
+ * statements) it tests by itself. A test that a database cannot take part in is named in `without`, with the reason.
+ *
+ * @example
+ * describeAdapter({
+ *   name: 'pg',
+ *   dialect: postgres,
+ *   startCluster: () => startPostgres({ replicas: 1 }),
+ *   open(options) {
+ *     const pool = createPool(options)
+ *     return {
+ *       database: pool,
+ *       query: async (sql) => (await pool.query(sql)).rows,
+ *       transaction: (work) => inTransaction(pool, work),   // BEGIN, work, COMMIT or ROLLBACK on one connection
+ *       end: () => pool.end(),
+ *     }
+ *   },
+ * })
+ */
+export function describeAdapter(adapter: AdapterUnderTest): void {
+  describe(adapter.name, () => {
+    const context = new Context(adapter)
+    routing(context)
+    refusals(context)
+    transactions(context)
+    scopes(context)
+    tokens(context)
+    endings(context)
+    failures(context)
+    promotion(context)
+  })
+}

@@ -1,0 +1,74 @@
+import { describe, expect, test } from '@jest/globals'
+import { isPrimaryRequired } from '@flyroute/core'
+import { away, type Context, home, rejection } from './context.ts'
+
+/** Transactions: on one connection from beginning to end, and whole or not at all. */
+export function transactions(context: Context): void {
+  describe('transactions', () => {
+    test('one that turns into a write half-way is replayed as a whole', async () => {
+      const { app } = await context.app({ replayBefore: [] })
+      const id = await context.newRow(10)
+      const answer = await app.send(away, (subject) =>
+        subject.transaction(async (query) => {
+          const value = await context.valueOf({ query }, id)
+          await query(`update conformance set value = ${(value ?? 0) + 1} where id = ${id}`)
+          return context.portOf({ query })
+        }),
+      )
+      expect(answer).toMatchObject({ status: 200, way: [away, home], value: context.primary.port })
+      expect(await context.valueOnPrimary(id)).toBe(11)
+    })
+
+    test('a refused write leaves the connection usable, however often', async () => {
+      const far = await context.open(away, { max: 2 })
+      for (let i = 0; i < 10; i++) {
+        const error = await rejection(
+          far.transaction(async (query) => {
+            await query('select 1')
+            await query(context.insert(context.nextId()))
+          }),
+        )
+        expect(isPrimaryRequired(error)).toBe(true)
+      }
+      expect(await context.portOf(far)).toBe(context.replica.port)
+    })
+
+    test('what follows a refused write in its transaction is refused too, and replayed although all was swallowed', async () => {
+      const { app } = await context.app({ replayBefore: [] })
+      const id = context.nextId()
+      const afterwards: unknown[] = []
+      const answer = await app.send(away, async (subject) => {
+        await subject
+          .transaction(async (query) => {
+            await query('select 1')
+            await query(context.insert(id, 4)).catch(() => undefined)
+            afterwards.push(
+              await query('select 2').then(
+                () => 'ran',
+                (error: unknown) => (isPrimaryRequired(error) ? 'refused' : error),
+              ),
+            )
+          })
+          .catch(() => undefined)
+      })
+      expect(answer.way).toEqual([away, home])
+      expect(afterwards).toEqual(['refused', 'ran'])
+      expect(await context.valueOnPrimary(id)).toBe(4)
+    })
+
+    test('a rolled back write is not there and gives no token', async () => {
+      const { app } = await context.app()
+      const id = context.nextId()
+      const answer = await app.send(home, async (subject) => {
+        await rejection(
+          subject.transaction(async (query) => {
+            await query(context.insert(id))
+            throw new Error('changed my mind')
+          }),
+        )
+      })
+      expect(answer).toMatchObject({ status: 200, token: undefined })
+      expect(await context.valueOnPrimary(id)).toBeUndefined()
+    })
+  })
+}
