@@ -10,8 +10,8 @@ import type { DatabaseReplication } from './replication.ts'
 import { type Activity, createActivity, notReplayable, type Scope } from './scope.ts'
 import { decodeToken, encodeToken, type Freshness, type TokenContent } from './token.ts'
 
-export type { RequestFacts, ReplayPolicyOptions } from './policy/options.ts'
 export type { TokenCookie } from './policy/cookie.ts'
+export type { ReplayPolicyOptions, RequestFacts } from './policy/options.ts'
 export { type IncomingRequest, Visit } from './policy/visit.ts'
 
 /** How a handler has ended. */

@@ -5,5 +5,5 @@ export {
   type ReplayFailure,
   type ReplaySource,
 } from './replay/parse.ts'
-export { type HttpAnswer, replayResponse, type ReplayResponseOptions } from './replay/response.ts'
+export { type HttpAnswer, type ReplayResponseOptions, replayResponse } from './replay/response.ts'
 export type { ReplayTarget } from './replay/target.ts'

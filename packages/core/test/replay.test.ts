@@ -1,6 +1,6 @@
+import { createServer } from 'node:http'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { createServer } from 'node:http'
 import { createEndpoint } from '../src/endpoint.ts'
 import { PrimaryRequiredError, ReplayUnavailableError } from '../src/errors.ts'
 import { type ReplayResponseOptions, type ReplayTarget, replayResponse } from '../src/replay.ts'

@@ -1,8 +1,8 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { inspect } from 'node:util'
 import { PrimaryRequiredError } from '../src/errors.ts'
-import { resolveTopology, type ResolveTopologyOptions, type Topology, withRole } from '../src/topology.ts'
+import { type ResolveTopologyOptions, resolveTopology, type Topology, withRole } from '../src/topology.ts'
 
 const fly = { FLY_REGION: 'ams', PRIMARY_REGION: 'ord' }
 const secret = 's3cret-Hunter2'

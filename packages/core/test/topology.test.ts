@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { type Connection, resolveTopology, type ResolveTopologyOptions, withRole } from '../src/topology.ts'
+import { type Connection, type ResolveTopologyOptions, resolveTopology, withRole } from '../src/topology.ts'
 
 type Env = Record<string, string>
 

@@ -1,5 +1,4 @@
-import type { FunctionNames, ResolveTopologyOptions, Topology } from '@flyroute/core'
-import type { Endpoint } from '@flyroute/core'
+import type { Endpoint, FunctionNames, ResolveTopologyOptions, Topology } from '@flyroute/core'
 import type { PoolConfig } from 'pg'
 
 /** What flyroute wants to know beside the driver's own options. */

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { createPool } from '@flyroute/pg'
-import { startPostgres, type PostgresCluster } from '@flyroute/testkit'
+import { type PostgresCluster, startPostgres } from '@flyroute/testkit'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import pg from 'pg'
 
 let cluster: PostgresCluster

@@ -1,5 +1,5 @@
-import { judge } from './judge.ts'
 import { Facts } from './facts.ts'
+import { judge } from './judge.ts'
 import { lexiconOf } from './lexicon.ts'
 import { read, stronger } from './rules.ts'
 import { Scanner } from './scan.ts'

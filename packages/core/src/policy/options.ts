@@ -1,5 +1,5 @@
 import { tokenSecrets } from '../env.ts'
-import { type ConfigurationProblem, ConfigurationError } from '../errors.ts'
+import { ConfigurationError, type ConfigurationProblem } from '../errors.ts'
 import type { DatabaseReplication, Replication } from '../replication.ts'
 import type { Consistency } from '../scope.ts'
 import type { TokenCookie } from './cookie.ts'

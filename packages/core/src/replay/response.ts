@@ -1,5 +1,5 @@
-import type { PrimaryRequiredError } from '../errors.ts'
 import { findPrimaryRequired } from '../errors/find.ts'
+import type { PrimaryRequiredError } from '../errors.ts'
 import type { Topology } from '../topology.ts'
 import { cacheFields, type ReplayCache, type ReplayCacheInvalidation } from './cache.ts'
 import { isHeaderName, isHeaderValue, isRecord, Problems } from './check.ts'

@@ -9,8 +9,8 @@ import {
   type Variable,
 } from '../env.ts'
 import { changed, dialectOf, fromUrl, piecesOf, readConnection } from './endpoints.ts'
-import type { ConfigurationProblems } from './problems.ts'
 import type { ResolveTopologyOptions } from './options.ts'
+import type { ConfigurationProblems } from './problems.ts'
 
 /** The primary's endpoint, and what is known of its kind. */
 export interface Primary {
