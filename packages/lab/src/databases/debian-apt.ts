@@ -40,11 +40,9 @@ export class PrivateApt {
     await this.#run('apt-get', 'update')
   }
 
-  async knows(name: string): Promise<boolean> {
-    return this.#run('apt-cache', 'show', '--no-all-versions', name).then(
-      () => true,
-      () => false,
-    )
+  /** Whether there is a package of that name, and not only others that speak of it. */
+  async has(name: string): Promise<boolean> {
+    return /^ *Candidate: (?!\(none\))/m.test(await this.#run('apt-cache', 'policy', name))
   }
 
   /** Fetches a package and all that it depends on. Returns the paths of the files. */
@@ -79,6 +77,7 @@ async function configuration(folder: string, ownSources: boolean): Promise<strin
     'Dir::Cache': join(folder, 'cache'),
     'Dir::Cache::archives': join(folder, 'cache', 'archives'),
     'APT::Sandbox::User': 'root',
+    'APT::Update::Error-Mode': 'any', // otherwise a mirror that does not answer is no error
     'Acquire::Languages': 'none',
     'Acquire::Retries': '2',
     'Acquire::http::Timeout': '20',

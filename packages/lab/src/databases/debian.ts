@@ -78,7 +78,7 @@ async function openApt(name: string, work: string): Promise<PrivateApt> {
     () => undefined,
     (error: unknown) => error,
   )
-  if (await own.knows(name)) return own
+  if (await own.has(name)) return own
   if (trouble !== undefined) throw trouble
   const unstable = await PrivateApt.open(join(work, 'unstable'), { present, sources: await unstableSource(own, work) })
   await unstable.update()

@@ -20,8 +20,8 @@ export const mariadbFlavour: MysqlFlavour = {
   settings: { gtid_strict_mode: 'ON', log_slave_updates: 'ON', innodb_log_file_size: '16M' },
 
   async script(files, accounts) {
-    const scripts = systemTables.map((name) => readFile(join(files.root, `usr/share/mysql/mysql_${name}.sql`), 'utf8'))
-    return ['CREATE DATABASE mysql;', 'USE mysql;', ...(await Promise.all(scripts)), ...withoutRoot, ...accounts]
+    const scripts = await Promise.all(systemTables.map((name) => read(files.root, name)))
+    return ['CREATE DATABASE mysql;', 'USE mysql;', ...scripts, ...withoutRoot, ...accounts]
   },
   initialize: () => ['--bootstrap'],
 
@@ -43,4 +43,10 @@ export const mariadbFlavour: MysqlFlavour = {
     return ['SET GLOBAL rpl_semi_sync_master_timeout = 86400000', `SET GLOBAL rpl_semi_sync_master_enabled = ${count}`]
   },
   synchronousReplica: (confirms) => [`SET GLOBAL rpl_semi_sync_slave_enabled = ${confirms ? 1 : 0}`],
+}
+
+/** MariaDB's own name for its files came with version 11. */
+async function read(root: string, script: string): Promise<string> {
+  const path = (name: string): string => join(root, 'usr', 'share', name, `${name}_${script}.sql`)
+  return readFile(path('mariadb'), 'utf8').catch(() => readFile(path('mysql'), 'utf8'))
 }

@@ -8,9 +8,13 @@ import { startCluster, whyNoServer } from './mysql-start.ts'
  * the machine's Debian or Ubuntu release, or where that has none, of Debian unstable with the C library of its own, fetched once
  * with apt into the user's cache, without root.
  *
+ * Where `FLYROUTE_TEST_MYSQL_PRIMARY` and `FLYROUTE_TEST_MYSQL_REPLICA` (several with spaces between) are set to the URLs of the
+ * administrators of servers of your own, those are used instead. They must replicate by GTID and have no database `app`; they are
+ * neither ended nor re-pointed, and whatever would do so rejects.
+ *
  * The servers and their files are gone when the cluster is disposed of or this process ends, in whatever way.
  *
- * @throws Error that says what to do, where there is no server for this machine
+ * @throws Error that says what to do, where there is no server for this machine (other than Linux with apt)
  * @example
  * await using cluster = await startMysql({ replicas: 2 })
  * await cluster.replicas[0].settings({ super_read_only: 'ON' })
