@@ -139,6 +139,11 @@ export class Lab implements AsyncDisposable {
     return this.#edge(region).url
   }
 
+  /** Milliseconds there and back between two regions. */
+  roundTrip(a: string, b: string): number {
+    return this.#network.roundTrip(this.#known(a), this.#known(b))
+  }
+
   /** Asks as a client near a region does. */
   async fetch(region: string, path: string, init?: RequestInit): Promise<Response> {
     return fetch(this.url(region) + path, init)

@@ -1,0 +1,35 @@
+import { runLab } from './lab/command.ts'
+import { labHelp } from './lab/help.ts'
+import { type Terminal, UsageError } from './terminal.ts'
+
+const help = `flyroute: multi-region databases on Fly.io
+
+  flyroute lab --regions ord,ams,gru -- node server.js    Fly.io on this machine: see your app in its regions
+  flyroute help lab                                       all of its options
+`
+
+/**
+ * Runs the command `flyroute`.
+ * @param args what follows the command's name
+ * @returns the exit code: 0 done, 1 failed, 2 called wrongly
+ */
+export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
+  const [command, ...rest] = args
+  try {
+    switch (command) {
+      case 'lab':
+        return await runLab(rest, terminal)
+      case undefined:
+      case 'help':
+      case '--help':
+      case '-h':
+        terminal.print(rest[0] === 'lab' ? labHelp : help)
+        return 0
+      default:
+        throw new UsageError(`There is no command ${JSON.stringify(command)}.\n\n${help}`)
+    }
+  } catch (error) {
+    terminal.complain(error instanceof Error ? error.message : String(error))
+    return error instanceof UsageError || error instanceof TypeError ? 2 : 1
+  }
+}
