@@ -1,18 +1,30 @@
 import { LagModel } from './lag.ts'
-import { hasReached, type Observation, type Position, type PositionAlgebra, type ServerInstance } from './position.ts'
+import { hasReached, type Observation, type Position, type PositionAlgebra } from './position.ts'
 
-/** Pauses (ms) between two looks at the replica's position: short while somebody waits, long while only the lag is learned. */
+/**
+ * Pauses (ms) between two looks at the replica: each is half as long again as the one before, so that what is learned of a
+ * lag is right to a third of it; up to the one length while somebody waits, up to the other while the lag is only followed.
+ */
 const firstPauseMs = 1
+const growth = 1.5
 const longestPauseMs = 20
-const learningPauseMs = 100
-/** After this long (ms) without reaching a position nobody waits for, its lag is no longer followed. */
-const longestLearningMs = 600_000
+const longestIdlePauseMs = 1_000
+/** For how long (ms), and for how many positions, a lag is followed that nobody waits for. */
+const longestFollowedMs = 600_000
+const mostFollowed = 16
 
-interface Waiter {
-  readonly wanted: Position
-  readonly begun: number
+/** A position that was not there when it was wanted. */
+interface Wanted {
+  readonly position: Position
+  readonly since: number
+  /** A look since then has not found it. */
+  missed: boolean
+}
+
+interface Waiter extends Wanted {
   readonly stallMs: number
-  readonly looksOnce: boolean
+  /** The number of the look that is the last one for it. */
+  readonly lastLook: number
   readonly done: (reached: boolean) => void
 }
 
@@ -31,31 +43,30 @@ export interface WaitOptions {
 /**
  * Waits for positions on a replica: one poller, with one question under way at most, however many requests wait.
  *
- * It also goes on looking, seldom, while a position is outstanding that nobody waited for: so the lag is known when the
- * next request asks whether waiting is worth while, and a replica that has recovered is noticed.
+ * It goes on looking, ever more seldom, while a position is outstanding that nobody waits for any more: so the lag is known
+ * when the next request asks whether waiting is worth while. With nothing outstanding nothing runs, and looks that nobody
+ * waits for keep no process alive.
  */
 export class CatchUp {
   readonly #observe: () => Promise<Observation>
-  readonly #instances: () => Iterable<ServerInstance>
   readonly #algebra: PositionAlgebra
   readonly #lag: LagModel = new LagModel()
   readonly #waiters: Set<Waiter> = new Set()
-  #outstanding: Position[] = []
+  #followed: Wanted[] = []
   #running = false
   #ended = false
+  /** How many looks were begun. */
+  #looks = 0
+  #pauseMs = firstPauseMs
+  /** Cuts the pause short that the poller is in. */
   #wake: (() => void) | undefined
   #lastAt: string | undefined
   #movedAt = 0
   /** Nothing that was missed has arrived since a wait was given up: until then no other one is begun. */
   #stalled = false
 
-  constructor(
-    observe: () => Promise<Observation>,
-    instances: () => Iterable<ServerInstance>,
-    algebra: PositionAlgebra,
-  ) {
+  constructor(observe: () => Promise<Observation>, algebra: PositionAlgebra) {
     this.#observe = observe
-    this.#instances = instances
     this.#algebra = algebra
   }
 
@@ -69,128 +80,146 @@ export class CatchUp {
     return this.#stalled ? Number.POSITIVE_INFINITY : this.#lag.predict(wanted.time, now)
   }
 
-  /** Remembers that a position was wanted and not there, without waiting for it. */
-  note(wanted: Position): void {
-    this.#lag.missed(wanted.time)
-    if (this.#outstanding.some((other) => other.at === wanted.at)) return
-    // The newest ones tell the lag of now; a few old ones tell that nothing moves.
-    this.#outstanding.push(wanted)
-    if (this.#outstanding.length > 16) this.#outstanding.splice(1, 1)
-    this.#run()
-  }
-
   /**
-   * Resolves with true as soon as every known server behind the name has reached the position, with false at the
-   * time-out, at a stall, on abort, or when the replica cannot be asked.
+   * Resolves with true as soon as the replica has reached the position; with false at the time-out, at a stall, on abort,
+   * when the replica cannot be asked, or when it belongs to another cluster.
    */
-  wait(wanted: Position, options: WaitOptions): Promise<boolean> {
+  wait(position: Position, options: WaitOptions): Promise<boolean> {
     const { timeoutMs, stallMs = Number.POSITIVE_INFINITY, looksOnce = false, signal } = options
     if (this.#ended || signal?.aborted || timeoutMs <= 0) return Promise.resolve(false)
     return new Promise((resolve) => {
-      const settle = (reached: boolean): void => {
+      const done = (reached: boolean): void => {
         if (!this.#waiters.delete(waiter)) return
         clearTimeout(timer)
-        signal?.removeEventListener('abort', abort)
-        if (!reached) this.note(wanted)
+        signal?.removeEventListener('abort', giveUp)
         resolve(reached)
       }
-      const abort = (): void => settle(false)
-      const waiter: Waiter = { wanted, begun: Date.now(), stallMs, looksOnce, done: settle }
-      const timer = setTimeout(abort, timeoutMs)
-      signal?.addEventListener('abort', abort)
+      const giveUp = (): void => this.#giveUp(waiter)
+      const timer = setTimeout(giveUp, timeoutMs)
+      signal?.addEventListener('abort', giveUp)
+      // A look that is under way was begun before the position was wanted: the one behind it counts.
+      const lastLook = looksOnce ? this.#looks + 1 : Number.POSITIVE_INFINITY
+      const waiter: Waiter = { position, since: Date.now(), missed: false, stallMs, lastLook, done }
       this.#waiters.add(waiter)
-      this.#wake?.()
-      this.#run()
+      this.#lookSoon()
     })
-  }
-
-  /** A server was seen at a position, by whatever way: settles who waited for it. */
-  seen(now: number = Date.now()): void {
-    const instances = [...this.#instances()]
-    if (instances.length === 0) return
-    const reached = (wanted: Position): boolean =>
-      instances.every((instance) => hasReached(instance, wanted, this.#algebra))
-    for (const waiter of this.#waiters) {
-      if (!reached(waiter.wanted)) continue
-      this.#lag.reached(waiter.wanted.time, now)
-      waiter.done(true)
-    }
-    this.#outstanding = this.#outstanding.filter((wanted) => {
-      if (!reached(wanted)) return now - wanted.time < longestLearningMs
-      this.#lag.reached(wanted.time, now)
-      this.#stalled = false
-      return false
-    })
-    if (this.#outstanding.length === 0) this.#stalled = false
   }
 
   /** The replica was started anew or is another one: what was learned of it does not hold. */
   forget(): void {
     this.#lag.forget()
-    this.#outstanding = []
+    this.#followed = []
     this.#stalled = false
   }
 
   /** Nobody will be waited for any more. */
   end(): void {
     this.#ended = true
-    this.#outstanding = []
+    this.#followed = []
     for (const waiter of this.#waiters) waiter.done(false)
     this.#wake?.()
   }
 
-  #run(): void {
-    if (this.#running || this.#ended) return
+  // --- the poller ---------------------------------------------------------------------------------------------------
+
+  get #isNeeded(): boolean {
+    return !this.#ended && (this.#waiters.size > 0 || this.#followed.length > 0)
+  }
+
+  #lookSoon(): void {
+    this.#pauseMs = firstPauseMs
+    this.#wake?.()
+    if (this.#running) return
     this.#running = true
-    void this.#poll().finally(() => {
-      this.#running = false
-    })
+    void this.#poll()
   }
 
   async #poll(): Promise<void> {
-    let pause = firstPauseMs
-    while (!this.#ended && (this.#waiters.size > 0 || this.#outstanding.length > 0)) {
-      try {
-        const observation = await this.#observe()
-        this.seen()
-        this.#giveUp(observation, Date.now())
-      } catch {
-        // Not an answer: who waits is not kept waiting for a dead replica. The breaker reports and probes it.
-        for (const waiter of this.#waiters) waiter.done(false)
-        this.#outstanding = []
-        return
+    try {
+      while (this.#isNeeded) {
+        this.#looks++
+        const asked = Date.now()
+        this.#judge(await this.#observe(), asked)
+        if (this.#isNeeded) await this.#pause()
       }
-      const idle = this.#waiters.size === 0
-      if (idle && this.#outstanding.length === 0) return
-      await this.#sleep(idle ? learningPauseMs : pause, idle)
-      pause = idle ? firstPauseMs : Math.min(pause * 1.5, longestPauseMs)
+    } catch {
+      // Nobody is kept waiting for a dead replica. The breaker reports and probes it.
+      for (const waiter of this.#waiters) waiter.done(false)
+      this.#followed = []
+    } finally {
+      // In the same turn as the last look at `isNeeded`, or who comes in between would wait for a poller that is gone.
+      this.#running = false
     }
   }
 
-  /** Ends the waits that were for one look only, and those for what the replica has received and does not replay. */
-  #giveUp({ at, received }: Observation, now: number): void {
-    if (at !== this.#lastAt) {
-      this.#lastAt = at
-      this.#movedAt = now
-    }
-    for (const { wanted, begun, stallMs, looksOnce, done } of this.#waiters) {
-      const stalls = now - Math.max(begun, this.#movedAt) >= stallMs
-      if (stalls && received !== undefined && this.#algebra.covers(received, wanted.at)) this.#stalled = true
-      else if (!looksOnce) continue
-      done(false)
-    }
-  }
-
-  #sleep(ms: number, idle: boolean): Promise<void> {
+  #pause(): Promise<void> {
+    const idle = this.#waiters.size === 0
+    const pauseMs = Math.min(this.#pauseMs, idle ? longestIdlePauseMs : longestPauseMs)
+    this.#pauseMs = pauseMs * growth
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      if (!idle) return
-      timer.unref?.()
+      const timer = setTimeout(resolve, pauseMs)
+      if (idle) timer.unref()
       this.#wake = () => {
         clearTimeout(timer)
         this.#wake = undefined
         resolve()
       }
     })
+  }
+
+  // --- what a look tells --------------------------------------------------------------------------------------------
+
+  #judge(seen: Observation, asked: number): void {
+    const now = Date.now()
+    if (seen.at !== this.#lastAt) {
+      this.#lastAt = seen.at
+      this.#movedAt = now
+    }
+    let newest: Wanted | undefined
+    let oldestMissed: number | undefined
+    const isThere = (wanted: Wanted): boolean => {
+      const { time } = wanted.position
+      const reached = hasReached(seen, wanted.position, this.#algebra)
+      if (reached) {
+        if (newest === undefined || time > newest.position.time) newest = wanted
+      } else if (wanted.since <= asked && wanted.position.cluster === seen.cluster) {
+        wanted.missed = true
+        oldestMissed = Math.min(time, oldestMissed ?? time)
+      }
+      return reached
+    }
+    this.#followed = this.#followed.filter((wanted) => !isThere(wanted) && now - wanted.since < longestFollowedMs)
+    for (const waiter of this.#waiters) {
+      if (isThere(waiter)) waiter.done(true)
+      else if (waiter.position.cluster !== seen.cluster) waiter.done(false)
+      else if (this.#isInVain(waiter, seen, now)) this.#giveUp(waiter)
+    }
+    if (newest !== undefined) this.#lag.reached(newest.position.time, now, newest.missed)
+    if (oldestMissed !== undefined) this.#lag.missed(oldestMissed, asked)
+    if (newest?.missed || this.#followed.length === 0) this.#stalled = false
+  }
+
+  /** Whether it waits for what the replica has received and does not replay, or was worth one look only. */
+  #isInVain({ position, since, stallMs, lastLook }: Waiter, { received }: Observation, now: number): boolean {
+    const isHeldBack =
+      now - Math.max(since, this.#movedAt) >= stallMs &&
+      received !== undefined &&
+      this.#algebra.covers(received, position.at)
+    if (isHeldBack) this.#stalled = true
+    return isHeldBack || this.#looks >= lastLook
+  }
+
+  #giveUp(waiter: Waiter): void {
+    this.#follow(waiter)
+    waiter.done(false)
+  }
+
+  /** Goes on looking for a position that nobody waits for any more. */
+  #follow({ position, since, missed }: Wanted): void {
+    const { cluster, at } = position
+    if (this.#followed.some((other) => other.position.at === at && other.position.cluster === cluster)) return
+    this.#followed.push({ position, since, missed })
+    // The newest ones tell the lag of now, the oldest that nothing moves.
+    if (this.#followed.length > mostFollowed) this.#followed.splice(1, 1)
   }
 }

@@ -1,46 +1,42 @@
 /**
- * Learns how far one replica is behind, from nothing but tokens: each carries the primary's clock at its write, and at
- * some moment this process sees that the replica has reached it. The difference of those two is the lag *plus* the
- * difference of the two clocks; so is the age of a token that has just arrived. Their difference is the wait that is
- * still ahead of it, free of any clock.
+ * Learns how far one replica is behind, from nothing but tokens: each carries the primary's clock at its write, and this
+ * process sees whether the replica has it. What is missing shows how far behind the replica is at least, what is there how
+ * far at most; the last thing that was seen counts. The difference of the two machines' clocks is in the lag as well as in
+ * the age of a token, and cancels out of the wait that is predicted from both.
  */
 export class LagModel {
+  #lagMs: number | undefined
   #reachedTime = Number.NEGATIVE_INFINITY
-  #reachedAge: number | undefined
-  /** Tokens that the replica had not reached when last asked, oldest first. */
-  #pending: number[] = []
 
-  /** The replica has (now, or some time before) reached what was written at `time` of the primary's clock. */
-  reached(time: number, now: number): void {
-    this.#pending = this.#pending.filter((pending) => pending > time)
-    if (time < this.#reachedTime) return
-    this.#reachedTime = time
-    this.#reachedAge = now - time
+  /**
+   * At `now` the replica had what was written at `time` of the primary's clock.
+   *
+   * @param arrived it was missing at an earlier look: the lag is known from both sides. Otherwise it may have been
+   *   there for long, and the lag is at most its age.
+   */
+  reached(time: number, now: number, arrived: boolean): void {
+    // No token is newer than now: one that says so, with a forged or a wrong clock, must not outshine all others.
+    this.#reachedTime = Math.max(this.#reachedTime, Math.min(time, now))
+    const age = now - time
+    if (arrived || (this.#lagMs !== undefined && age < this.#lagMs)) this.#lagMs = age
   }
 
-  /** The replica has not reached it yet. */
-  missed(time: number): void {
-    if (this.#pending.includes(time)) return
-    this.#pending.push(time)
-    if (this.#pending.length > 64) this.#pending.splice(1, 1)
+  /** At `now` the replica did not have it yet. */
+  missed(time: number, now: number): void {
+    // It has what was written later: what is older and missing was never written, and says nothing of the lag.
+    if (time <= this.#reachedTime) return
+    const age = now - time
+    if (this.#lagMs === undefined || age > this.#lagMs) this.#lagMs = age
+  }
+
+  /** How long (ms) a wait for what was written at `time` will probably take from `now` on; undefined where nothing is known. */
+  predict(time: number, now: number): number | undefined {
+    return this.#lagMs === undefined ? undefined : Math.max(0, this.#lagMs - (now - time))
   }
 
   /** Nothing is known any more: another server, or the same one started anew. */
   forget(): void {
+    this.#lagMs = undefined
     this.#reachedTime = Number.NEGATIVE_INFINITY
-    this.#reachedAge = undefined
-    this.#pending = []
-  }
-
-  /**
-   * How long (ms) a wait for what was written at `time` will probably take from `now` on; undefined where nothing
-   * was learned yet.
-   */
-  predict(time: number, now: number): number | undefined {
-    // Whatever is pending at an age shows that the lag is at least that.
-    const oldest = this.#pending[0]
-    const least = oldest === undefined || oldest >= time ? undefined : now - oldest
-    const age = Math.max(this.#reachedAge ?? Number.NEGATIVE_INFINITY, least ?? Number.NEGATIVE_INFINITY)
-    return age === Number.NEGATIVE_INFINITY ? undefined : Math.max(0, age - (now - time))
   }
 }

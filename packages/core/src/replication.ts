@@ -123,11 +123,7 @@ export class DatabaseReplication implements Replication {
     this.algebra = source.algebra
     this.replayCostMs = options.replayCostMs ?? estimateReplayMs(topology.region, topology.primaryRegion)
     this.#stallMs = Math.max(shortestStallMs, this.replayCostMs / 4)
-    this.#catchUp = new CatchUp(
-      () => this.observe(),
-      () => (this.#observed === undefined ? [] : [this.#observed]),
-      source.algebra,
-    )
+    this.#catchUp = new CatchUp(() => this.observe(), source.algebra)
     this.#breaker = new Breaker(
       () => this.observe(),
       (open, cause) => {
