@@ -44,8 +44,7 @@ async function checkLimits<M extends Candidate>({ body }: Traveller<M>, leg: Leg
   if (leg.kind === 'fallback') throw new ProxyError('replay_of_fallback')
   if (replays > limits.replays) throw new ProxyError('too_many_replays')
   // "Requests larger than 1MB cannot be replayed"
-  await body.complete()
-  if (body.exceedsLimit) throw new ProxyError('body_too_large')
+  if (!(await body.complete())) throw new ProxyError(body.exceedsLimit ? 'body_too_large' : 'client_aborted')
 }
 
 /** Does what the replay says about the cache. */

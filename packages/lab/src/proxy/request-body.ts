@@ -52,8 +52,8 @@ export class RequestBody {
     this.#flow()
   }
 
-  /** Reads on without a reader, until the end or the limit, so that the body can be sent again. */
-  async complete(): Promise<void> {
+  /** Reads on without a reader, until the end or the limit. Returns whether all of it is there to be sent again. */
+  async complete(): Promise<boolean> {
     this.#reader = undefined
     while (!this.#ended && !this.exceedsLimit && !this.#source.destroyed) {
       await new Promise<void>((resolve) => {
@@ -61,6 +61,7 @@ export class RequestBody {
         this.#source.resume()
       })
     }
+    return this.#ended && !this.exceedsLimit
   }
 
   /** Reads the rest for nobody: a client that is still sending could not read the proxy's answer otherwise. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { type Lab, startLab } from '../../src/index.ts'
@@ -111,11 +111,7 @@ test.each([
 ])('an upgrade %s', async (_, headers, greeting) => {
   const sent = httpRequest(lab.url('ams'), { headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket' } })
   sent.end()
-  const [received, socket, head] = (await once(sent, 'upgrade')) as [
-    IncomingMessage,
-    Socket,
-    Buffer,
-  ]
+  const [received, socket, head] = (await once(sent, 'upgrade')) as [IncomingMessage, Socket, Buffer]
   let text = head.toString()
   socket.on('data', (chunk: Buffer) => (text += chunk.toString()))
   expect([received.statusCode, received.headers.upgrade]).toEqual([101, 'websocket'])
@@ -134,4 +130,31 @@ test('an upgrade that nobody can take ends in an error', async () => {
   sent.end()
   const [received] = (await once(sent, 'response')) as [IncomingMessage]
   expect([received.statusCode, received.headers['flyroute-lab-error']]).toEqual([503, 'no_candidate'])
+})
+
+test.each([
+  ['no HTTP at all', '\u0016\u0003\u0001\u0002\u0000', /^HTTP\/1.1 400 /],
+  ['headers without end', `GET / HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(20_000)}`, /^HTTP\/1.1 431 /],
+  ['two lengths', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n', /^HTTP\/1.1 400 /],
+  ['half a body', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf', /^$/],
+  [
+    'half a body, to be replayed',
+    `POST / HTTP/1.1\r\nhost: x\r\nx-in-ams: ${replay('ams', 'region=ord')['x-in-ams']}\r\ncontent-length: 10\r\n\r\nhalf`,
+    /^$/,
+  ],
+  [
+    'half an upgrade',
+    'GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n',
+    /^(HTTP\/1.1 101 [^]*)?$/,
+  ],
+])('%s does no harm', async (_, bytes, expected) => {
+  const socket = connect(Number(new URL(lab.url('ams')).port), '127.0.0.1')
+  let text = ''
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  socket.on('error', () => {})
+  socket.write(bytes)
+  await Promise.race([once(socket, 'close'), sleep(100)])
+  socket.destroy()
+  expect(text).toMatch(expected)
+  expect(((await (await lab.fetch('ams', '/')).json()) as Told).region).toBe('ams')
 })
