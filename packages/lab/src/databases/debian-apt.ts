@@ -76,6 +76,8 @@ async function configuration(folder: string, ownSources: boolean): Promise<strin
     'Dir::State::status': join(folder, 'status'),
     'Dir::Cache': join(folder, 'cache'),
     'Dir::Cache::archives': join(folder, 'cache', 'archives'),
+    'Dir::Cache::pkgcache': 'packages.bin', // which images of containers switch off
+    'Dir::Cache::srcpkgcache': 'sources.bin',
     'APT::Sandbox::User': 'root',
     'APT::Update::Error-Mode': 'any', // otherwise a mirror that does not answer is no error
     'Acquire::Languages': 'none',

@@ -76,7 +76,7 @@ async function openApt(name: string, work: string): Promise<PrivateApt> {
   // A source that is of no concern here may be out of order.
   const trouble = await own.update().then(
     () => undefined,
-    (error: unknown) => error,
+    (error: Error) => error,
   )
   if (await own.has(name)) return own
   if (trouble !== undefined) throw trouble
