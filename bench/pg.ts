@@ -3,21 +3,26 @@
 import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
 import { startPostgres } from '@flyroute/lab/databases'
 import { createPool } from '@flyroute/pg'
-import pg from 'pg'
+import pg, { type QueryConfig } from 'pg'
 import { compare, report } from './lib/compare.ts'
 
-const workloads = [
-  { title: '1 row', query: 'select id, title from post where id = 7' },
-  { title: '1 row, named statement', query: { name: 'one', text: 'select id, title from post where id = $1', values: [7] } },
-  { title: '1,000 rows', query: 'select id, title from post order by id limit 1000' },
-] as const
+const workloads: readonly { title: string; query: QueryConfig }[] = [
+  { title: '1 row', query: { text: 'select id, title from post where id = 7' } },
+  {
+    title: '1 row, named statement',
+    query: { name: 'one', text: 'select id, title from post where id = $1', values: [7] },
+  },
+  { title: '1,000 rows', query: { text: 'select id, title from post order by id limit 1000' } },
+]
 
 const short = process.argv.includes('--short')
 const cluster = await startPostgres({ replicas: 1 })
 const [replica] = cluster.replicas as [(typeof cluster.replicas)[number]]
 const setUp = new pg.Client(cluster.primary.url)
 await setUp.connect()
-await setUp.query("create table post as select id, 'Title ' || id as title from generate_series(1, 1000) id; alter table post add primary key (id); analyze post")
+await setUp.query(
+  "create table post as select id, 'Title ' || id as title from generate_series(1, 1000) id; alter table post add primary key (id); analyze post",
+)
 await setUp.end()
 await cluster.caughtUp()
 
@@ -39,7 +44,10 @@ for (const clients of [1, 20]) {
         { name: 'bare pg.Pool', run: () => bare.query(query) },
         { name: 'bare pg.Pool, again (noise)', run: () => again.query(query) },
         { name: 'createPool, outside a request', run: () => ours.query(query) },
-        { name: 'createPool, in a request', run: () => runInScope(createScope(createActivity('request')), () => ours.query(query)) },
+        {
+          name: 'createPool, in a request',
+          run: () => runInScope(createScope(createActivity('request')), () => ours.query(query)),
+        },
       ],
       { clients, ...(short ? { sliceMs: 50, rounds: 3 } : {}) },
     )

@@ -11,6 +11,8 @@ export interface Figures {
   readonly throughput: number
   /** Median time of one operation, in microseconds. */
   readonly p50: number
+  /** Processor time of this process for one operation, in microseconds: what is left of a difference on a busy machine. */
+  readonly cpu: number
   /** Throughput over that of the first contender, round by round: median, and the middle half of the rounds. */
   readonly ratio: { readonly median: number; readonly low: number; readonly high: number }
 }
@@ -31,12 +33,15 @@ export interface CompareOptions {
 export async function compare(contenders: readonly Contender[], options: CompareOptions): Promise<Figures[]> {
   const { clients, sliceMs = 250, rounds = 21 } = options
   const slices = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]))
+  const cpus = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]))
   const times = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]))
   for (const contender of contenders) await slice(contender, clients, sliceMs, [])
   for (let round = 0; round < rounds; round++) {
     const order = contenders.map((_, index) => contenders[(index + round) % contenders.length] as Contender)
     for (const contender of order) {
-      slices.get(contender)?.push(await slice(contender, clients, sliceMs, times.get(contender) as number[]))
+      const done = await slice(contender, clients, sliceMs, times.get(contender) as number[])
+      slices.get(contender)?.push(done.throughput)
+      cpus.get(contender)?.push(done.cpu)
     }
   }
   const base = slices.get(contenders[0] as Contender) as number[]
@@ -47,13 +52,20 @@ export async function compare(contenders: readonly Contender[], options: Compare
       name: contender.name,
       throughput: quantile(own, 0.5),
       p50: quantile(times.get(contender) as number[], 0.5),
+      cpu: quantile(cpus.get(contender) as number[], 0.5),
       ratio: { median: quantile(ratios, 0.5), low: quantile(ratios, 0.25), high: quantile(ratios, 0.75) },
     }
   })
 }
 
-/** Works for a while; operations a second. */
-async function slice(contender: Contender, clients: number, sliceMs: number, times: number[]): Promise<number> {
+/** Works for a while. */
+async function slice(
+  contender: Contender,
+  clients: number,
+  sliceMs: number,
+  times: number[],
+): Promise<{ throughput: number; cpu: number }> {
+  const cpuBegun = process.cpuUsage()
   const begun = performance.now()
   const until = begun + sliceMs
   let done = 0
@@ -67,7 +79,8 @@ async function slice(contender: Contender, clients: number, sliceMs: number, tim
     }
   }
   await Promise.all(Array.from({ length: clients }, worker))
-  return (done * 1_000) / (performance.now() - begun)
+  const { user, system } = process.cpuUsage(cpuBegun)
+  return { throughput: (done * 1_000) / (performance.now() - begun), cpu: (user + system) / done }
 }
 
 function quantile(values: readonly number[], share: number): number {
@@ -78,9 +91,13 @@ function quantile(values: readonly number[], share: number): number {
 /** The figures as lines of a table. */
 export function report(title: string, figures: readonly Figures[]): void {
   console.log(`\n${title}`)
-  console.log(`  ${'' .padEnd(34)} ${'ops/s'.padStart(9)} ${'p50 µs'.padStart(8)}   ratio (middle half)`)
-  for (const { name, throughput, p50, ratio } of figures) {
+  console.log(
+    `  ${''.padEnd(34)} ${'ops/s'.padStart(9)} ${'p50 µs'.padStart(8)} ${'cpu µs'.padStart(8)}   ratio (middle half)`,
+  )
+  for (const { name, throughput, p50, cpu, ratio } of figures) {
     const spread = `${ratio.median.toFixed(3)}  (${ratio.low.toFixed(3)} – ${ratio.high.toFixed(3)})`
-    console.log(`  ${name.padEnd(34)} ${throughput.toFixed(0).padStart(9)} ${p50.toFixed(0).padStart(8)}   ${spread}`)
+    console.log(
+      `  ${name.padEnd(34)} ${throughput.toFixed(0).padStart(9)} ${p50.toFixed(0).padStart(8)} ${cpu.toFixed(1).padStart(8)}   ${spread}`,
+    )
   }
 }

@@ -18,9 +18,6 @@ const primaryPoolDefaults: PoolConfig = {
   allowExitOnIdle: true,
 }
 
-/** How long (ms) a connection next door may take, unless the app says: nobody waits for ever for a replica. */
-const replicaConnectionTimeoutMs = 5_000
-
 /** One database: what its pools and clients share. */
 export interface PgDatabase {
   readonly driver: Driver
@@ -56,7 +53,7 @@ export function openDatabase(
   const resolved = options.topology ?? resolveTopology(topologyOptions(options))
   const topology = simulated ? simulatedTopology(resolved) : resolved
   const rest = driverOptions(options)
-  const localConfig = configFor(topology.local, localOptions(rest, topology, simulated))
+  const localConfig = configFor(topology.local, localOptions(rest, simulated))
   const observer = new Observer(simulated, (error) => replication.withoutPosition(error))
   const source = new PgReplicationSource(driver.Client as unknown as ClientClass, localConfig, observer)
   const { secret } = options
@@ -92,9 +89,9 @@ export function openDatabase(
   return database
 }
 
-function localOptions(rest: PoolConfig, topology: Topology, simulated: boolean): PoolConfig {
+function localOptions(rest: PoolConfig, simulated: boolean): PoolConfig {
   if (simulated) return { ...rest, options: `${rest.options ?? ''} -c default_transaction_read_only=on`.trim() }
-  return topology.role === 'replica' ? { connectionTimeoutMillis: replicaConnectionTimeoutMs, ...rest } : rest
+  return rest
 }
 
 /** One local Postgres as if it were far away from its primary. */

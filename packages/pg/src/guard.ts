@@ -33,6 +33,9 @@ import { newTransaction, noteStatement, type Transaction } from './transaction.t
 /** Which pool a client belongs to. */
 export type Side = 'local' | 'primary'
 
+/** How long (ms) connecting next door may take, unless the app says: nobody waits for ever for a replica. */
+const replicaDefaults = { connectionTimeoutMillis: 5_000 }
+
 /** How long (ms) a statement waits for a replica that is behind: in a request, and in a job that nobody waits for. */
 const requestWaitMs = 1_000
 const jobWaitMs = 5_000
@@ -76,8 +79,9 @@ export function guardClient(Base: ClientClass, database: PgDatabase, side: Side)
     /** The server was a primary, and another one has taken over. */
     #isStale = false
 
-    constructor(config?: unknown) {
-      super(config)
+    constructor(config?: object) {
+      // Given to the connection and not to the pool, which would start a timer at each check-out.
+      super(side === 'local' && replication.expects === 'replica' ? { ...replicaDefaults, ...config } : config)
       this.connection?.on('readyForQuery', ({ status }: { status: 'I' | 'T' | 'E' }) => {
         this.#status = status
         if (status === 'I') this.#transaction = newTransaction()
