@@ -79,9 +79,9 @@ export function guardClient(Base: ClientClass, database: PgDatabase, side: Side)
     /** The server was a primary, and another one has taken over. */
     #isStale = false
 
-    constructor(config?: object) {
+    constructor(config?: unknown) {
       // Given to the connection and not to the pool, which would start a timer at each check-out.
-      super(side === 'local' && replication.expects === 'replica' ? { ...replicaDefaults, ...config } : config)
+      super(side === 'local' && replication.expects === 'replica' ? { ...replicaDefaults, ...(config as object) } : config)
       this.connection?.on('readyForQuery', ({ status }: { status: 'I' | 'T' | 'E' }) => {
         this.#status = status
         if (status === 'I') this.#transaction = newTransaction()
