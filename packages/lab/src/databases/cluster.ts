@@ -18,7 +18,10 @@ export interface DatabaseNode {
   setApplyDelay(milliseconds: number): Promise<void>
   /** Makes this replica the cluster's primary; resolves when it takes writes. The others go on following whom they followed. */
   promote(): Promise<void>
-  /** Replicates from `primary` from now on. A former primary is built anew from a copy, as its own history may have diverged. */
+  /**
+   * Replicates from `primary` from now on, started where it does not run. A former primary is built anew from a copy, as its own
+   * history may have diverged.
+   */
   follow(primary: DatabaseNode): Promise<void>
   /** SIGKILL to the server and all its processes, as if the machine had died. The data stay for `start()`. */
   kill(): Promise<void>

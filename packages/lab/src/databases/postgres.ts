@@ -70,11 +70,11 @@ class Cluster implements PostgresCluster {
     this.#primary = primary
     const names = typeof replicas === 'number' ? Array.from({ length: replicas }, () => undefined) : replicas
     const standbys = names.map((replica) => this.#add(replica))
-    await primary.initialize(settings, data && join(data, 'primary'))
+    await primary.data.initialize(this.#context.passwords, settings, data && join(data, 'primary'))
     this.#kept = data === undefined ? undefined : primary
-    await Promise.all(standbys.map((standby) => standby.copyOf(primary)))
+    await Promise.all(standbys.map(async (standby) => standby.data.copyOf(primary.data)))
     await primary.start()
-    await Promise.all(standbys.map((standby) => this.#attach(standby)))
+    await Promise.all(standbys.map(async (standby) => standby.becomeStandby(primary)))
     await this.caughtUp()
   }
 
@@ -87,15 +87,10 @@ class Cluster implements PostgresCluster {
     return node
   }
 
-  async #attach(standby: PostgresNode): Promise<void> {
-    await standby.standbyOf(this.primary)
-    await standby.start()
-  }
-
   async addReplica(name?: string): Promise<PostgresNode> {
     const standby = this.#add(name)
-    await standby.backupOf(this.primary)
-    await this.#attach(standby)
+    await standby.data.backupOf(this.primary.data, this.primary.adminUrl)
+    await standby.becomeStandby(this.primary)
     await this.#reached(standby, await this.#position(), 10_000)
     return standby
   }
