@@ -1,5 +1,6 @@
 import { Client } from '@flyroute/demo/client'
 import { type Lab, startLab } from '@flyroute/lab'
+import type { PostgresCluster } from '@flyroute/lab/databases'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 
 let lab: Lab
@@ -60,6 +61,8 @@ test('the health check tells role and lag', async () => {
 })
 
 async function reports(): Promise<number> {
-  const [row] = await lab.databases.primary.query<{ count: number }>('select count(*)::int from report')
+  const [row] = await (lab.databases as PostgresCluster).primary.query<{ count: number }>(
+    'select count(*)::int from report',
+  )
   return row?.count ?? -1
 }

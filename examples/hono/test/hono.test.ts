@@ -1,5 +1,6 @@
 import { Client } from '@flyroute/demo/client'
 import { type Lab, startLab } from '@flyroute/lab'
+import type { PostgresCluster } from '@flyroute/lab/databases'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 
 let lab: Lab
@@ -37,7 +38,7 @@ test('an answer that has begun writes with a connection to the primary', async (
   const visit = await new Client(lab, 'ams').get('/export')
   expect(visit).toMatchObject({ status: 200, route: 'ams' })
   // The write is the last thing that the stream does; its answer is whole before anybody can ask for it.
-  const [row] = await lab.databases.primary.query<{ posts: number }>(
+  const [row] = await (lab.databases as PostgresCluster).primary.query<{ posts: number }>(
     'select posts from export order by id desc limit 1',
   )
   expect(row?.posts).toBe(String(visit.body).trim().split('\n').length)
