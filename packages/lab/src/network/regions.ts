@@ -48,7 +48,7 @@ export const places: Readonly<Record<string, Place>> = {
 }
 
 /** The aliases of `region=` and the areas they stand for ("Geographic groups and aliases"). `any` is all of Earth. */
-export const aliases: Readonly<Record<string, readonly Place['area'][]>> = {
+const aliases: Readonly<Record<string, readonly Place['area'][]>> = {
   apac: ['apac'],
   eu: ['eu'],
   na: ['na', 'us'],

@@ -4,7 +4,7 @@ import { limits } from './limits.ts'
 import { misunderstood } from './proxy-error.ts'
 
 /** "Your app can set the response content-type to `application/vnd.fly.replay+json`" */
-export const replayContentType = 'application/vnd.fly.replay+json'
+const replayContentType = 'application/vnd.fly.replay+json'
 
 /** Whether an answer asks for a replay; its status does not matter. */
 export function asksForReplay(headers: IncomingHttpHeaders): boolean {
