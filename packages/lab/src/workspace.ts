@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readdir, stat } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readlink, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -25,7 +25,7 @@ const prefix = 'flyroute-lab-'
  */
 export async function openWorkspace(): Promise<Workspace> {
   await sweep()
-  const path = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`))
+  const path = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-${await processNamespace()}-`))
   await chmod(path, 0o711)
   await mkdir(join(path, '.pids'))
   return new GuardedWorkspace(path)
@@ -65,17 +65,22 @@ class GuardedWorkspace implements Workspace {
 
 /** Removes the workspaces of processes that no longer exist. */
 async function sweep(): Promise<void> {
-  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(prefix))
+  const namespace = await processNamespace()
   const stale: string[] = []
-  for (const name of names) {
+  for (const name of await readdir(tmpdir())) {
+    const [pid, place] = name.startsWith(prefix) ? name.slice(prefix.length).split('-') : []
+    if (place !== namespace || isAlive(Number(pid))) continue
     const path = join(tmpdir(), name)
-    const mine = await stat(path).then(
-      ({ uid }) => uid === process.getuid?.(),
-      () => false,
-    )
-    if (mine && !isAlive(Number.parseInt(name.slice(prefix.length), 10))) stale.push(path)
+    const owner = await stat(path).catch(() => undefined)
+    if (owner?.uid === process.getuid?.()) stale.push(path)
   }
-  await Promise.all(stale.map((path) => once(guard(path, 'ignore'), 'exit')))
+  await Promise.all(stale.map(async (path) => once(guard(path, 'ignore'), 'exit')))
+}
+
+/** Containers may share a temporary folder but not their processes' numbers: who is dead here may live next door. */
+async function processNamespace(): Promise<string> {
+  const link = await readlink('/proc/self/ns/pid').catch(() => '')
+  return /\d+/.exec(link)?.[0] ?? '0'
 }
 
 function isAlive(pid: number): boolean {
