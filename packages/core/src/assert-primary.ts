@@ -1,10 +1,12 @@
 import { PrimaryRequiredError } from './errors.ts'
 import type { Replication } from './replication.ts'
+import { currentScope } from './scope.ts'
 import { resolveTopology, type Topology } from './topology.ts'
 
 /**
  * Ends here with an error unless this process uses the primary: for migrations and release commands, ahead of the
- * first statement. Without an argument the environment decides; with an adapter's object its server is asked.
+ * first statement. Without an argument the environment decides; with an adapter's object its server is asked. Inside
+ * `runOnPrimary` it always passes; in a request behind a door it has the request replayed.
  *
  * @throws PrimaryRequiredError with reason `write`
  * @example
@@ -23,6 +25,10 @@ export function assertPrimary(
 }
 
 function check(topology: Topology, role: 'primary' | 'replica'): void {
-  if (role === 'primary') return
-  throw new PrimaryRequiredError({ reason: 'write', detail: 'assert-primary', topology, outsideRequest: true })
+  const scope = currentScope()
+  if (role === 'primary' || scope?.onPrimary) return
+  const outsideRequest = scope?.activity.kind !== 'request'
+  const error = new PrimaryRequiredError({ reason: 'write', detail: 'assert-primary', topology, outsideRequest })
+  if (scope !== undefined) scope.activity.refusal ??= error
+  throw error
 }

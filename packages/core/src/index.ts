@@ -30,6 +30,7 @@ export {
   type ReplayPolicyOptions,
   type RequestFacts,
   type TokenCookie,
+  type UnmeasuredBody,
   type Verdict,
   type Visit,
 } from './policy.ts'

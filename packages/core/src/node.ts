@@ -1,11 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { isPrimaryRequired } from './errors.ts'
+import { emitInScope } from './node/events.ts'
+import { type Gate, guardResponse } from './node/gate.ts'
+import { clearHeaders } from './node/headers.ts'
 import { NodeRequest } from './node/request.ts'
-import { interceptAnswer } from './node/response.ts'
 import { asReplayPolicy, type ReplayPolicy, type ReplayPolicyOptions, type Visit } from './policy.ts'
 import type { HttpAnswer } from './replay.ts'
 
-/** A handler of `node:http`, or of anything that looks like it. */
-export type NodeHandler = (request: IncomingMessage, response: ServerResponse, ...rest: never[]) => unknown
+/** A handler of `node:http`, `node:https`, `node:http2`, or of anything that looks like them. */
+export type NodeHandler = {
+  // As a method, so that a handler of a framework's own kind of request fits as well.
+  handle(
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+    ...rest: never[]
+  ): unknown
+}['handle']
 
 /** A middleware in the manner of Connect and Express. */
 export type NodeMiddleware = (
@@ -15,7 +26,8 @@ export type NodeMiddleware = (
 ) => void
 
 /**
- * Wraps a handler of `node:http` so that its writes run in the primary region and its reads next door.
+ * Wraps a handler of `node:http` so that its writes run in the primary region and its reads next door. Its further
+ * arguments, its result and its own errors pass through.
  *
  * @param policy made once by `createReplayPolicy`, or its options
  * @throws ConfigurationError with everything that is wrong in the options
@@ -24,20 +36,23 @@ export type NodeMiddleware = (
  */
 export function replayable<H extends NodeHandler>(handler: H, policy: ReplayPolicy | ReplayPolicyOptions): H {
   const rules = asReplayPolicy(policy)
-  const wrapped = (request: IncomingMessage, response: ServerResponse, ...rest: never[]): unknown =>
-    attend(rules, request, response, (visit) => {
-      const answerOr = (error: unknown): void => {
-        const { answer } = rules.after(visit, { error })
-        if (answer === undefined || response.headersSent) throw error
-        sendReplay(response, answer)
+  const wrapped = function (this: unknown, request: IncomingMessage, response: ServerResponse, ...rest: never[]) {
+    return attend(rules, request, response, (visit, gate) => {
+      /** The handler's error: an answer, where it is ours; else its own affair, as without us. */
+      const failed = (error: unknown): void => {
+        if (gate.isReplaced && isPrimaryRequired(error)) return
+        const answer = response.headersSent ? undefined : rules.after(visit, { error }).answer
+        if (answer === undefined) throw error
+        gate.replace(answer)
       }
       try {
-        const result = visit.run(() => handler(request, response, ...rest))
-        return isPromise(result) ? result.then(undefined, answerOr) : result
+        const result = visit.run(() => handler.call(this as never, request, response, ...rest))
+        return isPromise(result) ? result.then(undefined, failed) : result
       } catch (error) {
-        return answerOr(error)
+        return failed(error)
       }
     })
+  }
   return wrapped as unknown as H
 }
 
@@ -45,48 +60,52 @@ export function replayable<H extends NodeHandler>(handler: H, policy: ReplayPoli
  * The same as a middleware, ahead of all routes. It needs no error handler of its own: the answer is looked at when
  * its headers leave, whatever the framework made of the error.
  *
+ * @throws ConfigurationError with everything that is wrong in the options
  * @example
  * app.use(replayMiddleware({ databases: [pool] }))
  */
 export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): NodeMiddleware {
   const rules = asReplayPolicy(policy)
   return (request, response, next) => {
-    const attended = attend(rules, request, response, (visit) => visit.run(() => next()))
-    if (isPromise(attended)) attended.then(undefined, next)
+    void attend(rules, request, response, (visit) => visit.run(() => next()), next)
   }
 }
 
 /**
- * Sends a replay (or any other answer in neutral form) on a response whose headers have not left, in place of
- * whatever headers it had.
+ * Sends an answer in neutral form, of `replayResponse` or `healthResponse`, on a response whose headers have not left.
+ * What the response was told of another answer's body is taken back; what holds for every answer (CORS, security) stays.
  *
  * @throws Error with code `ERR_HTTP_HEADERS_SENT`, as `writeHead` does
+ * @example
+ * app.get('/healthz', async (_, res) => sendReplay(res, await healthResponse([pool])))
  */
-export function sendReplay(response: ServerResponse, answer: HttpAnswer): void {
-  if (!response.headersSent) for (const name of response.getHeaderNames()) response.removeHeader(name)
-  response.writeHead(answer.status, answer.headers)
-  response.end(answer.body)
+export function sendReplay(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
+  if (!response.headersSent) clearHeaders(response)
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
+  response.end(body)
 }
 
 function attend(
   policy: ReplayPolicy,
   request: IncomingMessage,
   response: ServerResponse,
-  run: (visit: Visit) => unknown,
+  run: (visit: Visit, gate: Gate) => unknown,
+  failed?: (error: unknown) => void,
 ): unknown {
-  const incoming = new NodeRequest(request, response)
   const proceed = (visit: Visit): unknown => {
     if (visit.answer !== undefined) {
       // What the client still sends is not read: the proxy keeps the body for the replay.
       sendReplay(response, visit.answer)
       return undefined
     }
-    incoming.runEventsIn(visit)
-    interceptAnswer(response, policy, visit)
-    return run(visit)
+    emitInScope(request, visit.scope)
+    emitInScope(response, visit.scope)
+    return run(visit, guardResponse(response, policy, visit))
   }
-  const visit = policy.before(incoming)
-  return isPromise(visit) ? visit.then(proceed) : proceed(visit)
+  const visit = policy.before(new NodeRequest(request, response))
+  if (!isPromise(visit)) return proceed(visit)
+  // A body that was cut off has told so already: whoever would read it now would wait for ever.
+  return visit.then((ready) => (request.destroyed && !request.complete ? undefined : proceed(ready)), failed)
 }
 
 function isPromise<T>(value: T | PromiseLike<T>): value is Promise<T> {

@@ -20,7 +20,7 @@ import {
 } from './position.ts'
 import { estimateReplayMs } from './price.ts'
 import { type Activity, currentScope, notReplayable, type Scope } from './scope.ts'
-import { decodeToken, encodeToken, type Freshness } from './token.ts'
+import { decodeToken, encodeToken, type Freshness, stricter, withoutPositionMs } from './token.ts'
 import { type Topology, withRole } from './topology.ts'
 
 /** What a database says of itself, on `status()`. */
@@ -86,8 +86,8 @@ export type Route = 'local' | 'primary'
 /** For how long (ms) a replica may stand still before a wait for it is given up, at least. */
 const shortestStallMs = 25
 
-/** For how long (ms) readers are sent to the primary when no position of a write could be had. */
-const withoutPositionMs = 10_000
+/** How often (ms) the primary is asked at most whether a token can be its own. */
+const judgingPauseMs = 1_000
 
 /**
  * One database as this process sees it: what the servers behind it are and where they stand, whether a statement may
@@ -111,6 +111,7 @@ export class DatabaseReplication implements Replication {
   #highest: Position | undefined
   #said: Set<string> = new Set()
   readonly #stallMs: number
+  #judgedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: DatabaseReplicationOptions) {
     const { topology, source } = options
@@ -274,7 +275,9 @@ export class DatabaseReplication implements Replication {
       throw this.required(reason, detail, scope, cause)
     }
     if (activity?.whenReplayUnavailable === 'error' && obstacle !== 'already-written') {
-      throw new ReplayUnavailableError(obstacle, { cause })
+      const error = new ReplayUnavailableError(obstacle, { cause })
+      activity.unavailable ??= error
+      throw error
     }
     return this.#fallBack(obstacle, reason, detail)
   }
@@ -317,7 +320,12 @@ export class DatabaseReplication implements Replication {
 
   /** What the scope's reads of this database must see; undefined when anything will do. */
   need(scope: Scope | undefined = currentScope()): Freshness | undefined {
-    return scope === undefined || scope.needs.size === 0 ? undefined : scope.needs.get(this.name)
+    let need: Freshness | undefined
+    for (const content of scope?.needs ?? []) {
+      const more = content.get(this.name)
+      if (more !== undefined) need = need === undefined ? more : stricter(need, more, this.algebra)
+    }
+    return need
   }
 
   /** Whether the server is known, without asking, to be fresh enough. */
@@ -386,6 +394,11 @@ export class DatabaseReplication implements Replication {
    */
   async isImpossible(need: Freshness): Promise<boolean> {
     if ('until' in need) return false
+    const known = this.#observed
+    if (known?.role === 'primary' && hasReached(known, need, this.algebra)) return false
+    // Whoever forges tokens must not have the primary work for it; an honest one may well keep its token.
+    if (performance.now() - this.#judgedAt < judgingPauseMs) return false
+    this.#judgedAt = performance.now()
     const { role, cluster, epoch, at } = await this.observe()
     if (role === 'replica' || at === undefined) return false
     return cluster !== need.cluster || (epoch === need.epoch && !this.algebra.covers(at, need.at))

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { PrimaryRequiredError, ReplayUnavailableReason } from './errors.ts'
+import type { PrimaryRequiredError, ReplayUnavailableError, ReplayUnavailableReason } from './errors.ts'
 import type { Freshness, TokenContent } from './token.ts'
 
 /** How fresh the reads of a scope must be. */
@@ -18,11 +18,13 @@ export interface Activity {
   /** Why it cannot be replayed, as far as the door knows; undefined while it can. */
   obstacle: ReplayUnavailableReason | undefined
   /** Asked when it matters: whether a body of unknown length has turned out short enough. */
-  readonly bodyObstacle: (() => ReplayUnavailableReason | undefined) | undefined
+  bodyObstacle?(): ReplayUnavailableReason | undefined
   /** Whether a write that cannot be replayed runs on the primary from here, or is refused. */
   readonly whenReplayUnavailable: 'primary' | 'error'
   /** The first refusal: the door answers with its replay even if somebody catches the error. */
   refusal: PrimaryRequiredError | undefined
+  /** The first refusal of what cannot be replayed, where the app asked for an error rather than the primary. */
+  unavailable: ReplayUnavailableError | undefined
   /** Writes under way: each of them may be committed although nobody knows yet. */
   writesUnderWay: number
   /** Something was committed, or may have been: this request must not run a second time. */
@@ -45,8 +47,8 @@ export interface Scope {
   readonly activity: Activity
   /** Inside `runOnPrimary`. */
   readonly onPrimary: boolean
-  /** What the reads must see, by name of database. */
-  readonly needs: TokenContent
+  /** What the reads must see: all of these, each by name of database. */
+  readonly needs: readonly TokenContent[]
 }
 
 interface Shared {
@@ -58,7 +60,7 @@ const key = Symbol.for('flyroute.scope.v1')
 const globals = globalThis as { [key]?: Shared }
 globals[key] ??= { storage: new AsyncLocalStorage<Scope>() }
 const storage = globals[key].storage
-const noNeeds: TokenContent = new Map()
+const noNeeds: Scope['needs'] = []
 
 /** The scope of the code that runs now; undefined outside of any request or job. */
 export function currentScope(): Scope | undefined {
@@ -76,9 +78,9 @@ export function createActivity(kind: Activity['kind'], options: Partial<Activity
     kind,
     consistency: options.consistency ?? 'read-your-writes',
     obstacle: options.obstacle,
-    bodyObstacle: options.bodyObstacle,
     whenReplayUnavailable: options.whenReplayUnavailable ?? 'primary',
     refusal: undefined,
+    unavailable: undefined,
     writesUnderWay: 0,
     committed: false,
     positions: new Map(),
@@ -98,8 +100,8 @@ export function notReplayable(activity: Activity): ReplayUnavailableReason | und
 }
 
 /** A scope of a new request or job. */
-export function createScope(activity: Activity, needs: TokenContent = noNeeds): Scope {
-  return { activity, onPrimary: false, needs }
+export function createScope(activity: Activity, needs?: TokenContent): Scope {
+  return { activity, onPrimary: false, needs: needs === undefined || needs.size === 0 ? noNeeds : [needs] }
 }
 
 /**
@@ -121,6 +123,6 @@ export function runOnPrimary<T>(fn: () => T): T {
 export function runWithNeeds<T>(content: TokenContent, fn: () => T): T {
   const outer = currentScope()
   const activity = outer?.activity ?? createActivity('job')
-  const needs = new Map([...(outer?.needs ?? noNeeds), ...content])
+  const needs = content.size === 0 ? (outer?.needs ?? noNeeds) : [...(outer?.needs ?? noNeeds), content]
   return runInScope({ activity, onPrimary: outer?.onPrimary ?? false, needs }, fn)
 }

@@ -1,4 +1,4 @@
-import type { PrimaryRequiredError } from '../errors.ts'
+import type { PrimaryRequiredError, ReplayUnavailableError } from '../errors.ts'
 
 /** Errors looked at before the search gives up: far more than any ORM nests, and little enough for a hostile chain. */
 const maxErrors = 100
@@ -32,6 +32,28 @@ export function isPrimaryRequired(error: unknown): error is PrimaryRequiredError
  * Never throws, whatever it is handed, and looks at a bounded number of errors.
  */
 export function findPrimaryRequired(error: unknown): PrimaryRequiredError | undefined {
+  let copied: object | undefined
+  for (const candidate of unwrap(error)) {
+    if (get(candidate, 'code') !== 'ERR_PRIMARY_REQUIRED' || !isObject(get(candidate, 'target'))) continue
+    if (isObject(get(candidate, 'topology'))) return candidate as PrimaryRequiredError
+    // Some ORMs copy the fields of what they wrap; the original, if it is still there, knows more.
+    copied ??= candidate
+  }
+  return copied as PrimaryRequiredError | undefined
+}
+
+/** The error that says "and it cannot be replayed", itself or inside a wrapper. Never throws, like the above. */
+export function findReplayUnavailable(error: unknown): ReplayUnavailableError | undefined {
+  for (const candidate of unwrap(error)) {
+    if (get(candidate, 'code') === 'ERR_REPLAY_UNAVAILABLE' && typeof get(candidate, 'reason') === 'string') {
+      return candidate as ReplayUnavailableError
+    }
+  }
+  return undefined
+}
+
+/** An error and all that it wraps, from the outside in. */
+function* unwrap(error: unknown): Generator<object, void> {
   const queue: object[] = []
   const seen = new Set<object>()
   const enqueue = (value: unknown): void => {
@@ -39,19 +61,12 @@ export function findPrimaryRequired(error: unknown): PrimaryRequiredError | unde
     seen.add(value)
     queue.push(value)
   }
-
-  let copied: object | undefined
   enqueue(error)
   for (const candidate of queue) {
-    if (get(candidate, 'code') === 'ERR_PRIMARY_REQUIRED' && isObject(get(candidate, 'target'))) {
-      if (isObject(get(candidate, 'topology'))) return candidate as PrimaryRequiredError
-      // Some ORMs copy the fields of what they wrap; the original, if it is still there, knows more.
-      copied ??= candidate
-    }
+    yield candidate
     for (const key of wrappers) enqueue(get(candidate, key))
     for (const member of list(get(candidate, 'errors'))) enqueue(member)
   }
-  return copied as PrimaryRequiredError | undefined
 }
 
 function isObject(value: unknown): value is object {

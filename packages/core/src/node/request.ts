@@ -1,30 +1,36 @@
-import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { IncomingRequest, Visit } from '../policy.ts'
+import type { IncomingRequest } from '../policy.ts'
+import { NodeBody } from './body.ts'
 
-/** A request of `node:http` as the policy sees it. What is costly is made only when somebody asks. */
+/** A request of `node:http` as the policy sees it. What costs something is made when somebody asks for it. */
 export class NodeRequest implements IncomingRequest {
   readonly method: string
+  readonly body: NodeBody | undefined
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-  readonly #unknownLength: boolean
   #headers: Headers | undefined
   #signal: AbortSignal | undefined
-  #bytes = 0
-  #complete = false
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     this.#request = request
     this.#response = response
     this.method = request.method ?? 'GET'
-    this.#unknownLength =
-      request.headers['transfer-encoding'] !== undefined && request.headers['content-length'] === undefined
-    if (this.#unknownLength) this.#countBody()
+    this.body = hasUnknownLength(request) ? new NodeBody(request) : undefined
   }
 
   get path(): string {
     // Frameworks that mount an app below a path shorten `url` and keep the whole one here.
     return (this.#request as { originalUrl?: string }).originalUrl ?? this.#request.url ?? '/'
+  }
+
+  get answerBegun(): boolean {
+    return this.#response.headersSent
+  }
+
+  header(name: string): string | undefined {
+    const { headers } = this.#request
+    const value = headers[name] ?? (name === 'host' ? headers[':authority'] : undefined)
+    return typeof value === 'object' ? value.join(', ') : value
   }
 
   get headers(): Headers {
@@ -33,60 +39,17 @@ export class NodeRequest implements IncomingRequest {
   }
 
   get signal(): AbortSignal {
-    if (this.#signal === undefined) {
-      const controller = new AbortController()
-      this.#signal = controller.signal
-      this.#response.once('close', () => controller.abort())
-    }
+    this.#signal ??= abortsWith(this.#response)
     return this.#signal
   }
+}
 
-  bodySoFar(): { bytes: number; complete: boolean } {
-    return this.#unknownLength ? { bytes: this.#bytes, complete: this.#complete } : { bytes: 0, complete: true }
-  }
-
-  /** Reads up to the limit, and puts back what was read for whoever comes after us. */
-  measureBody(limit: number): Promise<boolean> {
-    const request = this.#request
-    return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = []
-      const finish = (fits: boolean): void => {
-        request.off('readable', read).off('end', end).off('error', reject).off('close', end)
-        resolve(fits)
-      }
-      const read = (): void => {
-        let chunk: Buffer | null
-        while (this.#bytes <= limit && (chunk = request.read() as Buffer | null) !== null) chunks.push(chunk)
-        if (this.#complete && this.#bytes <= limit) return finish(true)
-        if (this.#bytes <= limit) return
-        if (chunks.length > 0) request.unshift(Buffer.concat(chunks))
-        finish(false)
-      }
-      const end = (): void => finish(this.#complete && this.#bytes <= limit)
-      request.on('readable', read).once('end', end).once('error', reject).once('close', end)
-    })
-  }
-
-  /** Has the listeners of both streams run in the request's scope: body parsers, sessions that save at the end. */
-  runEventsIn(visit: Visit): void {
-    for (const emitter of [this.#request, this.#response] as EventEmitter[]) {
-      const emit = emitter.emit
-      emitter.emit = function (this: EventEmitter, ...event: Parameters<EventEmitter['emit']>): boolean {
-        return visit.run(() => emit.apply(this, event))
-      }
-    }
-  }
-
-  /** Counts at the one place that every chunk passes, without reading anything away from the app. */
-  #countBody(): void {
-    const request = this.#request
-    const push = request.push
-    request.push = (chunk: Buffer | null, encoding?: BufferEncoding): boolean => {
-      if (chunk === null) this.#complete = true
-      else this.#bytes += chunk.length
-      return push.call(request, chunk, encoding)
-    }
-  }
+function hasUnknownLength(request: IncomingMessage): boolean {
+  const { headers, httpVersionMajor } = request
+  if (headers['content-length'] !== undefined) return false
+  if (httpVersionMajor < 2) return headers['transfer-encoding'] !== undefined
+  // HTTP/2 says with the headers whether anything follows them.
+  return (request as { stream?: { endAfterHeaders?: boolean } }).stream?.endAfterHeaders === false
 }
 
 function readHeaders({ headers }: IncomingMessage): Headers {
@@ -97,4 +60,14 @@ function readHeaders({ headers }: IncomingMessage): Headers {
     for (const one of Array.isArray(value) ? value : [value]) read.append(name, one)
   }
   return read
+}
+
+/** Aborts when the client has gone before its answer was written to the end. */
+function abortsWith(response: ServerResponse): AbortSignal {
+  const controller = new AbortController()
+  if (response.closed && !response.writableFinished) controller.abort()
+  response.once('close', () => {
+    if (!response.writableFinished) controller.abort()
+  })
+  return controller.signal
 }

@@ -1,31 +1,44 @@
-import { ReplayUnavailableError } from '../errors.ts'
-import type { HttpAnswer } from '../replay.ts'
+import { type PrimaryRequiredError, ReplayUnavailableError } from '../errors.ts'
+import { tell } from '../events.ts'
+import { type HttpAnswer, type ReplayTarget, replayResponse } from '../replay.ts'
+import type { DatabaseReplication } from '../replication.ts'
+import { writeState } from './arrival.ts'
+import type { ResolvedPolicy } from './options.ts'
 
 /** Seconds after which a client may try again, where nothing better is known. */
 const retryAfterSeconds = 5
 
-/** The answer to a request that can be served neither here nor by a replay: 503, with `Retry-After` and the code. */
+/** The answer that makes Fly Proxy run a request in the primary region; 503 where nobody knows which that is. */
+export function replayAnswer(
+  policy: ResolvedPolicy,
+  database: DatabaseReplication,
+  reason: PrimaryRequiredError['reason'] | 'method',
+  detail?: string,
+  target: ReplayTarget = { region: database.topology.primaryRegion },
+): HttpAnswer {
+  const place = target.region ?? target.instance ?? target.preferInstance ?? target.app
+  if (place === undefined) return unavailableAnswer(new ReplayUnavailableError('no-primary'))
+  tell('replay', { reason, detail, target: String(place) })
+  return replayResponse(target, {
+    state: writeState(reason, detail, database),
+    // A primary region that is down then answers within this time, with our own words and not the proxy's.
+    timeout: policy.replayTimeoutMs,
+    fallback: 'prefer_self',
+  })
+}
+
+/** The answer to a request that can be served neither here nor by a replay: 413 for its size, else 503 with `Retry-After`. */
 export function unavailableAnswer(error: ReplayUnavailableError): HttpAnswer {
+  const { code, reason, message } = error
+  const tooLarge = reason === 'body-too-large'
   return {
-    status: error.reason === 'body-too-large' ? 413 : 503,
+    status: tooLarge ? 413 : 503,
     headers: {
       'content-type': 'application/json; charset=utf-8',
       'cache-control': 'no-store',
-      'retry-after': String(error.retryAfterSeconds ?? retryAfterSeconds),
+      // Sending the same body again would not help.
+      ...(tooLarge ? {} : { 'retry-after': String(error.retryAfterSeconds ?? retryAfterSeconds) }),
     },
-    body: `${JSON.stringify({ error: { code: error.code, reason: error.reason, message: error.message } })}\n`,
+    body: `${JSON.stringify({ error: { code, reason, message } })}\n`,
   }
-}
-
-/** Finds our own refusal to serve in whatever the framework or the ORM made of it. */
-export function findReplayUnavailable(error: unknown): ReplayUnavailableError | undefined {
-  let current = error as
-    | { code?: unknown; cause?: unknown; original?: unknown; parent?: unknown; driverError?: unknown }
-    | null
-    | undefined
-  for (let depth = 0; depth < 16 && typeof current === 'object' && current !== null; depth++) {
-    if (current.code === 'ERR_REPLAY_UNAVAILABLE') return current as unknown as ReplayUnavailableError
-    current = (current.cause ?? current.original ?? current.parent ?? current.driverError) as typeof current
-  }
-  return undefined
 }

@@ -15,7 +15,7 @@ export interface TokenCookie {
 // Reading one cookie and writing one is all that is needed here; core has no dependencies.
 
 /** The last cookie of this name in a `cookie` header; undefined where there is none. */
-export function readCookie(header: string | null | undefined, name: string): string | undefined {
+export function readCookie(header: string | undefined, name: string): string | undefined {
   if (!header) return undefined
   for (let end = header.length; end > 0; ) {
     const start = header.lastIndexOf(';', end - 1) + 1
@@ -32,21 +32,23 @@ export function readCookie(header: string | null | undefined, name: string): str
 }
 
 /** A `set-cookie` header. An empty value removes the cookie. Tokens consist of characters that need no escaping. */
-export function writeCookie(cookie: TokenCookie & { name: string }, value: string, host: string | null): string {
+export function writeCookie(cookie: TokenCookie & { name: string }, value: string, host: string | undefined): string {
   const { name, maxAgeSeconds = 86_400, path = '/', domain, sameSite = 'Lax' } = cookie
+  // Browsers keep no cookie that is SameSite=None, or named __Host- or __Secure-, unless it is Secure.
+  const secure = sameSite === 'None' || name.startsWith('__') || !isLocalhost(host)
   const attributes = [
     `${name}=${value}`,
     `Max-Age=${value === '' ? 0 : maxAgeSeconds}`,
     `Path=${path}`,
     ...(domain === undefined ? [] : [`Domain=${domain}`]),
     'HttpOnly',
-    ...(isLocalhost(host) ? [] : ['Secure']),
+    ...(secure ? ['Secure'] : []),
     `SameSite=${sameSite}`,
   ]
   return attributes.join('; ')
 }
 
-/** Browsers do not keep Secure cookies of a plain http://localhost (Safari) or http://127.0.0.1. */
-function isLocalhost(host: string | null): boolean {
-  return host !== null && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]|[^:]+\.localhost)(:\d+)?$/i.test(host)
+/** Not every browser keeps Secure cookies of a plain http://localhost or http://127.0.0.1. */
+function isLocalhost(host: string | undefined): boolean {
+  return host !== undefined && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]|[^:]+\.localhost)(:\d+)?$/i.test(host)
 }

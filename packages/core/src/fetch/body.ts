@@ -1,0 +1,45 @@
+import type { UnmeasuredBody } from '../policy.ts'
+
+/** A streamed body, counted on its way to the handler. What is read ahead of the handler is kept for it, in order. */
+export class FetchBody implements UnmeasuredBody {
+  bytes = 0
+  complete = false
+  /** What a request is made of that has this body instead. */
+  readonly init: RequestInit & { duplex: 'half' }
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>
+  readonly #ahead: Uint8Array<ArrayBuffer>[] = []
+
+  constructor(body: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.#reader = body.getReader()
+    const counted = new ReadableStream<Uint8Array<ArrayBuffer>>(
+      {
+        pull: async (controller) => {
+          const chunk = this.#ahead.shift() ?? (await this.#read())
+          if (chunk === undefined) controller.close()
+          else controller.enqueue(chunk)
+        },
+        cancel: (reason) => this.#reader.cancel(reason),
+      },
+      // Nothing is read before the handler asks.
+      { highWaterMark: 0 },
+    )
+    this.init = { body: counted, duplex: 'half' }
+  }
+
+  async measure(limit: number): Promise<boolean> {
+    while (!this.complete && this.bytes <= limit) {
+      // An error is met again by the handler, at its own reading.
+      const chunk = await this.#read().catch(() => null)
+      if (chunk === null) return false
+      if (chunk !== undefined) this.#ahead.push(chunk)
+    }
+    return this.bytes <= limit
+  }
+
+  async #read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const { done, value } = await this.#reader.read()
+    if (done) this.complete = true
+    else this.bytes += value.byteLength
+    return value
+  }
+}

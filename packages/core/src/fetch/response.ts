@@ -1,0 +1,60 @@
+import type { ReplayPolicy, Verdict, Visit } from '../policy.ts'
+import { readInScope } from './stream.ts'
+
+/** Replaces the handler's response by ours, or lets it pass with what is added. */
+export function finish(policy: ReplayPolicy, visit: Visit, response: Response): Response {
+  const { answer, headers } = policy.after(visit, { status: response?.status })
+  visit.headersSent()
+  const stream = isResponse(response) ? streamOf(response) : undefined
+  if (answer !== undefined) {
+    // Nobody reads the app's own answer: whoever makes it is told.
+    if (stream !== undefined && !stream.locked) stream.cancel().catch(() => undefined)
+    return new Response(answer.body, answer)
+  }
+  if (stream !== undefined && !stream.locked) readInScope(stream, visit.scope)
+  return headers.length === 0 || !isResponse(response) ? response : withHeaders(response, headers)
+}
+
+/** Servers have answers of their own besides (an upgraded connection, say): they pass as they are. */
+function isResponse(response: Response | undefined): response is Response {
+  return response !== undefined && response.status >= 200 && typeof response.headers?.append === 'function'
+}
+
+/** Adds headers to the app's own response, to a copy only where its headers cannot be changed. */
+function withHeaders(response: Response, headers: Verdict['headers']): Response {
+  try {
+    return addTo(response, headers)
+  } catch {
+    return addTo(new Response(response.body, response), headers)
+  }
+}
+
+function addTo(response: Response, headers: Verdict['headers']): Response {
+  for (const [name, value] of headers) {
+    if (name === 'set-cookie') response.headers.append(name, value)
+    else response.headers.set(name, value)
+  }
+  return response
+}
+
+/**
+ * The body of a response, where it may be made while it is read. Servers have lighter responses than the platform's, whose
+ * body costs much to ask for: @hono/node-server's keep what they were made of in a list under a symbol.
+ */
+function streamOf(response: Response): ReadableStream | undefined {
+  if (Object.getPrototypeOf(response) === nativePrototype) return response.body ?? undefined
+  for (const symbol of Object.getOwnPropertySymbols(response)) {
+    const kept = (response as unknown as Record<symbol, unknown>)[symbol]
+    const stream = Array.isArray(kept) ? kept.find((one) => one instanceof ReadableStream) : undefined
+    if (stream !== undefined) return stream as ReadableStream
+  }
+  return undefined
+}
+
+/** The platform's own Response, also where a server has put its own in its place, on top of it. */
+const nativePrototype = lastBeforeObject(Response.prototype)
+
+function lastBeforeObject(prototype: object): object {
+  const next = Object.getPrototypeOf(prototype) as object
+  return next === Object.prototype ? prototype : lastBeforeObject(next)
+}

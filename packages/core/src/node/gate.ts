@@ -1,0 +1,100 @@
+import type { ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { ReplayPolicy, Visit } from '../policy.ts'
+import type { HttpAnswer } from '../replay.ts'
+import { addHeaders, clearHeaders, type HeadersArgument } from './headers.ts'
+
+/** Stands between an app and its response, until the headers leave. */
+export interface Gate {
+  /** The app's answer was replaced by ours. */
+  readonly isReplaced: boolean
+  /** Sends this in place of the app's answer, whose headers must not have left. */
+  replace(answer: HttpAnswer): void
+}
+
+/**
+ * Looks at the answer at the moment its headers leave, whichever of the ways the app or its framework takes: a replay
+ * replaces it, a token is added to it. Before that moment nothing is touched, after it everything passes.
+ */
+export function guardResponse(response: ServerResponse, policy: ReplayPolicy, visit: Visit): Gate {
+  const { writeHead, write, end, flushHeaders } = response
+  const sources: Readable[] = []
+  let state: 'open' | 'passed' | 'replaced' = 'open'
+
+  const gate: Gate = {
+    get isReplaced() {
+      return state === 'replaced'
+    },
+    replace(answer) {
+      state = 'replaced'
+      visit.headersSent()
+      clearHeaders(response)
+      const headers = { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) }
+      writeHead.call(response, answer.status, headers)
+      end.call(response, answer.body, 'utf8')
+      // What is piped into an answer that nobody reads is ended, as when its client goes away.
+      for (const source of sources) cutOff(source, response)
+    },
+  }
+
+  /** Replaces the answer, or lets it pass with what is added. */
+  const decide = (status: number, headers?: HeadersArgument): HeadersArgument => {
+    if (state !== 'open' || response.headersSent) return headers
+    const verdict = policy.after(visit, { status })
+    if (verdict.answer !== undefined) {
+      gate.replace(verdict.answer)
+      return headers
+    }
+    state = 'passed'
+    visit.headersSent()
+    return addHeaders(response, headers, verdict.headers)
+  }
+
+  response.writeHead = function (this: ServerResponse, status: number, ...rest: unknown[]): ServerResponse {
+    // `writeHead(status, reason?, headers?)`
+    const [first, second] = rest
+    const given = (typeof first === 'string' ? second : (second ?? first)) as HeadersArgument
+    const headers = decide(status, given)
+    if (gate.isReplaced) return this
+    const reason = typeof first === 'string' ? [first] : []
+    return (writeHead as (...args: unknown[]) => ServerResponse).call(this, status, ...reason, headers)
+  } as typeof writeHead
+
+  response.write = function (this: ServerResponse, ...args: unknown[]): boolean {
+    decide(this.statusCode)
+    if (gate.isReplaced) return swallow(this, args, true)
+    return (write as (...args: unknown[]) => boolean).apply(this, args)
+  } as typeof write
+
+  response.end = function (this: ServerResponse, ...args: unknown[]): ServerResponse {
+    decide(this.statusCode)
+    if (gate.isReplaced) return swallow(this, args, this)
+    return (end as (...args: unknown[]) => ServerResponse).apply(this, args)
+  } as typeof end
+
+  response.flushHeaders = function (this: ServerResponse): void {
+    decide(this.statusCode)
+    if (!gate.isReplaced) flushHeaders.call(this)
+  }
+
+  response.on('pipe', (source) => {
+    if (gate.isReplaced) cutOff(source, response)
+    else sources.push(source)
+  })
+  return gate
+}
+
+/** The app goes on writing to an answer that was replaced: it is told that all went well, when the other has gone. */
+function swallow<T>(response: ServerResponse, args: unknown[], result: T): T {
+  const done = args.find((arg) => typeof arg === 'function') as (() => void) | undefined
+  if (done === undefined) return result
+  if (response.writableFinished) process.nextTick(done)
+  else response.once('finish', done)
+  return result
+}
+
+/** Ends a stream that was piped into an answer nobody reads, unless others read it as well. */
+function cutOff(source: Readable, response: ServerResponse): void {
+  source.unpipe(response)
+  if (source.listenerCount('data') === 0) source.destroy()
+}

@@ -1,0 +1,88 @@
+import {
+  findPrimaryRequired,
+  findReplayUnavailable,
+  type PrimaryRequiredError,
+  ReplayUnavailableError,
+} from '../errors.ts'
+import type { HttpAnswer } from '../replay.ts'
+import type { DatabaseReplication } from '../replication.ts'
+import { notReplayable } from '../scope.ts'
+import { replayAnswer, unavailableAnswer } from './answers.ts'
+import { writeCookie } from './cookie.ts'
+import type { ResolvedPolicy } from './options.ts'
+import { nextToken } from './tokens.ts'
+import type { Visit } from './visit.ts'
+
+/** How a handler has ended. */
+export interface Outcome {
+  /** What it threw; undefined when it answered. */
+  readonly error?: unknown
+  /** The status it answered with. Default: 200. */
+  readonly status?: number
+}
+
+/** What a door does with a handler's answer. */
+export interface Verdict {
+  /** Answer this instead; undefined: the handler's own answer (or its error) stands. */
+  readonly answer: HttpAnswer | undefined
+  /** To be added to the handler's own answer; `set-cookie` beside the ones that it sets. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+}
+
+const noHeaders: Verdict['headers'] = []
+const untouched: Verdict = { answer: undefined, headers: noHeaders }
+
+/** Decides what becomes of the handler's answer. */
+export function after(policy: ResolvedPolicy, visit: Visit, { error, status = 200 }: Outcome): Verdict {
+  const { activity } = visit.scope
+  const thrown = error === undefined ? undefined : findPrimaryRequired(error)
+  const required = thrown ?? activity.refusal
+  const failed = error !== undefined || status >= 500
+  if (required !== undefined) {
+    const obstacle = notReplayable(activity)
+    if (obstacle === undefined) return replaced(replayRequired(policy, required))
+    // The rest could not run here and must not run again: an app that makes do with that is left alone.
+    if (thrown !== undefined || failed) return unavailable(new ReplayUnavailableError(obstacle, { cause: required }))
+  }
+  if (failed) {
+    const refused = findReplayUnavailable(error) ?? activity.unavailable
+    if (refused !== undefined) return unavailable(refused)
+    const { primaryUnreachable: cause } = activity
+    if (cause !== undefined) return unavailable(new ReplayUnavailableError('no-primary', { cause }))
+  }
+  const headers = addedHeaders(policy, visit)
+  return headers === noHeaders ? untouched : { answer: undefined, headers }
+}
+
+function replaced(answer: HttpAnswer): Verdict {
+  return { answer, headers: noHeaders }
+}
+
+function unavailable(error: ReplayUnavailableError): Verdict {
+  return replaced(unavailableAnswer(error))
+}
+
+function replayRequired(policy: ResolvedPolicy, error: PrimaryRequiredError): HttpAnswer {
+  const { reason, detail, target, topology } = error
+  // A copy of the error may have lost its topology; the role may have changed since: the primary endpoint stays.
+  const meant = policy.databases.find((one) => one.topology.primary === topology?.primary)
+  return replayAnswer(policy, meant ?? (policy.databases[0] as DatabaseReplication), reason, detail, target)
+}
+
+function addedHeaders(policy: ResolvedPolicy, visit: Visit): Verdict['headers'] {
+  const token = nextToken(policy, visit)
+  if (token === undefined && !policy.debugHeader) return noHeaders
+  const headers: [string, string][] = []
+  if (token !== undefined && policy.cookie !== undefined) {
+    headers.push(['set-cookie', writeCookie(policy.cookie, token, visit.request.header('host'))])
+  }
+  if (token !== undefined && policy.tokenHeader !== undefined) headers.push([policy.tokenHeader, token])
+  if (policy.debugHeader) headers.push(['flyroute-debug', debugText(policy, visit)])
+  return headers
+}
+
+function debugText(policy: ResolvedPolicy, { scope, why }: Visit): string {
+  const { region, role } = (policy.databases[0] as DatabaseReplication).topology
+  const ran = scope.onPrimary || scope.activity.written.size > 0 ? 'primary' : role
+  return `region=${region ?? 'none'}; role=${ran}; reason=${why}`
+}

@@ -1,0 +1,53 @@
+import { ReplayUnavailableError } from '../errors.ts'
+import type { DatabaseReplication } from '../replication.ts'
+import { notReplayable } from '../scope.ts'
+import type { Freshness } from '../token.ts'
+import { replayAnswer, unavailableAnswer } from './answers.ts'
+import type { ResolvedPolicy } from './options.ts'
+import type { Visit } from './visit.ts'
+
+/** Sees to it that every database is as fresh as the token asks, as far as that is known before any statement. */
+export function freshen(policy: ResolvedPolicy, visit: Visit): Visit | Promise<Visit> {
+  const behind: [DatabaseReplication, Freshness][] = []
+  for (const database of policy.databases) {
+    const need = visit.incoming.get(database.name)
+    if (need !== undefined && !database.isKnownFresh(need)) behind.push([database, need])
+  }
+  if (behind.length > 0) return catchUp(policy, visit, behind)
+  visit.why = 'fresh'
+  return visit
+}
+
+async function catchUp(
+  policy: ResolvedPolicy,
+  visit: Visit,
+  behind: readonly [DatabaseReplication, Freshness][],
+): Promise<Visit> {
+  const { activity } = visit.scope
+  const options = { timeoutMs: policy.waitTimeoutMs, signal: activity.signal }
+  const outcomes = await Promise.all(behind.map(([database, need]) => database.meet(need, options)))
+  if (outcomes.includes('stale-primary')) {
+    const error = new ReplayUnavailableError('stale-primary')
+    visit.why = error.reason
+    visit.answer = unavailableAnswer(error)
+    return visit
+  }
+  const late = behind[outcomes.indexOf('behind')]
+  visit.why = late === undefined ? 'caught-up' : 'stale'
+  // What cannot be replayed goes on, and each statement that needs it finds its way to the primary.
+  if (late !== undefined && notReplayable(activity) === undefined) visit.answer = replayAnswer(policy, late[0], 'stale')
+  return visit
+}
+
+/**
+ * A replica sent this request here because it could not reach its token: the primary can tell whether anybody could. What
+ * nobody can is forged, or of a cluster that is gone; the client is to forget it, instead of being sent here for ever.
+ */
+export async function dropImpossible(policy: ResolvedPolicy, visit: Visit): Promise<Visit> {
+  for (const database of policy.databases) {
+    const need = visit.incoming.get(database.name)
+    if (need === undefined || !(await database.isImpossible(need).catch(() => false))) continue
+    visit.forged = [...visit.forged, database.name]
+  }
+  return visit
+}

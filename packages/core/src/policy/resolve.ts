@@ -1,0 +1,131 @@
+import { tokenSecrets } from '../env.ts'
+import { ConfigurationError, type ConfigurationProblem } from '../errors.ts'
+import type { DatabaseReplication } from '../replication.ts'
+import type { ReplayPolicyOptions, RequestFacts, ResolvedPolicy } from './options.ts'
+
+const unsafeMethods = ['POST', 'PUT', 'PATCH', 'DELETE']
+const consistencies: readonly unknown[] = ['none', 'read-your-writes', 'monotonic']
+const sameSites: readonly unknown[] = [undefined, 'Lax', 'Strict', 'None']
+/** A header's name, and a cookie's: the same characters (RFC 9110, RFC 6265). */
+const token = /^[!#$%&'*+.^_`|~\w-]+$/
+/** A cookie's attribute: nothing that ends it or the header. */
+const attribute = /^[!-:<-~]+$/
+/** A shorter secret is guessed off-line from a single token. */
+const shortestSecret = 16
+
+/** Notes a problem unless the condition holds. */
+type Require = (holds: boolean, setting: string, message: string, remedy: string) => void
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws ConfigurationError with everything that is wrong
+ */
+export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
+  if (options === null || typeof options !== 'object') {
+    throw new TypeError('createReplayPolicy: pass an object with at least `databases: [pool]`')
+  }
+  const problems: ConfigurationProblem[] = []
+  const require: Require = (holds, setting, message, remedy) => {
+    if (!holds) problems.push({ setting, message, remedy })
+  }
+  const { consistency = 'read-your-writes', whenReplayUnavailable = 'primary', debugHeader = false } = options
+  const { tokenHeader = 'flyroute-token', replayBefore = unsafeMethods, isIdempotent = () => false } = options
+  const { waitTimeoutMs = 1_000, maxReplayBody = 1_000_000, replayTimeoutMs = 5_000 } = options
+  const replaysBefore = predicate(replayBefore)
+  const databases = replicationsOf(options.databases, require)
+  const cookie = cookieOf(options.cookie, require)
+  const secrets = secretsOf(options.secret, require)
+
+  const oneOf = (known: readonly unknown[], setting: string, value: unknown): void =>
+    require(known.includes(value), setting, 'is no known choice', `use ${known.map(String).join(', ')}`)
+  oneOf(consistencies, 'consistency', consistency)
+  oneOf(['primary', 'error'], 'whenReplayUnavailable', whenReplayUnavailable)
+  oneOf([true, false], 'debugHeader', debugHeader)
+  for (const [setting, value, least] of [
+    ['waitTimeoutMs', waitTimeoutMs, 0],
+    ['maxReplayBody', maxReplayBody, 0],
+    ['replayTimeoutMs', replayTimeoutMs, 1],
+  ] as const) {
+    const holds = Number.isInteger(value) && value >= least && value < 1_000_000_000
+    require(holds, setting, `is no whole number of ${least} or more`, 'pass a number')
+  }
+  const isFunction = typeof isIdempotent === 'function'
+  require(isFunction, 'isIdempotent', 'is no function', "pass for example ({ method }) => method === 'PUT'")
+  const isListed = replaysBefore !== undefined
+  require(isListed, 'replayBefore', 'is neither a list of methods nor a function', "pass for example ['POST']")
+  const isHeader = tokenHeader === false || (typeof tokenHeader === 'string' && token.test(tokenHeader))
+  require(isHeader, 'tokenHeader', 'is no name of a header', "use for example 'flyroute-token', or false for none")
+  if (problems.length > 0 || !isListed) throw new ConfigurationError(problems)
+
+  const tokens = consistency !== 'none'
+  return {
+    databases,
+    replaysBefore,
+    isIdempotent,
+    consistency,
+    waitTimeoutMs,
+    cookie: tokens ? cookie : undefined,
+    tokenHeader: tokens && tokenHeader !== false ? tokenHeader.toLowerCase() : undefined,
+    secrets,
+    maxReplayBody,
+    whenReplayUnavailable,
+    replayTimeoutMs,
+    debugHeader,
+  }
+}
+
+function predicate(replayBefore: unknown): ((request: RequestFacts) => boolean) | undefined {
+  if (typeof replayBefore === 'function') return replayBefore as (request: RequestFacts) => boolean
+  if (!isListOfStrings(replayBefore)) return undefined
+  const methods = new Set(replayBefore.map((method) => method.toUpperCase()))
+  return ({ method }) => methods.has(method)
+}
+
+function replicationsOf(databases: unknown, require: Require): DatabaseReplication[] {
+  const remedy = 'pass what the adapters return, for example databases: [pool]'
+  const isList = Array.isArray(databases) && databases.length > 0
+  require(isList, 'databases', 'is no list with at least one database', remedy)
+  const found: DatabaseReplication[] = []
+  for (const [index, database] of (isList ? databases : []).entries()) {
+    const setting = `databases[${index}]`
+    const replication = (database as { replication?: unknown } | null)?.replication as DatabaseReplication | undefined
+    if (typeof replication?.route !== 'function') {
+      require(false, setting, 'was not made by an adapter of flyroute', remedy)
+    } else if (!found.includes(replication)) {
+      const { name } = replication
+      const isUnique = found.every((other) => other.name !== name)
+      require(isUnique, setting, `has the same name as another one (${name})`, "name each: createPool({ name: 'orders' })")
+      found.push(replication)
+    }
+  }
+  return found
+}
+
+function cookieOf(cookie: ReplayPolicyOptions['cookie'] = {}, require: Require): ResolvedPolicy['cookie'] {
+  if (cookie === false) return undefined
+  const { name = 'flyroute', ...attributes } = typeof cookie === 'string' ? { name: cookie } : cookie
+  const { maxAgeSeconds, path, domain, sameSite } = attributes
+  require(token.test(name), 'cookie.name', 'is no name that HTTP allows', "use for example 'flyroute'")
+  const isAge = maxAgeSeconds === undefined || (Number.isInteger(maxAgeSeconds) && maxAgeSeconds > 0)
+  require(isAge, 'cookie.maxAgeSeconds', 'is no whole number above 0', 'pass for example 86400')
+  require(path === undefined ||
+    attribute.test(path), 'cookie.path', 'is no path that HTTP allows', "use for example '/'")
+  const isDomain = domain === undefined || attribute.test(domain)
+  require(isDomain, 'cookie.domain', 'is no domain that HTTP allows', "use for example 'example.com'")
+  require(sameSites.includes(sameSite), 'cookie.sameSite', 'is no known choice', "use 'Lax', 'Strict' or 'None'")
+  return { name, ...attributes }
+}
+
+function secretsOf(secret: ReplayPolicyOptions['secret'], require: Require): readonly string[] {
+  const secrets = secret === undefined ? tokenSecrets() : typeof secret === 'string' ? [secret] : secret
+  const areLong = isListOfStrings(secrets) && secrets.every((one) => one.length >= shortestSecret)
+  const setting = secret === undefined ? 'FLYROUTE_SECRET' : 'secret'
+  const remedy = 'use a long random one, for example from `openssl rand -base64 32`'
+  require(areLong, setting, `is shorter than ${shortestSecret} characters`, remedy)
+  return secrets
+}
+
+function isListOfStrings(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string')
+}
