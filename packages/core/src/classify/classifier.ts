@@ -1,6 +1,6 @@
 import { GenerationalCache } from './cache.ts'
 import { analyse } from './classify.ts'
-import { lexiconOf } from './lexicon.ts'
+import { engineOf } from './engine.ts'
 import type { Analysis, ClassifyOptions, Dialect } from './types.ts'
 
 export interface ClassifierOptions extends ClassifyOptions {
@@ -41,13 +41,13 @@ export function createClassifier(options: ClassifierOptions): Classifier {
     learnedTtlMs = 600_000,
     now = Date.now,
   } = options
-  const lexicon = lexiconOf(dialect, options)
+  const engine = engineOf(dialect, options)
   const verdicts = new GenerationalCache<Analysis>(cacheSize)
   const learned = new GenerationalCache<Learned>(learnedSize)
   let anyLearned = false
 
   function judged(sql: string): Analysis {
-    const analysis = analyse(sql, dialect, lexicon)
+    const analysis = analyse(sql, engine)
     if (sql.length <= maxCachedLength) verdicts.set(sql, analysis)
     return analysis
   }

@@ -1,8 +1,8 @@
+import { type Engine, engineOf } from './engine.ts'
 import { Facts } from './facts.ts'
 import { judge } from './judge.ts'
-import { lexiconOf } from './lexicon.ts'
 import { read, stronger, type Verdict } from './rules.ts'
-import { type Lexicon, Scanner } from './scan.ts'
+import { Scanner } from './scan.ts'
 import type { Analysis, Classification, ClassifyOptions, Dialect } from './types.ts'
 
 const EMPTY = read('empty')
@@ -20,9 +20,16 @@ const EMPTY = read('empty')
  * classify('call pay(1)', 'mysql')                         // { access: 'unknown', reason: 'call' }
  */
 export function classify(sql: string, dialect: Dialect, options?: ClassifyOptions): Classification {
-  const lexicon = lexiconOf(dialect, options)
-  const scanner = new Scanner(sql, lexicon)
-  const facts = new Facts(lexicon)
+  const { scanner, facts } = engineOf(dialect, options)
+  scanner.load(sql)
+  const verdict = strongest(scanner, facts)
+  // Neither the text nor its facts outlive the call.
+  scanner.load('')
+  facts.prepared = undefined
+  return verdict
+}
+
+function strongest(scanner: Scanner, facts: Facts): Verdict {
   let found: Verdict | undefined
   while (scanner.begin()) {
     const next = judge(scanner, facts)
@@ -34,8 +41,8 @@ export function classify(sql: string, dialect: Dialect, options?: ClassifyOption
 }
 
 /** {@link classify} with the facts that adapters need. Reads the text to its end. */
-export function analyse(sql: string, dialect: Dialect, lexicon: Lexicon): Analysis {
-  const scanner = new Scanner(sql, lexicon)
+export function analyse(sql: string, { dialect, lexicon }: Engine): Analysis {
+  const scanner = new Scanner(lexicon, sql)
   const facts = new Facts(lexicon)
   let found: Verdict | undefined
   let statements = 0

@@ -1,6 +1,6 @@
 import { Facts } from './facts.ts'
 import { judge } from './judge.ts'
-import { lexiconOf } from './lexicon.ts'
+import { engineOf } from './engine.ts'
 import { read, stronger } from './rules.ts'
 import { Scanner } from './scan.ts'
 import type { Classification, ClassifyOptions, Dialect } from './types.ts'
@@ -28,8 +28,8 @@ export function explainClassification(
   dialect: Dialect,
   options?: ClassifyOptions,
 ): ClassificationExplanation {
-  const lexicon = lexiconOf(dialect, options)
-  const scanner = new Scanner(sql, lexicon)
+  const { lexicon } = engineOf(dialect, options)
+  const scanner = new Scanner(lexicon, sql)
   const statements: StatementExplanation[] = []
   while (scanner.begin()) {
     const first = scanner.start
@@ -44,7 +44,7 @@ export function explainClassification(
 
   function wordsUpTo(text: string, start: number, end: number): string[] {
     const words: string[] = []
-    const inside = new Scanner(text.slice(start, end), lexicon)
+    const inside = new Scanner(lexicon, text.slice(start, end))
     while (words.length < 40 && inside.next() !== 0) {
       if (inside.token === 1) words.push(text.slice(start + inside.start, start + inside.end).toUpperCase())
     }

@@ -1,6 +1,7 @@
 import { judge } from './judge.ts'
-import { unknown, type Verdict } from './rules.ts'
-import { type Lexicon, Scanner } from './scan.ts'
+import { type StatementRule, unknown, type Verdict } from './rules.ts'
+import { Scanner } from './scan.ts'
+import type { Lexicon } from './syntax.ts'
 import type { PreparedStep, TransactionControl } from './types.ts'
 
 /** What the rules note about a text on their way, beside the verdict. */
@@ -10,13 +11,15 @@ export class Facts {
   chain = false
   schema = false
   prepared: PreparedStep[] | undefined = undefined
+  /** The statement may have a body whose semicolons do not end it: one between these words, or all the rest of the text. */
+  body: 'begin atomic' | 'begin' | 'rest' | undefined = undefined
 
   readonly #lexicon: Lexicon
-  readonly #nested: boolean
+  readonly #depth: number
 
-  constructor(lexicon: Lexicon, nested = false) {
+  constructor(lexicon: Lexicon, depth = 0) {
     this.#lexicon = lexicon
-    this.#nested = nested
+    this.#depth = depth
   }
 
   control(transaction: TransactionControl): void {
@@ -30,11 +33,14 @@ export class Facts {
     this.prepared.push(step)
   }
 
-  /** Judges a statement that is the content of a string literal; one level deep. */
+  /** Judges a statement that is the content of a string literal. */
   classify(sql: string): Verdict {
-    if (this.#nested) return unknown('unparsed')
-    const scanner = new Scanner(sql, this.#lexicon)
-    if (!scanner.begin()) return unknown('unparsed')
-    return judge(scanner, new Facts(this.#lexicon, true))
+    return this.nested(sql, (scanner, facts) => (scanner.begin() ? judge(scanner, facts) : unknown('unparsed')))
+  }
+
+  /** Judges a text within the text by a rule; three levels deep at most, so that no text exhausts the stack. */
+  nested(text: string, rule: StatementRule): Verdict {
+    if (this.#depth === 3) return unknown('unparsed')
+    return rule(new Scanner(this.#lexicon, text), new Facts(this.#lexicon, this.#depth + 1))
   }
 }

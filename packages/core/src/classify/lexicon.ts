@@ -1,9 +1,9 @@
 import { mysql } from './mysql/index.ts'
 import { postgres } from './postgres/index.ts'
 import { type CallRule, write } from './rules.ts'
-import { classesOf, type Lexicon, type Syntax } from './scan.ts'
+import { classesOf, type Lexicon, type Syntax } from './syntax.ts'
 import { sqlite } from './sqlite/index.ts'
-import type { ClassifyOptions, Dialect, FunctionNames } from './types.ts'
+import type { Dialect, FunctionNames } from './types.ts'
 import { type Meanings, Vocabulary } from './words.ts'
 
 /** All that is particular to a dialect. */
@@ -12,11 +12,6 @@ export interface DialectRules extends Meanings {
 }
 
 const RULES: Record<Dialect, DialectRules> = { postgres, mysql, sqlite }
-
-function compile(rules: DialectRules, functions?: FunctionNames): Lexicon {
-  const calls = functions === undefined ? rules.calls : withFunctions(rules.calls, functions)
-  return { syntax: rules.syntax, classes: classesOf(rules.syntax), vocabulary: new Vocabulary({ ...rules, calls }) }
-}
 
 /** The dialect's calls and one's own functions, which come first. */
 function withFunctions(
@@ -37,24 +32,11 @@ function withFunctions(
   return calls
 }
 
-const plain = new Map<Dialect, Lexicon>()
-const custom = new WeakMap<FunctionNames, Map<Dialect, Lexicon>>()
-
-/** The lexicon of a dialect and of one's own functions; each is compiled once. */
-export function lexiconOf(dialect: Dialect, options?: ClassifyOptions): Lexicon {
-  const functions = options?.functions
-  let known = plain
-  if (functions !== undefined) {
-    known = custom.get(functions) ?? new Map<Dialect, Lexicon>()
-    custom.set(functions, known)
-  }
-  let lexicon = known.get(dialect)
-  if (lexicon === undefined) {
-    const rules = RULES[dialect]
-    if (rules === undefined)
-      throw new TypeError(`Unknown dialect ${String(dialect)}; use 'postgres', 'mysql' or 'sqlite'`)
-    lexicon = compile(rules, functions)
-    known.set(dialect, lexicon)
-  }
-  return lexicon
+/** The lexicon of a dialect and of one's own functions. */
+export function lexiconOf(dialect: Dialect, functions?: FunctionNames): Lexicon {
+  const rules = RULES[dialect]
+  if (rules === undefined)
+    throw new TypeError(`Unknown dialect ${String(dialect)}; use 'postgres', 'mysql' or 'sqlite'`)
+  const calls = functions === undefined ? rules.calls : withFunctions(rules.calls, functions)
+  return { syntax: rules.syntax, classes: classesOf(rules.syntax), vocabulary: new Vocabulary({ ...rules, calls }) }
 }

@@ -1,64 +1,47 @@
 import { stronger, unknown, type Verdict, write } from './rules.ts'
-import { CLOSE, COMMA, DOT, END, NAME, OPEN, type Scanner, SEMICOLON, WORD } from './scan.ts'
+import { CLOSE, COMMA, END, OPEN, type Scanner, WORD } from './scan.ts'
 
 /**
  * Reads a query at every depth of its parentheses, to the end of its statement or to the parenthesis that closes below
  * `floor`, and stops at the first clause or call that writes. `found` is the verdict where nothing is stronger.
  */
-export function walkQuery(scanner: Scanner, found: Verdict, floor: number = Number.NEGATIVE_INFINITY): Verdict {
+export function walkQuery(scanner: Scanner, found: Verdict, floor: number = LOWEST): Verdict {
   for (;;) {
-    let heard: Verdict | undefined
-    switch (scanner.next()) {
-      case END:
-        return found
-      case SEMICOLON:
-        if (scanner.depth <= 0) return found
-        continue
-      case CLOSE:
-        if (scanner.depth < floor) return found
-        continue
-      case WORD:
-        if (scanner.meaning === undefined || scanner.meaning.clause === undefined || scanner.previous === DOT) continue
-        heard = scanner.meaning.clause(scanner)
-        break
-      case OPEN:
-        if (scanner.previous === WORD) heard = scanner.meaning?.call?.(scanner)
-        else if (scanner.previous === NAME) heard = scanner.quotedMeaning()?.call?.(scanner)
-        break
-      default:
-        continue
-    }
+    const token = scanner.seek(floor)
+    if (token === END || token === CLOSE) return found
+    const meaning = scanner.meaning!
+    const heard = token === WORD ? meaning.clause!(scanner) : meaning.call!(scanner)
     if (heard === undefined) continue
     if (heard.access === 'write') return heard
     found = stronger(found, heard)
   }
 }
 
+const LOWEST = -0x40000000
+
 const CTE_VERBS = ['insert', 'update', 'delete', 'merge']
 
-/** The verdict on a CTE whose parenthesis has just been read, where it modifies. */
-export function modifyingCte(scanner: Scanner): Verdict | undefined {
-  while (scanner.next() === OPEN);
-  for (const verb of CTE_VERBS) if (scanner.is(verb)) return write(`cte-${verb}`)
-  scanner.unread()
-  return undefined
-}
+/** How deep CTEs of CTEs are looked into for a main verb; far beyond what anybody writes, and no danger to the stack. */
+const DEEPEST = 16
 
 /**
  * Reads the CTEs behind WITH, up to and including the first word of the main statement. The verdict is that of the CTEs; it
  * is a write as soon as one of them is, wherever that leaves the scanner.
  */
-export function walkCtes(scanner: Scanner, found: Verdict): Verdict {
+export function walkCtes(scanner: Scanner, found: Verdict, level = 0): Verdict {
   const floor = scanner.depth + 1
   for (;;) {
     // [RECURSIVE] name [(columns)] AS [[NOT] MATERIALIZED] (
     let behindAs = false
     while (!(scanner.next() === OPEN && behindAs)) {
-      if (scanner.atEnd) return unknown('unparsed')
+      if (scanner.token === END) return unknown('unparsed')
       behindAs = scanner.depth < floor && (scanner.is('as') || scanner.is('materialized'))
     }
-    const modifying = modifyingCte(scanner)
-    if (modifying !== undefined) return modifying
+    while (scanner.next() === OPEN);
+    if (scanner.is('with') && level < DEEPEST) found = walkCtes(scanner, found, level + 1)
+    if (found.access === 'write') return found
+    for (const verb of CTE_VERBS) if (scanner.is(verb)) return write(`cte-${verb}`)
+    scanner.unread()
     found = walkQuery(scanner, found, floor)
     if (found.access === 'write') return found
     scanner.next()
@@ -70,7 +53,7 @@ export function walkCtes(scanner: Scanner, found: Verdict): Verdict {
 
 /** Reads on to `word` and past the name behind it. `RESTRICT` (MariaDB) ends a CYCLE clause alone. */
 function readPast(scanner: Scanner, word: string): void {
-  while (!scanner.atEnd && !scanner.is(word)) {
+  while (scanner.token !== END && !scanner.is(word)) {
     if (scanner.is('restrict')) {
       scanner.next()
       return

@@ -1,6 +1,37 @@
-import { HASH_SEED, hashStep, type Meaning, sameWord, type Vocabulary } from './words.ts'
+import {
+  endOfBrackets,
+  endOfComment,
+  endOfDollar,
+  endOfEscapeString,
+  endOfLine,
+  endOfQuoted,
+  startOfExecutable,
+} from './skip.ts'
+import {
+  BLANK,
+  BRACKET,
+  DASH,
+  DIGIT,
+  DOLLAR,
+  HASH_COMMENT,
+  isWordPart,
+  isWordStart,
+  LETTER,
+  type Lexicon,
+  NAME_QUOTE,
+  OTHER,
+  PARENTHESIS_CLOSE,
+  PARENTHESIS_OPEN,
+  QUOTE,
+  SLASH,
+  STAR,
+  STATEMENT_END,
+  VARIABLE,
+} from './syntax.ts'
+import { type Meaning, sameWord } from './words.ts'
 
-// Kinds of token. Punctuation has its character code as its kind (all are above 32).
+// Kinds of token. Punctuation has its character code as its kind.
+/** The end of the statement: a semicolon outside of parentheses, or the end of the text. */
 export const END = 0
 /** A key word or a name without quotes. */
 export const WORD = 1
@@ -13,106 +44,28 @@ export const OPEN = 40
 export const CLOSE = 41
 export const COMMA = 44
 export const DOT = 46
-export const SEMICOLON = 59
 export const EQUALS = 61
+/** A control character outside of quotes, as no dialect has them. */
+const STRAY = 127
 
-// Classes of character.
-const BLANK = 1
-const LETTER = 2
-const DIGIT = 3
-const QUOTE = 4
-const NAME_QUOTE = 5
-const DASH = 6
-const SLASH = 7
-const DOLLAR = 8
-const PARENTHESIS = 9
-const HASH_COMMENT = 10
-const STAR = 11
-const VARIABLE = 12
-const BRACKET = 13
-const PERIOD = 14
-
-const NEWLINE = 10
-const RETURN = 13
-const BANG = 33
-const DOLLAR_SIGN = 36
+const SPACE = 32
 const SINGLE_QUOTE = 39
 const ASTERISK = 42
+const HASH = 35
 const HYPHEN = 45
 const SOLIDUS = 47
-const BACKSLASH = 92
+const AT = 64
+const LOWER_E = 101
 const BYTE_ORDER_MARK = 0xfeff
-
-/** How a dialect writes comments, quotes and names. */
-export interface Syntax {
-  /** Comments nest. */
-  readonly nestedComments?: boolean
-  /** A carriage return ends a line comment too. */
-  readonly returnEndsComment?: boolean
-  /** `#` begins a line comment, `--` does so only in front of white space, and the text of a comment `/*! … *​/` is code. */
-  readonly mysqlComments?: boolean
-  /** A backslash in a string escapes the next character: always, or only in `E'…'`. */
-  readonly backslash: 'always' | 'prefixed' | 'never'
-  /** `"…"` is a string. */
-  readonly doubleQuotedStrings?: boolean
-  readonly backticks?: boolean
-  readonly brackets?: boolean
-  readonly dollarQuotes?: boolean
-  /** `@name` is a variable. */
-  readonly atVariables?: boolean
-}
-
-/** A dialect's syntax and vocabulary in the form the scanner reads. */
-export interface Lexicon {
-  readonly syntax: Syntax
-  readonly classes: Uint8Array
-  readonly vocabulary: Vocabulary
-}
-
-/** Classes of the first 128 characters. */
-export function classesOf(syntax: Syntax): Uint8Array {
-  const classes = new Uint8Array(128)
-  const mark = (characters: string, kind: number): void => {
-    for (const character of characters) classes[character.charCodeAt(0)] = kind
-  }
-  mark(' \t\n\r\f\v', BLANK)
-  mark('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_', LETTER)
-  mark('0123456789', DIGIT)
-  mark("'", QUOTE)
-  mark('"', syntax.doubleQuotedStrings ? QUOTE : NAME_QUOTE)
-  mark('-', DASH)
-  mark('/', SLASH)
-  mark('()', PARENTHESIS)
-  mark('.', PERIOD)
-  mark('$', syntax.dollarQuotes ? DOLLAR : LETTER)
-  if (syntax.backticks) mark('`', NAME_QUOTE)
-  if (syntax.brackets) mark('[', BRACKET)
-  if (syntax.mysqlComments) {
-    mark('#', HASH_COMMENT)
-    mark('*', STAR)
-  }
-  if (syntax.atVariables) mark('@', VARIABLE)
-  return classes
-}
-
-/** Whether a character goes on with a word: letters, digits, `$` and all beyond ASCII. */
-function continuesWord(classes: Uint8Array, code: number): boolean {
-  if (code > 127) return true
-  const kind = classes[code]!
-  return kind === LETTER || kind === DIGIT || code === DOLLAR_SIGN
-}
 
 /**
  * SQL text → tokens, one at a time and in one pass. White space, comments and what is inside quotes are passed over; the
- * meaning of a word is looked up while it is read. Never throws: what is not closed ends with the text.
+ * meaning of a word is looked up as it is read. Never throws: what is not closed ends with the text.
  */
 export class Scanner {
-  readonly text: string
+  text!: string
   /** Kind of the current token. */
-  token: number = SEMICOLON
-  /** Kinds of the two tokens before it. */
-  previous: number = SEMICOLON
-  beforePrevious: number = SEMICOLON
+  token: number = END
   /** The current token is `text[start, end)`. */
   start = 0
   end = 0
@@ -120,121 +73,151 @@ export class Scanner {
   meaning: Meaning | undefined = undefined
   /** Open parentheses. */
   depth = 0
-  /** The last quoted name is `text[nameStart, nameEnd)`. */
-  nameStart = 0
-  nameEnd = 0
-  /** The token in front of the last `.` is `text[qualifierStart, qualifierEnd)`. */
-  qualifierStart = 0
-  qualifierEnd = 0
 
-  readonly #syntax: Syntax
+  readonly #lexicon: Lexicon
   readonly #classes: Uint8Array
-  readonly #vocabulary: Vocabulary
+  /** How far is read: to the end of the statement, once that has been met. */
+  #limit = 0
+  /** Where the name of a call begins, and where its parenthesis is. */
+  #callStart = 0
+  #opening = 0
   /** Inside a comment whose text is code. */
   #executable = false
 
-  constructor(text: string, lexicon: Lexicon) {
-    this.text = text
-    this.#syntax = lexicon.syntax
+  constructor(lexicon: Lexicon, text = '') {
+    this.#lexicon = lexicon
     this.#classes = lexicon.classes
-    this.#vocabulary = lexicon.vocabulary
-    if (text.charCodeAt(0) === BYTE_ORDER_MARK) this.end = 1
+    this.load(text)
   }
 
-  /** Reads the next token and returns its kind. */
+  /** Starts over with another text. */
+  load(text: string): void {
+    this.text = text
+    this.#limit = text.length
+    this.#executable = false
+    this.token = END
+    this.end = text.charCodeAt(0) === BYTE_ORDER_MARK ? 1 : 0
+  }
+
+  /** Reads the next token of the statement and returns its kind; {@link END} again and again once that is met. */
   next(): number {
-    const text = this.text
-    const length = text.length
+    const { text } = this
     const classes = this.#classes
-    this.beforePrevious = this.previous
-    this.previous = this.token
+    const limit = this.#limit
     let i = this.end
-    while (i < length) {
+    for (;;) {
+      if (i >= limit) return this.#take(END, limit, limit)
       const code = text.charCodeAt(i)
-      switch (code < 128 ? classes[code] : LETTER) {
+      const kind = code < 128 ? classes[code]! : LETTER
+      const start = i
+      switch (kind) {
         case BLANK:
           i++
           continue
-        case LETTER: {
-          const start = i
-          let hash = hashStep(HASH_SEED, code)
-          i++
-          while (i < length) {
-            const next = text.charCodeAt(i)
-            if (!continuesWord(classes, next)) break
-            hash = hashStep(hash, next)
-            i++
-          }
-          if (
-            i === start + 1 &&
-            this.#syntax.backslash === 'prefixed' &&
-            (code | 32) === 101 &&
-            text.charCodeAt(i) === SINGLE_QUOTE
-          ) {
-            return this.#take(STRING, start, this.#escapeString(i))
-          }
-          this.meaning = this.#vocabulary.lookUp(text, start, i, hash)
-          return this.#take(WORD, start, i)
-        }
-        case QUOTE:
-          return this.#take(STRING, i, this.#quoted(i + 1, code, this.#syntax.backslash === 'always'))
-        case NAME_QUOTE:
-          return this.#takeName(i, this.#quoted(i + 1, code, false))
-        case BRACKET: {
-          const end = text.indexOf(']', i)
-          return this.#takeName(i, end < 0 ? length : end + 1)
-        }
-        case DIGIT: {
-          const start = i
-          do i++
-          while (i < length && (continuesWord(classes, text.charCodeAt(i)) || text.charCodeAt(i) === DOT))
-          return this.#take(VALUE, start, i)
-        }
-        case PARENTHESIS:
-          this.depth += code === OPEN ? 1 : -1
-          return this.#take(code, i, i + 1)
-        case PERIOD:
-          this.qualifierStart = this.start
-          this.qualifierEnd = this.end
-          return this.#take(DOT, i, i + 1)
         case DASH:
-          if (text.charCodeAt(i + 1) === HYPHEN && this.#beginsLineComment(i)) {
-            i = this.#lineComment(i + 2)
-            continue
-          }
-          return this.#take(code, i, i + 1)
-        case HASH_COMMENT:
-          i = this.#lineComment(i + 1)
-          continue
         case SLASH:
-          if (text.charCodeAt(i + 1) === ASTERISK) {
-            i = this.#blockComment(i + 2)
-            continue
-          }
-          return this.#take(code, i, i + 1)
         case STAR:
-          if (this.#executable && text.charCodeAt(i + 1) === SOLIDUS) {
-            this.#executable = false
-            i += 2
-            continue
-          }
+        case HASH_COMMENT:
+          i = this.#comment(i, code)
+          if (i > start) continue
           return this.#take(code, i, i + 1)
-        case DOLLAR:
-          return this.#dollar(i)
-        case VARIABLE: {
-          const start = i
+        case LETTER:
           do i++
-          while (
-            i < length &&
-            (continuesWord(classes, text.charCodeAt(i)) || text.charCodeAt(i) === code || text.charCodeAt(i) === DOT)
-          )
+          while (i < limit && isWordPart(text.charCodeAt(i)))
+          if (text.charCodeAt(i) === SINGLE_QUOTE && this.#isEscapePrefix(i))
+            return this.#take(STRING, start, endOfEscapeString(text, i))
+          this.meaning = this.#lexicon.vocabulary.lookUp(text, start, i)
+          return this.#take(WORD, start, i)
+        case DIGIT:
+        case VARIABLE:
+          do i++
+          while (i < limit && continuesValue(text.charCodeAt(i)))
           return this.#take(VALUE, start, i)
-        }
+        case QUOTE:
+          return this.#take(STRING, start, endOfQuoted(text, i + 1, code, this.#lexicon.syntax.backslash === 'always'))
+        case NAME_QUOTE:
+          return this.#take(NAME, start, endOfQuoted(text, i + 1, code, false))
+        case BRACKET:
+          return this.#take(NAME, start, endOfBrackets(text, i))
+        case DOLLAR:
+          i = endOfDollar(text, i)
+          return this.#take(i === start + 1 ? code : text.charCodeAt(i - 1) === code ? STRING : VALUE, start, i)
+        case PARENTHESIS_OPEN:
+          this.depth++
+          return this.#take(OPEN, start, i + 1)
+        case PARENTHESIS_CLOSE:
+          this.depth--
+          return this.#take(CLOSE, start, i + 1)
+        case STATEMENT_END:
+          if (this.depth > 0) return this.#take(code, start, i + 1)
+          this.#limit = i
+          return this.#take(END, i, i)
         default:
-          return this.#take(code <= VALUE ? 127 : code, i, i + 1)
+          return this.#take(code > VALUE ? code : STRAY, start, i + 1)
       }
     }
-    return this.#take(END, length, length)
+  }
+
+  /**
+   * Skims a query: reads on to a word that has a meaning there ({@link WORD}), behind the parenthesis of a call that has
+   * one ({@link OPEN}), behind the parenthesis that closes below the depth `floor` ({@link CLOSE}), or to the {@link END}.
+   * Nearly all of the time goes here, so it keeps no track of the tokens that it passes.
+   */
+  seek(floor: number): number {
+    const { text } = this
+    const { vocabulary, syntax, classes } = this.#lexicon
+    const limit = this.#limit
+    let i = this.end
+    while (i < limit) {
+      const code = text.charCodeAt(i)
+      const start = i++
+      if (code <= SPACE) continue
+      if (isWordStart(code)) {
+        while (i < limit && isWordPart(text.charCodeAt(i))) i++
+        if (!vocabulary.mayMatter(code, i - start)) continue
+        const meaning = vocabulary.lookUp(text, start, i)
+        if (meaning === undefined) continue
+        this.meaning = meaning
+        if (meaning.clause !== undefined && this.#before(start) !== DOT) return this.#take(WORD, start, i)
+        if (meaning.call !== undefined && this.#opens(i)) return this.#takeCall(start)
+        continue
+      }
+      const kind = classes[code]!
+      if (kind === OTHER) continue
+      switch (kind) {
+        case QUOTE:
+          if (code === SINGLE_QUOTE && this.#isEscapePrefix(start)) i = endOfEscapeString(text, start)
+          else i = endOfQuoted(text, i, code, syntax.backslash === 'always')
+          break
+        case NAME_QUOTE:
+        case BRACKET: {
+          i = kind === BRACKET ? endOfBrackets(text, start) : endOfQuoted(text, i, code, false)
+          if (!this.#opens(i)) break
+          this.meaning = vocabulary.lookUp(text, start + 1, i - 1)
+          if (this.meaning?.call !== undefined) return this.#takeCall(start)
+          break
+        }
+        case DOLLAR:
+          i = endOfDollar(text, start)
+          break
+        case VARIABLE:
+          while (i < limit && continuesValue(text.charCodeAt(i))) i++
+          break
+        case PARENTHESIS_OPEN:
+          this.depth++
+          break
+        case PARENTHESIS_CLOSE:
+          if (--this.depth < floor) return this.#take(CLOSE, start, i)
+          break
+        case STATEMENT_END:
+          if (this.depth > 0) break
+          this.#limit = start
+          return this.#take(END, start, start)
+        default:
+          i = Math.max(i, this.#comment(start, code))
+      }
+    }
+    return this.#take(END, limit, limit)
   }
 
   /** Puts the current token back: {@link next} reads it again. */
@@ -242,13 +225,21 @@ export class Scanner {
     if (this.token === OPEN) this.depth--
     else if (this.token === CLOSE) this.depth++
     this.end = this.start
-    this.token = this.previous
-    this.previous = this.beforePrevious
   }
 
   /** Whether the current token is this key word (given in lower case). */
   is(word: string): boolean {
     return this.token === WORD && sameWord(this.text, this.start, this.end, word)
+  }
+
+  /** Whether the current token is one of these words, all of which mean something in the dialect. */
+  isOneOf(words: ReadonlySet<string>): boolean {
+    return this.token === WORD && this.meaning !== undefined && words.has(this.meaning.word)
+  }
+
+  /** Whether the current token stands behind this key word, with nothing but white space between. */
+  behind(word: string): boolean {
+    return this.#follows(this.start, word)
   }
 
   /** Reads the next token if it is this key word. */
@@ -259,24 +250,36 @@ export class Scanner {
     return false
   }
 
-  /** Whether the statement ends at the current token. */
-  get atEnd(): boolean {
-    return this.token === END || (this.token === SEMICOLON && this.depth <= 0)
+  /** Reads the parenthesis behind the current word, if one follows: the word is the name of a function. */
+  call(): boolean {
+    if (!this.#opens(this.end)) return false
+    this.#takeCall(this.start)
+    return true
   }
 
   /** Reads on to the end of the statement. */
   finish(): void {
-    while (!this.atEnd) this.next()
+    while (this.token !== END) this.seek(Number.MIN_SAFE_INTEGER)
   }
 
-  /** Reads up to the next token of the next statement, through semicolons and opening parentheses; false at the end of the text. */
+  /** Goes on behind a semicolon that did not end the statement; false at the end of the text. */
+  resume(): boolean {
+    const { length } = this.text
+    if (this.end >= length) return false
+    this.#limit = length
+    this.end++
+    return true
+  }
+
+  /** Reads the first token of the next statement, behind opening parentheses; false at the end of the text. */
   begin(): boolean {
+    this.#limit = this.text.length
     this.depth = 0
-    this.token = SEMICOLON
     for (;;) {
       const token = this.next()
-      if (token === END) return false
-      if (token !== SEMICOLON && token !== OPEN) return true
+      if (token === END) {
+        if (!this.resume()) return false
+      } else if (token !== OPEN) return true
     }
   }
 
@@ -288,39 +291,34 @@ export class Scanner {
     return quote === ']' ? inner : inner.replaceAll(quote + quote, quote)
   }
 
-  /** The content of the current string literal, where that is `'…'` or `"…"`. */
+  /** The current token as a plain value: in lower case, without its quotes. */
+  value(): string {
+    const quoted = this.token === STRING || this.token === NAME
+    return this.text.slice(quoted ? this.start + 1 : this.start, quoted ? this.end - 1 : this.end).toLowerCase()
+  }
+
+  /** The content of the current string literal. */
   string(): string {
     const { text } = this
     const quote = text.charAt(this.end - 1)
-    return text
-      .slice(this.start + 1, this.end - 1)
-      .replaceAll(quote + quote, quote)
-      .replaceAll(/\\(.)/g, '$1')
+    if (quote === '$') {
+      const tag = text.indexOf('$', this.start + 1) - this.start + 1
+      return text.slice(this.start + tag, this.end - tag)
+    }
+    const inner = text.slice(text.indexOf(quote, this.start) + 1, this.end - 1).replaceAll(quote + quote, quote)
+    return inner.replaceAll(/\\(.)/gs, '$1')
   }
 
-  /** The meaning of the token in front of the current parenthesis, where that is a quoted name. */
-  quotedMeaning(): Meaning | undefined {
-    const { text } = this
-    const start = this.nameStart + 1
-    const end = this.nameEnd - 1
-    let hash = HASH_SEED
-    for (let i = start; i < end; i++) hash = hashStep(hash, text.charCodeAt(i))
-    return this.#vocabulary.lookUp(text, start, end, hash)
+  /** Whether the name in front of the current parenthesis is an alias with a list of columns: `AS name (…`. */
+  isAlias(): boolean {
+    return this.#follows(this.#callStart, 'as')
   }
 
-  /** Where the function's name has no qualifier, or this one (in lower case, quoted or not). Asked at the parenthesis of a call. */
-  unqualifiedOr(schema: string): boolean {
-    const qualifier = this.qualifier()
-    return qualifier === undefined || qualifier === schema
-  }
-
-  /** The qualifier of the function's name in lower case. Asked at the parenthesis of a call. */
+  /** The qualifier of the function's name in lower case, '' where it cannot be read. Asked at the parenthesis of a call. */
   qualifier(): string | undefined {
-    if (this.beforePrevious !== DOT) return undefined
-    return this.text
-      .slice(this.qualifierStart, this.qualifierEnd)
-      .replace(/^["`[]|["`\]]$/g, '')
-      .toLowerCase()
+    if (this.#before(this.#callStart) !== DOT) return undefined
+    const before = this.text.slice(Math.max(0, this.#callStart - LONGEST_QUALIFIER), this.#callStart)
+    return QUALIFIER.exec(before)?.[1]?.replaceAll(/["`]/g, '').toLowerCase() ?? ''
   }
 
   #take(token: number, start: number, end: number): number {
@@ -330,114 +328,81 @@ export class Scanner {
     return token
   }
 
-  #takeName(start: number, end: number): number {
-    this.nameStart = start
-    this.nameEnd = end
-    return this.#take(NAME, start, end)
+  /** Takes the parenthesis of a call whose name begins at `start` and has just been passed. */
+  #takeCall(start: number): number {
+    this.#callStart = start
+    this.depth++
+    return this.#take(OPEN, this.#opening, this.#opening + 1)
   }
 
-  /** The end of what is quoted from `i` on. A doubled quote stands for itself. */
-  #quoted(i: number, quote: number, backslash: boolean): number {
-    const { text } = this
-    const { length } = text
-    for (; i < length; i++) {
-      const code = text.charCodeAt(i)
-      if (code === quote) {
-        if (text.charCodeAt(i + 1) !== quote) return i + 1
-        i++
-      } else if (backslash && code === BACKSLASH) i++
-    }
-    return length
-  }
-
-  /** The end of `E'…'`, with the strings that continue it on further lines. */
-  #escapeString(i: number): number {
+  /** Whether an opening parenthesis follows, and where. */
+  #opens(i: number): boolean {
     const { text } = this
     for (;;) {
-      const end = this.#quoted(i + 1, SINGLE_QUOTE, true)
-      let next = end
-      let newline = false
-      while (next < text.length && this.#classes[text.charCodeAt(next)] === BLANK) {
-        newline ||= text.charCodeAt(next) === NEWLINE || text.charCodeAt(next) === RETURN
-        next++
+      const code = text.charCodeAt(i)
+      if (code === OPEN) {
+        this.#opening = i
+        return true
       }
-      if (!newline || text.charCodeAt(next) !== SINGLE_QUOTE) return end
-      i = next
+      const end =
+        code <= SPACE ? i + 1 : code === HYPHEN || code === SOLIDUS || code === HASH ? this.#comment(i, code) : i
+      if (end === i) return false
+      i = end
     }
   }
 
-  /** `$1`, `$tag$ … $tag$`, or a dollar sign. */
-  #dollar(start: number): number {
-    const { text } = this
-    let i = start + 1
-    const first = text.charCodeAt(i)
-    if (this.#classes[first] === DIGIT) {
-      do i++
-      while (this.#classes[text.charCodeAt(i)] === DIGIT)
-      return this.#take(VALUE, start, i)
-    }
-    while (i < text.length && text.charCodeAt(i) !== DOLLAR_SIGN && continuesWord(this.#classes, text.charCodeAt(i)))
-      i++
-    if (text.charCodeAt(i) !== DOLLAR_SIGN) return this.#take(DOLLAR_SIGN, start, start + 1)
-    const tag = text.slice(start, i + 1)
-    const end = text.indexOf(tag, i + 1)
-    return this.#take(STRING, start, end < 0 ? text.length : end + tag.length)
+  /** Whether `word` (in lower case) stands in front of `end`, with nothing but white space between. */
+  #follows(end: number, word: string): boolean {
+    while (this.text.charCodeAt(end - 1) <= SPACE) end--
+    const start = end - word.length
+    return sameWord(this.text, start, end, word) && !isWordPart(this.text.charCodeAt(start - 1))
   }
 
-  #beginsLineComment(i: number): boolean {
-    if (!this.#syntax.mysqlComments) return true
-    const after = this.text.charCodeAt(i + 2)
-    return !(after > 32) || after === 127
+  /** The last character in front of `i` that is not white space. */
+  #before(i: number): number {
+    do i--
+    while (this.text.charCodeAt(i) <= SPACE)
+    return this.text.charCodeAt(i)
   }
 
-  #lineComment(i: number): number {
-    const { text } = this
-    if (!this.#syntax.returnEndsComment) {
-      const end = text.indexOf('\n', i)
-      return end < 0 ? text.length : end + 1
-    }
-    while (i < text.length && text.charCodeAt(i) !== NEWLINE && text.charCodeAt(i) !== RETURN) i++
-    return i
+  /** Whether the quote at `i` begins a string `E'…'`. */
+  #isEscapePrefix(i: number): boolean {
+    if (this.#lexicon.syntax.backslash !== 'prefixed' || (this.text.charCodeAt(i - 1) | 32) !== LOWER_E) return false
+    return i < 2 || !isWordPart(this.text.charCodeAt(i - 2))
   }
 
-  #blockComment(i: number): number {
+  /** The end of the comment that begins at `i`; `i` where none does. */
+  #comment(i: number, code: number): number {
     const { text } = this
-    if (this.#syntax.nestedComments) return this.#nestedComment(i)
-    if (this.#syntax.mysqlComments) {
-      const code = this.#executableComment(i)
-      if (code > 0) return code
-    }
-    const end = text.indexOf('*/', i)
-    return end < 0 ? text.length : end + 2
-  }
-
-  #nestedComment(i: number): number {
-    const { text } = this
-    const { length } = text
-    let depth = 1
-    while (i < length) {
-      const code = text.charCodeAt(i++)
-      if (code === ASTERISK && text.charCodeAt(i) === SOLIDUS) {
-        i++
-        if (--depth === 0) return i
-      } else if (code === SOLIDUS && text.charCodeAt(i) === ASTERISK) {
-        i++
-        depth++
+    const { syntax } = this.#lexicon
+    const next = text.charCodeAt(i + 1)
+    switch (code) {
+      case HYPHEN: {
+        if (next !== HYPHEN) return i
+        if (!syntax.mysqlComments) return endOfLine(text, i + 2, syntax.nestedComments === true)
+        const after = text.charCodeAt(i + 2)
+        return after > 32 && after !== 127 ? i : endOfLine(text, i + 2, false)
       }
+      case ASTERISK:
+        if (!this.#executable || next !== SOLIDUS) return i
+        this.#executable = false
+        return i + 2
+      case SOLIDUS: {
+        if (next !== ASTERISK) return i
+        const code = syntax.mysqlComments ? startOfExecutable(text, i + 2) : 0
+        if (code === 0) return endOfComment(text, i + 2, syntax.nestedComments === true)
+        this.#executable = true
+        return code
+      }
+      default:
+        return endOfLine(text, i + 1, false)
     }
-    return length
   }
+}
 
-  /** Where the code in `/*! … *​/`, `/*!50001 … *​/` or `/*M! … *​/` begins; 0 where it is a mere comment. */
-  #executableComment(i: number): number {
-    const { text } = this
-    if ((text.charCodeAt(i) | 32) === 109) i++
-    if (text.charCodeAt(i) !== BANG) return 0
-    const digits = ++i
-    while (i < digits + 6 && this.#classes[text.charCodeAt(i)] === DIGIT) i++
-    // No server is that new: dumps use such a number to hide a line from all of them.
-    if (i - digits >= 5 && text.startsWith('99', digits)) return 0
-    this.#executable = true
-    return i
-  }
+const LONGEST_QUALIFIER = 200
+const QUALIFIER = /([\w$\u0080-\uffff]+|"[^"]*"|`[^`]*`)\s*\.\s*$/
+
+function continuesValue(code: number): boolean {
+  return isWordPart(code) || code === DOT || code === AT
 }

@@ -1,7 +1,7 @@
 import type { Facts } from './facts.ts'
 import { walkQuery } from './query.ts'
 import { type StatementRule, unknown, type Verdict, write } from './rules.ts'
-import { OPEN, type Scanner, WORD } from './scan.ts'
+import { OPEN, type Scanner } from './scan.ts'
 
 /** A statement whose first word says it all. */
 export function always(verdict: Verdict): StatementRule {
@@ -25,7 +25,6 @@ export function ddl(reason: string): StatementRule {
 /** Judges the statement whose first token has just been read; it must begin with one of `verbs`. */
 export function inner(scanner: Scanner, facts: Facts, verbs: ReadonlySet<string>): Verdict {
   while (scanner.token === OPEN) scanner.next()
-  const { meaning } = scanner
-  if (scanner.token !== WORD || meaning?.statement === undefined || !verbs.has(meaning.word)) return unknown('unparsed')
-  return meaning.statement(scanner, facts)
+  if (!scanner.isOneOf(verbs)) return unknown('unparsed')
+  return scanner.meaning!.statement!(scanner, facts)
 }

@@ -18,22 +18,21 @@ export interface Meanings {
   readonly calls: Readonly<Record<string, CallRule>>
 }
 
-/** The hash of no character: {@link Scanner} and {@link Vocabulary} must agree on it. */
-export const HASH_SEED = 7
-
-/** Folds one more character into a hash. `| 32` makes ASCII letters lower case and keeps other word characters apart well enough. */
-export function hashStep(hash: number, code: number): number {
-  return (Math.imul(hash, 31) + (code | 32)) | 0
-}
+/** Slots a word: so thin a table that a word which means nothing nearly always meets an empty slot. */
+const SPREAD = 16
 
 /**
- * The words that mean something in a dialect. The scanner hashes a word while it reads it, so that a look-up neither
- * cuts a string out of the text nor lowers its case.
+ * The words that mean something in a dialect. A look-up neither cuts a string out of the text nor lowers its case: it
+ * hashes the length and three of the characters, and compares where a slot is taken.
  */
 export class Vocabulary {
   readonly #meanings: Meaning[] = []
   readonly #slots: Int16Array
   readonly #mask: number
+  /** Which lengths the words have, by first letter: a bit a length. */
+  readonly #lengths = new Int32Array(32)
+  /** The same for the words that matter inside a query. */
+  readonly #inQuery = new Int32Array(32)
 
   constructor({ statements, clauses, calls }: Meanings) {
     const byWord = new Map<string, Meaning>()
@@ -49,39 +48,54 @@ export class Vocabulary {
     for (const [word, rule] of Object.entries(clauses)) meaning(word).clause = rule
     for (const [word, rule] of Object.entries(calls)) meaning(word).call = rule
 
-    // A load of an eighth: a word that means nothing nearly always meets an empty slot.
-    this.#mask = 2 ** Math.ceil(Math.log2(byWord.size * 8 + 1)) - 1
+    this.#mask = 2 ** Math.ceil(Math.log2(byWord.size * SPREAD)) - 1
     this.#slots = new Int16Array(this.#mask + 1).fill(-1)
     for (const [word, entry] of byWord) {
-      let hash = HASH_SEED
-      for (let i = 0; i < word.length; i++) hash = hashStep(hash, word.charCodeAt(i))
-      let slot = this.#slot(hash)
+      this.#lengths[word.charCodeAt(0) & 31]! |= lengthBit(word.length)
+      if (entry.clause !== undefined || entry.call !== undefined)
+        this.#inQuery[word.charCodeAt(0) & 31]! |= lengthBit(word.length)
+      let slot = hash(word, 0, word.length) & this.#mask
       while (this.#slots[slot] !== -1) slot = (slot + 1) & this.#mask
       this.#slots[slot] = this.#meanings.push(entry) - 1
     }
   }
 
-  /** The meaning of `text[start, end)`, whose hash is `hash`; in any case. */
-  lookUp(text: string, start: number, end: number, hash: number): Meaning | undefined {
-    let slot = this.#slot(hash)
-    let index = this.#slots[slot]!
-    while (index !== -1) {
+  /** Whether a word of this first character and length can matter inside a query: false for nearly all, and quick. */
+  mayMatter(first: number, length: number): boolean {
+    return (this.#inQuery[first & 31]! & lengthBit(length)) !== 0
+  }
+
+  /** The meaning of `text[start, end)`, in any case. */
+  lookUp(text: string, start: number, end: number): Meaning | undefined {
+    if ((this.#lengths[text.charCodeAt(start) & 31]! & lengthBit(end - start)) === 0) return undefined
+    let slot = hash(text, start, end) & this.#mask
+    for (;;) {
+      const index = this.#slots[slot]!
+      if (index < 0) return undefined
       const entry = this.#meanings[index]!
       if (sameWord(text, start, end, entry.word)) return entry
       slot = (slot + 1) & this.#mask
-      index = this.#slots[slot]!
     }
-    return undefined
   }
+}
 
-  #slot(hash: number): number {
-    return (hash ^ (hash >>> 15)) & this.#mask
-  }
+/** All lengths from 31 on share a bit. */
+function lengthBit(length: number): number {
+  return 1 << (length < 31 ? length : 31)
+}
+
+/** `| 32` makes ASCII letters lower case and keeps the other characters of words apart well enough. */
+function hash(text: string, start: number, end: number): number {
+  const first = text.charCodeAt(start) | 32
+  const second = text.charCodeAt(start + 1) | 32
+  const middle = text.charCodeAt((start + end) >> 1) | 32
+  const last = text.charCodeAt(end - 1) | 32
+  return (end - start) * 0x9e5 + first * 0x35 + second * 0x6d3 + middle * 0x1af + last * 0xd
 }
 
 /** Whether `text[start, end)` is `word` (lower case) in any case. */
 export function sameWord(text: string, start: number, end: number, word: string): boolean {
-  const length = word.length
+  const { length } = word
   if (end - start !== length) return false
   for (let i = 0; i < length; i++) {
     if ((text.charCodeAt(start + i) | 32) !== (word.charCodeAt(i) | 32)) return false

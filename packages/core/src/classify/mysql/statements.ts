@@ -1,37 +1,53 @@
 import type { Facts } from '../facts.ts'
-import { walkCtes } from '../query.ts'
+import { walkCtes, walkQuery } from '../query.ts'
 import { read, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
-import { END, type Scanner, STRING, WORD } from '../scan.ts'
+import { END, type Scanner, WORD } from '../scan.ts'
 import { always, ddl, inner, query } from '../shared.ts'
+import { closing, savepoint } from '../transaction.ts'
+import { compound } from './compound.ts'
+import { deallocate, execute, prepare } from './prepared.ts'
 
-const DML = new Set(['select', 'insert', 'replace', 'update', 'delete', 'values', 'table', 'with'])
+const DML = new Set(['select', 'values', 'table', 'with', 'insert', 'replace', 'update', 'delete'])
+
+/** All but another SET: a text of a million of them is no statement. */
+const ANY = new Set<string>()
 
 function withQuery(scanner: Scanner, facts: Facts): Verdict {
   const found = walkCtes(scanner, read('select'))
-  if (found.access === 'write' || scanner.token === END) return found
-  return inner(scanner, facts, DML)
+  return found.access === 'write' || scanner.token === END ? found : inner(scanner, facts, DML)
 }
 
-/** EXPLAIN of a write is refused, whether it executes or only plans. */
+/** EXPLAIN and ANALYZE of a write are refused, whether they execute it or only plan. DESCRIBE is the same word. */
 function explain(scanner: Scanner, facts: Facts): Verdict {
-  while (!scanner.atEnd) {
-    scanner.next()
-    const { meaning } = scanner
-    if (scanner.token === WORD && meaning?.statement !== undefined && DML.has(meaning.word)) {
-      const found = meaning.statement(scanner, facts)
-      return found.access === 'write' ? write('explain-write') : read('explain')
-    }
+  while (scanner.next() !== END) {
+    const word = scanner.token === WORD ? scanner.meaning?.word : undefined
+    if (word === undefined || !DML.has(word)) continue
+    if (word === 'table') return read('explain')
+    return inner(scanner, facts, DML).access === 'write' ? write('explain-write') : read('explain')
   }
   return read('explain')
 }
 
-function start(scanner: Scanner, facts: Facts): Verdict {
+/** ANALYZE TABLE is refused, except for histograms (MySQL) and PERSISTENT statistics (MariaDB). ANALYZE of a statement is MariaDB's EXPLAIN ANALYZE. */
+function analyze(scanner: Scanner, facts: Facts): Verdict {
   scanner.next()
-  if (!scanner.is('transaction')) return write('replication')
+  if (scanner.is('local') || scanner.is('no_write_to_binlog')) scanner.next()
+  if (!scanner.is('table') && !scanner.is('tables')) {
+    scanner.unread()
+    return explain(scanner, facts)
+  }
+  while (scanner.next() !== END) {
+    if (scanner.is('histogram') || scanner.is('persistent')) return read('statistics')
+  }
+  return write('analyze')
+}
+
+/** START TRANSACTION READ WRITE is refused. START REPLICA is a matter of the replica. */
+function start(scanner: Scanner, facts: Facts): Verdict {
+  if (!scanner.accept('transaction')) return read('replication')
   facts.control('begin')
   let verdict = read('begin')
-  while (!scanner.atEnd) {
-    scanner.next()
+  while (scanner.next() !== END) {
     if (!scanner.is('read')) continue
     scanner.next()
     facts.readOnly = scanner.is('only')
@@ -40,96 +56,66 @@ function start(scanner: Scanner, facts: Facts): Verdict {
   return verdict
 }
 
-function begin(_: Scanner, facts: Facts): Verdict {
+function begin(scanner: Scanner, facts: Facts): Verdict {
+  if (scanner.accept('not')) return compound(scanner, facts)
   facts.control('begin')
   return read('begin')
 }
 
-function close(control: 'commit' | 'rollback'): StatementRule {
-  return (scanner, facts) => {
-    facts.control(control)
-    while (!scanner.atEnd) {
-      scanner.next()
-      if (control === 'rollback' && scanner.is('to')) {
-        facts.control('rollback-to')
-        return read('rollback-to')
-      }
-      if (scanner.is('and')) facts.chain = !scanner.accept('no')
-    }
-    return read(control)
-  }
-}
-
-function savepoint(control: 'savepoint' | 'release'): StatementRule {
-  return (_, facts) => {
-    facts.control(control)
-    return read(control)
-  }
-}
-
-/** LOCK TABLES … WRITE is refused. */
+/** LOCK TABLES … READ runs on a replica; one WRITE among the locks is refused. */
 function lock(scanner: Scanner): Verdict {
-  while (!scanner.atEnd) {
-    scanner.next()
-    if (scanner.is('write')) return write('lock')
-  }
+  while (scanner.next() !== END) if (scanner.is('write')) return write('lock')
   return read('lock')
 }
 
-/** Temporary tables may be made on a replica. */
+/** Temporary tables can be made on a replica, unless what fills them takes locks; temporary sequences cannot. */
 function create(scanner: Scanner, facts: Facts): Verdict {
-  scanner.next()
-  if (scanner.is('or')) {
-    scanner.next()
-    scanner.next()
+  if (scanner.accept('or')) scanner.next()
+  if (scanner.accept('temporary')) {
+    return scanner.accept('sequence') ? write('create') : walkQuery(scanner, read('temporary-table'))
   }
-  if (scanner.is('temporary')) return read('temporary-table')
   facts.schema = true
+  facts.body = 'rest'
   return write('create')
 }
 
 function drop(scanner: Scanner, facts: Facts): Verdict {
-  scanner.next()
-  if (scanner.is('temporary')) return read('temporary-table')
-  if (scanner.is('prepare')) {
-    scanner.next()
-    facts.prepare({ action: 'deallocate', name: scanner.name() })
-    return read('deallocate')
+  if (scanner.accept('temporary')) return scanner.accept('sequence') ? write('drop') : read('temporary-table')
+  if (scanner.accept('prepare')) {
+    scanner.unread()
+    return deallocate(scanner, facts)
   }
   facts.schema = true
   return write('drop')
 }
 
-function prepare(scanner: Scanner, facts: Facts): Verdict {
+/** LOAD INDEX INTO CACHE only reads. */
+function load(scanner: Scanner): Verdict {
+  return scanner.accept('index') ? read('load-index') : write('load')
+}
+
+/** SET changes the session, except for passwords and default roles. `SET STATEMENT … FOR` (MariaDB) is what follows it. */
+function set(scanner: Scanner, facts: Facts): Verdict {
   scanner.next()
-  const name = scanner.name()
-  if (scanner.accept('from')) {
-    scanner.next()
-    const verdict = scanner.token === STRING ? facts.classify(scanner.string()) : unknown('execute')
-    facts.prepare({ action: 'prepare', name, verdict })
+  if (scanner.is('password')) return write('set-password')
+  if (scanner.is('default') && scanner.accept('role')) return write('set-default-role')
+  if (scanner.is('statement')) {
+    while (scanner.next() !== END) {
+      if (!scanner.is('for')) continue
+      scanner.next()
+      return inner(scanner, facts, ANY)
+    }
+    return unknown('unparsed')
   }
-  return read('prepare')
+  if (scanner.is('session') || scanner.is('local')) scanner.next()
+  if (scanner.is('transaction')) facts.control('set')
+  scanner.unread()
+  return walkQuery(scanner, read('set'))
 }
 
-function execute(scanner: Scanner, facts: Facts): Verdict {
-  scanner.next()
-  if (scanner.is('immediate')) {
-    scanner.next()
-    return scanner.token === STRING ? facts.classify(scanner.string()) : unknown('execute')
-  }
-  facts.prepare({ action: 'execute', name: scanner.name() })
-  return unknown('execute')
-}
-
-function deallocate(scanner: Scanner, facts: Facts): Verdict {
-  scanner.next()
-  scanner.next()
-  facts.prepare({ action: 'deallocate', name: scanner.name() })
-  return read('deallocate')
-}
-
-const commit = close('commit')
-const rollback = close('rollback')
+const ADMINISTRATION = always(read('administration'))
+const REPLICATION = always(read('replication'))
+const DIAGNOSTICS = always(read('diagnostics'))
 
 /** What a statement means, by its first word. */
 export const statements: Record<string, StatementRule> = {
@@ -141,17 +127,19 @@ export const statements: Record<string, StatementRule> = {
   replace: always(write('replace')),
   update: always(write('update')),
   delete: always(write('delete')),
-  load: always(write('load')),
+  load,
+  import: always(write('import')),
   explain,
   describe: explain,
   desc: explain,
-  analyze: explain,
+  analyze,
   start,
   begin,
-  commit,
-  rollback,
+  commit: closing('commit'),
+  rollback: closing('rollback'),
   savepoint: savepoint('savepoint'),
   release: savepoint('release'),
+  xa: always(read('xa')),
   lock,
   unlock: always(read('unlock')),
   create,
@@ -159,20 +147,45 @@ export const statements: Record<string, StatementRule> = {
   alter: ddl('alter'),
   rename: ddl('rename'),
   truncate: always(write('truncate')),
+  optimize: always(write('optimize')),
   grant: always(write('grant')),
   revoke: always(write('revoke')),
+  install: always(write('install')),
+  uninstall: always(write('uninstall')),
   prepare,
   execute,
   deallocate,
-  set: query(read('set')),
-  show: always(read('show')),
+  set,
+  call: query(unknown('call')),
+  do: query(read('do')),
+  if: compound,
+  case: compound,
+  loop: compound,
+  repeat: compound,
+  while: compound,
+  for: compound,
+  show: query(read('show')),
   use: always(read('use')),
   handler: always(read('handler')),
   check: always(read('check')),
-  checksum: always(read('checksum')),
-  flush: always(read('flush')),
-  kill: always(read('kill')),
+  checksum: always(read('check')),
+  repair: always(read('repair')),
   help: always(read('help')),
-  do: query(read('do')),
-  call: query(unknown('call')),
+  get: DIAGNOSTICS,
+  signal: DIAGNOSTICS,
+  resignal: DIAGNOSTICS,
+  flush: ADMINISTRATION,
+  kill: ADMINISTRATION,
+  cache: ADMINISTRATION,
+  backup: ADMINISTRATION,
+  clone: ADMINISTRATION,
+  shutdown: ADMINISTRATION,
+  restart: ADMINISTRATION,
+  binlog: REPLICATION,
+  change: REPLICATION,
+  purge: REPLICATION,
+  reset: REPLICATION,
+  stop: REPLICATION,
 }
+
+for (const verb of Object.keys(statements)) if (verb !== 'set') ANY.add(verb)

@@ -1,17 +1,17 @@
-import { type CallRule, type Verdict, write } from '../rules.ts'
+import { type CallRule, unknown, type Verdict, write } from '../rules.ts'
 import { COMMA, END, type Scanner, STRING, VALUE } from '../scan.ts'
+
+const BUILT_IN_SCHEMAS = new Set([undefined, 'pg_catalog', 'public'])
 
 /** A function of pg_catalog or of an extension (which may live in any schema, but is not called by a schema one would name so). */
 function builtIn(verdict: Verdict): CallRule {
-  return (scanner) => (scanner.unqualifiedOr('pg_catalog') || scanner.unqualifiedOr('public') ? verdict : undefined)
+  return (scanner) => (BUILT_IN_SCHEMAS.has(scanner.qualifier()) && !scanner.isAlias() ? verdict : undefined)
 }
-
-const ADVISORY_LOCK = builtIn(write('advisory-lock'))
 
 /** Functions that a standby refuses, with SQLSTATE 25006, 55000 or 0A000: they write rows, WAL, or state that only a primary has. */
 const WRITING = [
   // Sequences, transaction ids, notifications
-  'nextval setval txid_current pg_current_xact_id pg_notify',
+  'nextval setval pg_nextoid txid_current pg_current_xact_id pg_notify',
   // Large objects; lo_open depends on its mode
   'lo_creat lo_create lo_unlink lowrite lo_import lo_truncate lo_truncate64 lo_from_bytea lo_put',
   // The write-ahead log
@@ -20,7 +20,7 @@ const WRITING = [
   // Replication origins
   'pg_replication_origin_create pg_replication_origin_drop pg_replication_origin_oid pg_replication_origin_session_setup',
   'pg_replication_origin_session_reset pg_replication_origin_session_is_setup pg_replication_origin_session_progress',
-  'pg_replication_origin_xact_setup pg_replication_origin_xact_reset pg_replication_origin_advance pg_replication_origin_progress',
+  'pg_replication_origin_xact_setup pg_replication_origin_xact_reset pg_replication_origin_advance',
   // Maintenance of indexes and statistics
   'brin_summarize_new_values brin_summarize_range brin_desummarize_range gin_clean_pending_list bt_index_parent_check',
   'pg_restore_relation_stats pg_clear_relation_stats pg_restore_attribute_stats pg_clear_attribute_stats',
@@ -31,6 +31,12 @@ const WRITING = [
 const ADVISORY = [
   'pg_advisory_lock pg_advisory_lock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_advisory_unlock pg_advisory_unlock_shared',
   'pg_try_advisory_lock pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared',
+]
+
+/** These need `wal_level = logical`, and run on a standby since Postgres 16 only. */
+const LOGICAL = [
+  'pg_create_logical_replication_slot pg_logical_slot_get_changes pg_logical_slot_peek_changes',
+  'pg_logical_slot_get_binary_changes pg_logical_slot_peek_binary_changes',
 ]
 
 const INV_WRITE = 0x20000
@@ -72,6 +78,7 @@ export const calls: Record<string, CallRule> = {
   set_config: setConfig,
 }
 for (const name of WRITING.join(' ').split(' ')) calls[name] = builtIn(write(`function:${name}`))
-for (const name of ADVISORY.join(' ').split(' ')) calls[name] = ADVISORY_LOCK
+for (const name of LOGICAL.join(' ').split(' ')) calls[name] = builtIn(unknown(`function:${name}`))
+for (const name of ADVISORY.join(' ').split(' ')) calls[name] = builtIn(write('advisory-lock'))
 
 export { OFF }

@@ -3,6 +3,8 @@ import { walkCtes, walkQuery } from '../query.ts'
 import { read, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
 import { END, EQUALS, NAME, OPEN, type Scanner, STRING, VALUE, WORD } from '../scan.ts'
 import { always, ddl, inner, query } from '../shared.ts'
+import { closing, readModes, savepoint } from '../transaction.ts'
+import { anonymousBlock } from './block.ts'
 import { OFF } from './functions.ts'
 
 const DML = new Set(['select', 'insert', 'update', 'delete', 'merge', 'values', 'table', 'with'])
@@ -15,7 +17,7 @@ function withQuery(scanner: Scanner, facts: Facts): Verdict {
 
 /** MERGE writes by its actions: one that only does nothing is a read. */
 function merge(scanner: Scanner): Verdict {
-  while (!scanner.atEnd) {
+  while (scanner.token !== END) {
     scanner.next()
     if (!scanner.is('then')) continue
     scanner.next()
@@ -59,17 +61,10 @@ function analyzeOption(scanner: Scanner): boolean {
     scanner.next()
     analyze =
       !(scanner.token === WORD || scanner.token === STRING || scanner.token === VALUE || scanner.token === NAME) ||
-      !OFF.has(plain(scanner))
+      !OFF.has(scanner.value())
     if (scanner.depth < depth) break
   }
   return analyze
-}
-
-/** The current token in lower case and without quotes. */
-function plain(scanner: Scanner): string {
-  return scanner.token === STRING || scanner.token === NAME
-    ? scanner.name().toLowerCase()
-    : scanner.text.slice(scanner.start, scanner.end).toLowerCase()
 }
 
 /** COPY … TO reads; COPY … FROM writes, and so does COPY of a statement that does. */
@@ -79,7 +74,7 @@ function copy(scanner: Scanner, facts: Facts): Verdict {
     const found = inner(scanner, facts, DML)
     return found.access === 'read' ? read('copy-to') : found
   }
-  while (!scanner.atEnd) {
+  while (scanner.token !== END) {
     if (scanner.depth <= 0 && scanner.is('from')) return write('copy-from')
     if (scanner.depth <= 0 && scanner.is('to')) return read('copy-to')
     scanner.next()
@@ -90,7 +85,7 @@ function copy(scanner: Scanner, facts: Facts): Verdict {
 /** Up to ROW EXCLUSIVE a table lock can be had on a standby; the default is ACCESS EXCLUSIVE. */
 function lock(scanner: Scanner): Verdict {
   let exclusive = true
-  while (!scanner.atEnd) {
+  while (scanner.token !== END) {
     scanner.next()
     if (!scanner.is('in')) continue
     scanner.next()
@@ -105,53 +100,9 @@ function lock(scanner: Scanner): Verdict {
   return exclusive ? write('lock') : read('lock')
 }
 
-/** The modes of BEGIN, START TRANSACTION and SET TRANSACTION: a standby can be neither writable nor serializable. */
-function modes(scanner: Scanner, facts: Facts, verdict: Verdict): Verdict {
-  while (!scanner.atEnd) {
-    if (scanner.is('serializable')) verdict = write('serializable')
-    else if (scanner.is('read')) {
-      scanner.next()
-      if (scanner.is('only')) facts.readOnly = true
-      else if (scanner.is('write')) {
-        facts.readOnly = false
-        if (verdict.access === 'read') verdict = write('read-write')
-      }
-    }
-    scanner.next()
-  }
-  return verdict
-}
-
 function begin(scanner: Scanner, facts: Facts): Verdict {
   facts.control('begin')
-  return modes(scanner, facts, read('begin'))
-}
-
-/** COMMIT, END, ROLLBACK, ABORT: with AND CHAIN, TO SAVEPOINT or PREPARED. */
-function close(control: 'commit' | 'rollback'): StatementRule {
-  return (scanner, facts) => {
-    facts.control(control)
-    while (!scanner.atEnd) {
-      scanner.next()
-      if (scanner.is('prepared')) {
-        facts.control(`${control}-prepared`)
-        return write('two-phase')
-      }
-      if (control === 'rollback' && scanner.is('to')) {
-        facts.control('rollback-to')
-        return read('rollback-to')
-      }
-      if (scanner.is('and')) facts.chain = !scanner.accept('no')
-    }
-    return read(control)
-  }
-}
-
-function savepoint(control: 'savepoint' | 'release'): StatementRule {
-  return (_, facts) => {
-    facts.control(control)
-    return read(control)
-  }
+  return readModes(scanner, facts, read('begin'))
 }
 
 /** PREPARE of a write succeeds on a standby; its EXECUTE does not. PREPARE TRANSACTION writes. */
@@ -166,8 +117,8 @@ function prepare(scanner: Scanner, facts: Facts): Verdict {
     scanner.unread()
   }
   const name = scanner.name()
-  while (!scanner.atEnd && !(scanner.depth <= 0 && scanner.is('as'))) scanner.next()
-  if (scanner.atEnd) return unknown('unparsed')
+  while (scanner.token !== END && !(scanner.depth <= 0 && scanner.is('as'))) scanner.next()
+  if (scanner.token === END) return unknown('unparsed')
   scanner.next()
   facts.prepare({ action: 'prepare', name, verdict: inner(scanner, facts, DML) })
   return read('prepare')
@@ -202,14 +153,14 @@ function set(scanner: Scanner, facts: Facts): Verdict {
   }
   if (scanner.is('transaction')) {
     facts.control('set')
-    return modes(scanner, facts, read('set-transaction'))
+    return readModes(scanner, facts, read('set-transaction'))
   }
   const isolation = scanner.is('transaction_isolation')
   const readOnly = scanner.is('transaction_read_only')
   if (isolation || readOnly) {
     scanner.next()
     if (scanner.token === EQUALS || scanner.is('to')) scanner.next()
-    const value = plain(scanner)
+    const value = scanner.value()
     if (isolation && value === 'serializable') return write('serializable')
     if (readOnly && OFF.has(value)) return write('read-write')
   }
@@ -217,8 +168,8 @@ function set(scanner: Scanner, facts: Facts): Verdict {
 }
 
 function declare(scanner: Scanner, facts: Facts): Verdict {
-  while (!scanner.atEnd && !scanner.is('for')) scanner.next()
-  if (scanner.atEnd) return unknown('unparsed')
+  while (scanner.token !== END && !scanner.is('for')) scanner.next()
+  if (scanner.token === END) return unknown('unparsed')
   scanner.next()
   return inner(scanner, facts, DML)
 }
@@ -230,8 +181,8 @@ function alter(scanner: Scanner, facts: Facts): Verdict {
   return write('alter')
 }
 
-const commit = close('commit')
-const rollback = close('rollback')
+const commit = closing('commit')
+const rollback = closing('rollback')
 
 /** What a statement means, by its first word. */
 export const statements: Record<string, StatementRule> = {
@@ -280,7 +231,7 @@ export const statements: Record<string, StatementRule> = {
   notify: always(write('notify')),
   unlisten: always(read('unlisten')),
   call: query(unknown('call')),
-  do: always(unknown('do')),
+  do: anonymousBlock,
   show: always(read('show')),
   reset: always(read('reset')),
   fetch: always(read('fetch')),

@@ -1,10 +1,13 @@
 import type { Facts } from '../facts.ts'
 import { walkCtes } from '../query.ts'
 import { read, type StatementRule, type Verdict, write } from '../rules.ts'
-import { END, EQUALS, OPEN, type Scanner } from '../scan.ts'
+import { DOT, END, EQUALS, OPEN, type Scanner } from '../scan.ts'
 import { always, ddl, inner, query } from '../shared.ts'
+import { closing, savepoint } from '../transaction.ts'
 
 const DML = new Set(['select', 'insert', 'replace', 'update', 'delete', 'values'])
+
+const EXPLAINABLE = new Set<string>()
 
 function withQuery(scanner: Scanner, facts: Facts): Verdict {
   const found = walkCtes(scanner, read('select'))
@@ -19,53 +22,42 @@ function begin(scanner: Scanner, facts: Facts): Verdict {
   return scanner.is('immediate') || scanner.is('exclusive') ? write('begin-immediate') : read('begin')
 }
 
-function commit(_: Scanner, facts: Facts): Verdict {
-  facts.control('commit')
-  return read('commit')
-}
-
-function rollback(scanner: Scanner, facts: Facts): Verdict {
-  facts.control('rollback')
-  while (!scanner.atEnd) {
-    scanner.next()
-    if (scanner.is('to')) {
-      facts.control('rollback-to')
-      return read('rollback-to')
-    }
-  }
-  return read('rollback')
-}
-
-function savepoint(control: 'savepoint' | 'release'): StatementRule {
-  return (_, facts) => {
-    facts.control(control)
-    return read(control)
-  }
-}
-
-/** Pragmas that write even when they are only asked, and pragmas that write when they are set. */
+/** Writes even when they are only asked. */
 const WRITING = new Set(['incremental_vacuum', 'journal_mode', 'wal_checkpoint', 'optimize'])
-const WRITING_WITH_VALUE = new Set([
-  'user_version',
-  'application_id',
-  'schema_version',
-  'auto_vacuum',
-  'default_cache_size',
-])
+/** Write when they are set. */
+const WRITING_WHEN_SET = new Set(['user_version', 'application_id', 'schema_version', 'default_cache_size'])
+/** Writes when it is set to one of these. */
+const AUTO_VACUUM = new Set(['1', '2', 'full', 'incremental'])
 
 function pragma(scanner: Scanner): Verdict {
-  scanner.next()
-  let name = scanner.name()
-  if (scanner.next() === 46) {
-    scanner.next()
-    name = scanner.name()
+  let name = pragmaName(scanner)
+  if (scanner.next() === DOT) {
+    name = pragmaName(scanner)
     scanner.next()
   }
-  const set = scanner.token === EQUALS || scanner.token === OPEN
-  return WRITING.has(name) || (set && WRITING_WITH_VALUE.has(name)) ? write('pragma') : read('pragma')
+  if (WRITING.has(name)) return write('pragma')
+  if (scanner.token !== EQUALS && scanner.token !== OPEN) return read('pragma')
+  scanner.next()
+  const writes = WRITING_WHEN_SET.has(name) || (name === 'auto_vacuum' && AUTO_VACUUM.has(scanner.value()))
+  return writes ? write('pragma') : read('pragma')
 }
 
-const end = commit
+function pragmaName(scanner: Scanner): string {
+  scanner.next()
+  return scanner.value()
+}
+
+/** As `sqlite3_stmt_readonly()`: EXPLAIN is judged by what it explains, although it does not run it. */
+function explain(scanner: Scanner, facts: Facts): Verdict {
+  scanner.next()
+  if (scanner.is('query')) {
+    scanner.next()
+    scanner.next()
+  }
+  return inner(scanner, facts, EXPLAINABLE).access === 'write' ? write('explain-write') : read('explain')
+}
+
+const commit = closing('commit')
 
 /** What a statement means, by its first word. */
 export const statements: Record<string, StatementRule> = {
@@ -84,12 +76,14 @@ export const statements: Record<string, StatementRule> = {
   vacuum: always(write('vacuum')),
   attach: always(read('attach')),
   detach: always(read('detach')),
-  explain: always(read('explain')),
+  explain,
   begin,
   commit,
-  end,
-  rollback,
+  end: commit,
+  rollback: closing('rollback'),
   savepoint: savepoint('savepoint'),
   release: savepoint('release'),
   pragma,
 }
+
+for (const verb of Object.keys(statements)) if (verb !== 'explain') EXPLAINABLE.add(verb)

@@ -1,0 +1,38 @@
+import { Facts } from './facts.ts'
+import { lexiconOf } from './lexicon.ts'
+import { Scanner } from './scan.ts'
+import type { Lexicon } from './syntax.ts'
+import type { ClassifyOptions, Dialect, FunctionNames } from './types.ts'
+
+/** A dialect and one's own functions, ready to use. */
+export interface Engine {
+  readonly dialect: Dialect
+  readonly lexicon: Lexicon
+  /** Kept from one call to the next, so that judging a text allocates nothing. */
+  readonly scanner: Scanner
+  readonly facts: Facts
+}
+
+function build(dialect: Dialect, functions?: FunctionNames): Engine {
+  const lexicon = lexiconOf(dialect, functions)
+  return { dialect, lexicon, scanner: new Scanner(lexicon), facts: new Facts(lexicon) }
+}
+
+const plain = new Map<Dialect, Engine>()
+const custom = new WeakMap<FunctionNames, Map<Dialect, Engine>>()
+
+/** The engine of a dialect and of one's own functions; each is built once. */
+export function engineOf(dialect: Dialect, options?: ClassifyOptions): Engine {
+  const functions = options?.functions
+  let known = plain
+  if (functions !== undefined) {
+    known = custom.get(functions) ?? new Map<Dialect, Engine>()
+    custom.set(functions, known)
+  }
+  let engine = known.get(dialect)
+  if (engine === undefined) {
+    engine = build(dialect, functions)
+    known.set(dialect, engine)
+  }
+  return engine
+}

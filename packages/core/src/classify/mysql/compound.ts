@@ -1,0 +1,33 @@
+import type { Facts } from '../facts.ts'
+import { stronger, read, type Verdict } from '../rules.ts'
+import { END, OPEN, type Scanner, WORD } from '../scan.ts'
+
+/** Words behind which a statement begins. */
+const BEFORE_STATEMENT = ['atomic', 'begin', 'then', 'else', 'do', 'loop', 'repeat']
+
+/**
+ * A compound statement outside of a stored program (MariaDB): `BEGIN NOT ATOMIC … END`, `IF … END IF` and so on. It is as
+ * strong as the strongest statement within, whether that will be reached or not. All that is left of the text belongs to it.
+ */
+export function compound(scanner: Scanner, facts: Facts): Verdict {
+  let found = read('compound')
+  let begins = false
+  for (;;) {
+    const token = scanner.next()
+    if (token === END) {
+      if (!scanner.resume()) return found
+      begins = true
+      continue
+    }
+    if (token !== WORD) continue
+    const statement = scanner.meaning?.statement
+    if (begins && statement !== undefined && statement !== compound) {
+      // INSERT, REPLACE and TRUNCATE are functions as well.
+      if (scanner.next() === OPEN && !scanner.is('select')) continue
+      scanner.unread()
+      found = stronger(found, statement(scanner, facts))
+      if (found.access === 'write') return found
+      begins = false
+    } else begins = BEFORE_STATEMENT.some((word) => scanner.is(word))
+  }
+}

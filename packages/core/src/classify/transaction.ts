@@ -1,0 +1,44 @@
+import type { Facts } from './facts.ts'
+import { read, type StatementRule, type Verdict, write } from './rules.ts'
+import { END, type Scanner } from './scan.ts'
+
+/** COMMIT and ROLLBACK in all spellings, with AND CHAIN, TO SAVEPOINT or PREPARED. */
+export function closing(control: 'commit' | 'rollback'): StatementRule {
+  return (scanner, facts) => {
+    facts.control(control)
+    while (scanner.next() !== END) {
+      if (scanner.is('prepared')) {
+        facts.control(`${control}-prepared`)
+        return write('two-phase')
+      }
+      if (control === 'rollback' && scanner.is('to')) {
+        facts.control('rollback-to')
+        return read('rollback-to')
+      }
+      if (scanner.is('and')) facts.chain = !scanner.accept('no')
+    }
+    return read(control)
+  }
+}
+
+/** SAVEPOINT and RELEASE. */
+export function savepoint(control: 'savepoint' | 'release'): StatementRule {
+  return (_, facts) => {
+    facts.control(control)
+    return read(control)
+  }
+}
+
+/** Reads the modes of a transaction to the end of its statement, and notes READ ONLY and READ WRITE. */
+export function readModes(scanner: Scanner, facts: Facts, verdict: Verdict): Verdict {
+  for (let token = scanner.token; token !== END; token = scanner.next()) {
+    if (scanner.is('serializable')) verdict = write('serializable')
+    if (!scanner.is('read')) continue
+    scanner.next()
+    if (scanner.is('only')) facts.readOnly = true
+    if (!scanner.is('write')) continue
+    facts.readOnly = false
+    if (verdict.access === 'read') verdict = write('read-write')
+  }
+  return verdict
+}
