@@ -1,3 +1,5 @@
+import { text } from 'node:stream/consumers'
+import { explainHelp, runExplain } from './explain/command.ts'
 import { runLab } from './lab/command.ts'
 import { labHelp } from './lab/help.ts'
 import { type Terminal, UsageError } from './terminal.ts'
@@ -5,7 +7,8 @@ import { type Terminal, UsageError } from './terminal.ts'
 const help = `flyroute: multi-region databases on Fly.io
 
   flyroute lab --regions ord,ams,gru -- node server.js    Fly.io on this machine: see your app in its regions
-  flyroute help lab                                       all of its options
+  flyroute explain "select … for update"                  is it a read or a write, and why
+  flyroute help lab | explain                             all of their options
 `
 
 /**
@@ -19,11 +22,13 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
     switch (command) {
       case 'lab':
         return await runLab(rest, terminal)
+      case 'explain':
+        return await runExplain(rest, terminal, () => text(process.stdin))
       case undefined:
       case 'help':
       case '--help':
       case '-h':
-        terminal.print(rest[0] === 'lab' ? labHelp : help)
+        terminal.print(rest[0] === 'lab' ? labHelp : rest[0] === 'explain' ? explainHelp : help)
         return 0
       default:
         throw new UsageError(`There is no command ${JSON.stringify(command)}.\n\n${help}`)
