@@ -224,6 +224,11 @@ export class DatabaseReplication implements Replication {
     this.#catchUp.forget()
   }
 
+  /** The connection that `observe` asks on ended without being asked to. */
+  observerLost(): void {
+    this.disconnected(this.#observed)
+  }
+
   #setRole(role: Role): void {
     if (role === this.#topology.role) return
     tell('role-mismatch', { database: this.name, expected: this.#topology.role, found: role })

@@ -1,22 +1,29 @@
 import { resolveTopology, type Topology } from '@flyroute/core'
 import { type Classifier, createClassifier, createTopology, DatabaseReplication } from '@flyroute/core/adapter'
+import type { EventEmitter } from 'node:events'
 import type pg from 'pg'
 import type { PoolConfig } from 'pg'
 import type { BareClient, ClientClass } from './driver-types.ts'
+import { Observer } from './observer.ts'
 import { configFor, driverOptions, type FlyroutePoolOptions, topologyOptions } from './options.ts'
-import { Observer, PgReplicationSource } from './replication.ts'
+import { PgReplicationSource } from './replication.ts'
 
 /** The module of the driver, or its native part. */
 export type Driver = typeof pg
 
 /** Bounds of the pool behind `runOnPrimary`: an ocean away, and never what an app hangs on. */
-const primaryPoolDefaults: PoolConfig = {
+const primaryPoolBounds = {
   max: 5,
+  min: 0,
   connectionTimeoutMillis: 5_000,
-  statement_timeout: 30_000,
+  // The driver's own time-out: what a pooler in between would make of a setting of the session is not known.
+  query_timeout: 30_000,
   idleTimeoutMillis: 10_000,
   allowExitOnIdle: true,
-}
+} satisfies PoolConfig
+
+/** How long (ms) a connection next door may take, unless the app says: nobody waits for ever for a replica. */
+const replicaConnectionTimeoutMs = 5_000
 
 /** One database: what its pools and clients share. */
 export interface PgDatabase {
@@ -24,39 +31,48 @@ export interface PgDatabase {
   readonly replication: DatabaseReplication
   readonly classifier: Classifier
   readonly observer: Observer
-  /** The driver's options for the member that is read from. */
-  readonly localConfig: PoolConfig
+  /** The driver's options for the member that is read from, out of those that a pool or a client is made with. */
+  localConfig(options: FlyroutePoolOptions): PoolConfig
+  /** How long (ms) one connection to it may take; undefined where the app has its own time-out, or none is needed. */
+  readonly connectionTimeoutMs: number | undefined
+  /** Pools whose listeners set up connections: what they do on `connect` is done for connections to the primary as well. */
+  readonly listeners: Set<EventEmitter>
   /** The pool to the primary, opened now if it was not. */
-  primaryPool(): PrimaryPool
-  end(): Promise<void>
+  primaryPool(): PrimaryConnections
+  /** What is shared has been ended. */
+  readonly isEnded: boolean
+  /** A pool ends: with the last one, what is shared ends as well. */
+  end(pool: EventEmitter): Promise<void>
 }
 
 /** What is used of the pool to the primary. */
-export interface PrimaryPool {
+export interface PrimaryConnections {
   query(config: unknown, values?: unknown, callback?: unknown): unknown
   connect(): Promise<BareClient>
   end(): Promise<void>
 }
 
+/** Makes the pool to the primary. */
+export type OpenPrimary = (database: PgDatabase, config: PoolConfig) => PrimaryConnections
+
 /**
  * Works out where the database is.
  *
- * @param openPrimary makes the pool to the primary, of guarded clients
  * @throws ConfigurationError that lists everything that is wrong
  */
-export function openDatabase(
-  driver: Driver,
-  options: FlyroutePoolOptions,
-  openPrimary: (database: PgDatabase, config: PoolConfig) => PrimaryPool,
-): PgDatabase {
+export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openPrimary: OpenPrimary): PgDatabase {
   const simulated = options.simulate === 'replica'
   const resolved = options.topology ?? resolveTopology(topologyOptions(options))
   const topology = simulated ? simulatedTopology(resolved) : resolved
+  const { secret, functions } = options
   const rest = driverOptions(options)
-  const localConfig = configFor(topology.local, localOptions(rest, simulated))
-  const observer = new Observer(simulated, (error) => replication.withoutPosition(error))
-  const source = new PgReplicationSource(driver.Client as unknown as ClientClass, localConfig, observer)
-  const { secret } = options
+  const localConfig = (own: FlyroutePoolOptions): PoolConfig => {
+    const config = driverOptions(own)
+    return configFor(topology.local, simulated ? readOnly(config) : config)
+  }
+  const observer = new Observer(topology.role, simulated, (error) => replication.withoutPosition(error))
+  const Client = driver.Client as unknown as ClientClass
+  const source = new PgReplicationSource(Client, localConfig(options), observer, () => replication.observerLost())
   const replication = new DatabaseReplication({
     name: options.name,
     topology,
@@ -65,33 +81,51 @@ export function openDatabase(
     replayCostMs: options.replayCostMs,
     secrets: typeof secret === 'string' ? [secret] : secret,
   })
-  let primary: PrimaryPool | undefined
+  const needsTimeout = topology.role === 'replica' && !rest.connectionTimeoutMillis
+  let primary: PrimaryConnections | undefined
+  let ended: Promise<void> | undefined
   const database: PgDatabase = {
     driver,
     replication,
     observer,
     localConfig,
-    classifier: createClassifier({
-      dialect: 'postgres',
-      ...(options.functions === undefined ? {} : { functions: options.functions }),
-    }),
+    connectionTimeoutMs: needsTimeout ? replicaConnectionTimeoutMs : undefined,
+    listeners: new Set(),
+    classifier: createClassifier({ dialect: 'postgres', ...(functions === undefined ? {} : { functions }) }),
     primaryPool() {
-      const config = configFor(topology.primary, { ...rest, min: 0, ...primaryPoolDefaults, ...options.primaryPool })
-      primary ??= openPrimary(database, config)
+      primary ??= openPrimary(database, configFor(topology.primary, primaryOptions(rest, options.primaryPool)))
       return primary
     },
-    async end() {
-      // These connections do not keep a process alive, but their orderly end has to.
-      const alive = setInterval(() => undefined, 1_000)
-      await Promise.all([replication.end(), primary?.end()]).finally(() => clearInterval(alive))
+    get isEnded() {
+      return ended !== undefined
+    },
+    async end(pool) {
+      database.listeners.delete(pool)
+      if (database.listeners.size === 0) await (ended ??= endAll(replication, primary))
     },
   }
   return database
 }
 
-function localOptions(rest: PoolConfig, simulated: boolean): PoolConfig {
-  if (simulated) return { ...rest, options: `${rest.options ?? ''} -c default_transaction_read_only=on`.trim() }
-  return rest
+/** The driver's options for one connection to the member next door, out of those of its pool. */
+export function clientConfig({ connectionTimeoutMs }: PgDatabase, options: unknown): PoolConfig {
+  const config = (options ?? {}) as PoolConfig
+  if (connectionTimeoutMs === undefined) return config
+  const { connectionString, password } = config
+  // Not enumerable in a pool's options, and so not copied.
+  const hidden = { ...(connectionString ? { connectionString } : {}), ...(password === undefined ? {} : { password }) }
+  // For the connection only: whoever waits for one of the pool's waits as long as the app wants.
+  return { ...config, ...hidden, connectionTimeoutMillis: connectionTimeoutMs }
+}
+
+/** What the app says of its own pool holds for the one to the primary too, but for its size. */
+function primaryOptions(rest: PoolConfig, own: PoolConfig | undefined): PoolConfig {
+  const { max = primaryPoolBounds.max } = rest
+  return { ...primaryPoolBounds, ...rest, min: 0, max: Math.min(max, primaryPoolBounds.max), ...own }
+}
+
+function readOnly(rest: PoolConfig): PoolConfig {
+  return { ...rest, options: `${rest.options ?? ''} -c default_transaction_read_only=on`.trim() }
 }
 
 /** One local Postgres as if it were far away from its primary. */
@@ -100,4 +134,10 @@ function simulatedTopology(topology: Topology): Topology {
   const primaryRegion = topology.primaryRegion ?? 'iad'
   const region = topology.inPrimaryRegion ? 'sim' : topology.region
   return createTopology({ region, primaryRegion, role: 'replica', appName, machineId, primary, local: primary })
+}
+
+async function endAll(replication: DatabaseReplication, primary: PrimaryConnections | undefined): Promise<void> {
+  // These connections do not keep a process alive, but their orderly end has to.
+  const alive = setInterval(() => undefined, 1_000)
+  await Promise.all([replication.end(), primary?.end()]).finally(() => clearInterval(alive))
 }

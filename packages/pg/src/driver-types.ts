@@ -3,8 +3,11 @@ import type { EventEmitter } from 'node:events'
 // What we use of node-postgres, by structure. Its own types describe the public overloads; we sit below those, where
 // every overload has the same three arguments.
 
-/** Node-style, as the driver calls it. */
-export type Callback = (error: unknown, result?: unknown, release?: (error?: unknown) => void) => void
+/** Node-style, as the driver calls it: of `query` with a result, of `pool.connect` with a client and its release. */
+export type Callback = (error: unknown, result?: unknown, release?: Release) => void
+
+/** Gives a client back to its pool, which drops it when it is handed an error. */
+export type Release = (error?: unknown) => void
 
 /** Anything that `client.query` takes as it is: `pg.Query`, pg-cursor, pg-query-stream, pg-copy-streams. */
 export interface Submittable {
@@ -17,8 +20,9 @@ export interface Submittable {
   query_timeout?: number
   handleError?: (error: unknown, connection?: unknown) => void
   handleReadyForQuery?: (connection?: unknown) => void
+  close?: (callback?: Callback) => Promise<unknown> | undefined
   /** pg-query-stream keeps its cursor here. */
-  cursor?: { text?: string }
+  cursor?: Submittable
 }
 
 /** What `client.query` takes besides. */
@@ -38,20 +42,30 @@ export interface QueryClass {
 
 /** The protocol's connection below a client. Absent in the native client. */
 export interface Wire extends EventEmitter {
+  readonly stream: { destroy(error?: Error): void }
+  /** Named statements that this server has, by name. */
+  readonly parsedStatements?: Record<string, string | undefined>
   query(text: string): void
 }
 
-/** A client of the driver, or a class of ours around it. */
+/** A client of the driver. */
 export interface BareClient extends EventEmitter {
-  connection?: Wire
-  pipeline?: boolean
-  _activeQuery?: unknown
-  _ending?: boolean
+  readonly host?: string
+  readonly port?: number
+  readonly connection?: Wire
+  readonly pipeline?: boolean
+  /** Whether the server has answered all that was submitted. */
+  readonly readyForQuery?: boolean
+  /** The query whose answer is being read; those that wait; those that were sent ahead of their turn (pipelining). */
+  readonly _activeQuery?: unknown
+  readonly _queryQueue?: readonly unknown[]
+  readonly _sentQueryQueue?: readonly unknown[]
+  readonly _Promise?: PromiseConstructor
   connect(callback?: Callback): Promise<unknown> | undefined
   query(config: unknown, values?: unknown, callback?: unknown): unknown
   end(callback?: () => void): Promise<void> | undefined
-  get release(): ((error?: unknown) => void) | undefined
-  set release(release: (error?: unknown) => void)
+  /** Set by the pool at each check-out. */
+  release?: Release
   unref?(): void
   ref?(): void
 }
@@ -61,9 +75,22 @@ export interface ClientClass {
   readonly Query: QueryClass
 }
 
+/** A pool's methods as they are called, below their overloads. */
+export interface BarePool extends EventEmitter {
+  readonly options: object
+  readonly totalCount: number
+  connect(callback?: Callback): Promise<unknown> | undefined
+  query(config: unknown, values?: unknown, callback?: unknown): unknown
+  end(callback?: () => void): Promise<void> | undefined
+}
+
+export interface PoolClass {
+  new (config?: object): BarePool
+}
+
 /** Whether the driver takes it as it is, instead of making a query of it. */
 export function isSubmittable(config: unknown): config is Submittable {
-  return typeof (config as Submittable | null)?.submit === 'function'
+  return typeof (config as Submittable | null | undefined)?.submit === 'function'
 }
 
 /** The SQL of whatever was handed to `query`; undefined for a named statement that was sent before. */
@@ -72,7 +99,7 @@ export function textOf(config: QueryArgument): string | undefined {
   return config.text ?? (config as Submittable).cursor?.text
 }
 
-/** The callback among the arguments of `query`, in whichever of its places. */
+/** The callback among the arguments of a client's `query`, in whichever of its places. */
 export function callbackOf(config: QueryArgument, values: unknown, callback: unknown): Callback | undefined {
   const found = callback ?? (typeof values === 'function' ? values : (config as QueryConfig).callback)
   return typeof found === 'function' ? (found as Callback) : undefined

@@ -1,48 +1,59 @@
 import type { Replication } from '@flyroute/core'
 import pg from 'pg'
-import { type Driver, openDatabase, type PgDatabase } from './database.ts'
+import { guardClient } from './client.ts'
+import { clientConfig, type Driver, openDatabase, type PgDatabase } from './database.ts'
 import type { ClientClass } from './driver-types.ts'
-import { guardClient } from './guard.ts'
 import type { FlyroutePoolOptions } from './options.ts'
-import { createGuardedPool, openPrimaryPool } from './pool.ts'
+import { guardPool } from './pool.ts'
+import { openPrimaryPool } from './primary-pool.ts'
 
 /** The module `pg` with guarded classes, and where its data comes from. */
-export type FlyrouteDriver = Driver & { readonly replication: Replication }
+export type FlyrouteDriver = Driver & {
+  /** Of the first database that was opened through it; each pool has its own as well. */
+  readonly replication: Replication
+}
 
 /**
  * A drop-in for the module `pg`, for what makes its own pools and clients (TypeORM's `driver`, Sequelize's
- * `dialectModule`, Knex). Pools and clients that are made through it share one database: the options given here, or
- * the first ones that a pool or client is made with.
+ * `dialectModule`, Knex). What these are made with is the primary endpoint, and the options given here come before it.
+ * Those that lead to the same primary share one `replication`.
  *
  * @example
- * new DataSource({ type: 'postgres', driver: createDriver(), … })
+ * const driver = createDriver()
+ * const dataSource = new DataSource({ type: 'postgres', driver })
+ * app.use(replayMiddleware({ databases: [driver] }))
  */
 export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver {
-  let database: PgDatabase | undefined
-  const open = (config: object | string | undefined): PgDatabase => {
-    const words = typeof config === 'string' ? { connectionString: config } : config
-    database ??= openDatabase(pg, { ...words, ...options }, openPrimaryPool)
-    return database
-  }
+  return guardDriver(pg, options)
+}
 
-  // Classes whose `new` gives the guarded object: libraries call `new driver.Pool(config)`.
-  const Pool = function (config?: object): unknown {
-    const shared = open(config)
-    return createGuardedPool(pg, { ...shared, localConfig: { ...config, ...shared.localConfig } })
+function guardDriver(driver: Driver, common: FlyroutePoolOptions): FlyrouteDriver {
+  const databases = new Map<string, PgDatabase>()
+  const open = (given: unknown): { database: PgDatabase; options: FlyroutePoolOptions } => {
+    const own = typeof given === 'string' ? { connectionString: given } : (given as object | undefined)
+    const options = { ...own, ...common }
+    const opened = openDatabase(driver, options, openPrimaryPool)
+    const { host, port, user, database: name } = opened.replication.topology.primary
+    const place = JSON.stringify([host, port, user, name])
+    const known = databases.get(place)
+    const database = known === undefined || known.isEnded ? opened : known
+    databases.set(place, database)
+    return { database, options }
   }
-  const Client = function (config?: object | string): unknown {
-    const shared = open(config)
-    const Guarded = guardClient(pg.Client as unknown as ClientClass, shared, 'local')
-    return new Guarded({ ...(typeof config === 'string' ? {} : config), ...shared.localConfig })
-  }
-  Object.setPrototypeOf(Pool, pg.Pool)
-  Object.setPrototypeOf(Client, pg.Client)
-  Pool.prototype = pg.Pool.prototype
-  Client.prototype = pg.Client.prototype
-
-  return Object.defineProperties(Object.create(pg) as FlyrouteDriver, {
-    Pool: { value: Pool, enumerable: true },
+  const Client = guardClient(driver.Client as unknown as ClientClass, (given) => {
+    const { database, options } = open(given)
+    return { database, side: 'local', config: clientConfig(database, database.localConfig(options)) }
+  })
+  return Object.defineProperties(Object.create(driver) as FlyrouteDriver, {
+    Pool: { value: guardPool(driver, open), enumerable: true },
     Client: { value: Client, enumerable: true },
-    replication: { get: () => open(undefined).replication, enumerable: false },
+    replication: {
+      get() {
+        const [first = open(undefined).database] = databases.values()
+        return first.replication
+      },
+    },
+    // Asked for only by who wants it: pg-native has to be installed.
+    native: { get: () => driver.native && guardDriver(driver.native as unknown as Driver, common) },
   })
 }

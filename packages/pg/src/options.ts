@@ -84,3 +84,12 @@ export function configFor(endpoint: Endpoint, options: PoolConfig): PoolConfig {
   }
   return config
 }
+
+/** A pool shows its options to whoever prints it: all but the URL and the password, which stay readable to the driver. */
+export function hideSecrets(options: object): void {
+  for (const word of ['connectionString', 'password']) {
+    if (!Object.hasOwn(options, word)) continue
+    const value: unknown = Reflect.get(options, word)
+    Object.defineProperty(options, word, { value, enumerable: false, writable: true, configurable: true })
+  }
+}

@@ -1,35 +1,27 @@
 import type { Replication } from '@flyroute/core'
-import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
+import { currentScope, type Scope } from '@flyroute/core/adapter'
 import pg from 'pg'
-import { type Driver, openDatabase, type PgDatabase, type PrimaryPool } from './database.ts'
+import { checkoutTo } from './checkout.ts'
+import { guardClient } from './client.ts'
+import { clientConfig, type Driver, openDatabase, type PgDatabase } from './database.ts'
 import {
   type Callback,
   type ClientClass,
-  callbackOf,
   isSubmittable,
+  type PoolClass,
   type QueryArgument,
   textOf,
 } from './driver-types.ts'
-import { guardClient, type Side } from './guard.ts'
-import type { FlyroutePoolOptions } from './options.ts'
+import { Rerun } from './failure.ts'
+import type { Purpose } from './guard.ts'
+import { type FlyroutePoolOptions, hideSecrets } from './options.ts'
+import { noteUnreachable, openPrimaryPool } from './primary-pool.ts'
 import { readError } from './refusal.ts'
+import { replyTo } from './statement.ts'
 import { Watchdog } from './watchdog.ts'
 
 /** A pool of node-postgres, and where its data comes from. */
 export type FlyroutePool = pg.Pool & { readonly replication: Replication }
-
-/** The pool's methods as they are called, below their overloads. */
-interface BarePool {
-  readonly totalCount: number
-  connect(callback?: Callback): Promise<unknown> | undefined
-  query(config: unknown, values?: unknown, callback?: unknown): unknown
-  end(callback?: () => void): Promise<void> | undefined
-  on(event: string, listener: (...args: never[]) => void): unknown
-}
-
-interface PoolClass {
-  new (config?: object): BarePool
-}
 
 /**
  * A pool of node-postgres that is connected to the member next door. On a replica its clients refuse writes with a
@@ -45,121 +37,162 @@ interface PoolClass {
  */
 export function createPool(options: FlyroutePoolOptions = {}): FlyroutePool {
   const database = openDatabase(pg, options, openPrimaryPool)
-  return createGuardedPool(pg, database)
+  const Pool = guardPool(pg, () => ({ database, options }))
+  return new Pool(options) as unknown as FlyroutePool
 }
 
-/** The pool to the member that is read from, for `createPool` and for the drop-in of the module. */
-export function createGuardedPool(driver: Driver, database: PgDatabase): FlyroutePool {
-  const { replication, classifier } = database
-  const Client = guardClient(driver.Client as unknown as ClientClass, database, 'local')
+/**
+ * The driver's pool class over a database of ours.
+ *
+ * @param open reads what a pool is constructed with
+ */
+export function guardPool(
+  driver: Driver,
+  open: (options: FlyroutePoolOptions | undefined) => { database: PgDatabase; options: FlyroutePoolOptions },
+): PoolClass {
   const Base = driver.Pool as unknown as PoolClass
-  const watchdog = new Watchdog(replication)
 
-  // Drizzle, among others, knows a pool by the name of its class: it has to end in Pool, minified or not.
-  class GuardedPool extends Base {
+  return class extends Base {
+    // Drizzle, among others, knows a pool by the name of its class: it has to end in Pool, minified or not.
     static override readonly name: string = 'FlyroutePool'
-    readonly replication: Replication = replication
+    declare readonly replication: Replication
+    readonly #database: PgDatabase
+    readonly #watchdog: Watchdog
+    /** What the next check-out is for: `query` sets it, right before it calls `connect`. */
+    #purpose: Purpose = 'client'
 
-    constructor() {
-      super({ ...database.localConfig, Client })
+    constructor(given?: FlyroutePoolOptions) {
+      const { database, options } = open(given)
+      const BaseClient = (options.Client ?? driver.Client) as unknown as ClientClass
+      const Client = guardClient(BaseClient, (own) => ({
+        database,
+        side: 'local',
+        config: clientConfig(database, own),
+      }))
+      super({ ...database.localConfig(options), Client })
+      hideSecrets(this.options)
+      this.#database = database
+      const { replication } = database
+      Object.defineProperty(this, 'replication', { value: replication, enumerable: true })
+      database.listeners.add(this)
       // Without a listener, an idle connection that dies would end the process.
       this.on('error', () => undefined)
-      watchdog.watch(this as never)
+      this.#watchdog = new Watchdog(replication)
+      this.#watchdog.watch(this)
     }
 
     override connect(callback?: Callback): Promise<unknown> | undefined {
+      const { replication } = this.#database
       const scope = currentScope()
-      const isReplica = replication.topology.role === 'replica'
-      if (isReplica && (replication.isUnavailable || goesToPrimary(scope)))
-        return this.#connectToPrimary(scope, callback)
-      if (callback === undefined)
-        return super.connect()?.catch((error: unknown) => this.#connectElsewhere(error, scope))
-      super.connect((error, client, release) => {
-        // The pool calls back in whichever request has released the connection.
-        runInScope(scope, () => {
-          if (!error) return callback(error, client, release)
-          this.#connectElsewhere(error, scope).then(
-            (primary) => callback(undefined, primary, (primary as { release: (error?: unknown) => void }).release),
-            (failure: unknown) => callback(failure, undefined, () => undefined),
-          )
+      const purpose = this.#purpose
+      this.#purpose = 'client'
+      const { deliver, result } = checkoutTo(callback, scope, purpose)
+      if (replication.topology.role === 'replica' && (replication.isUnavailable || this.#goesToPrimary(scope))) {
+        this.#connectToPrimary(scope).then((client) => deliver(undefined, client), deliver)
+      } else {
+        void super.connect((error, client) => {
+          if (!error) return deliver(undefined, client)
+          this.#connectElsewhere(error, scope).then((other) => deliver(undefined, other), deliver)
         })
-      })
-      return undefined
+      }
+      return result as Promise<unknown> | undefined
     }
 
     override query(config: unknown, values?: unknown, callback?: unknown): unknown {
-      if (replication.topology.role === 'primary') return super.query(config, values, callback)
-      const argument = config as QueryArgument | null | undefined
-      const text =
-        argument === null || argument === undefined || typeof argument === 'function' ? undefined : textOf(argument)
-      if (text === undefined || isSubmittable(config)) return super.query(config, values, callback)
-      const { access, reason } = classifier.classify(text)
+      const { replication, classifier, primaryPool } = this.#database
       const scope = currentScope()
-      try {
-        // Refused here, it costs no connection: the pool would throw that away.
-        if (access === 'write' || replication.isUnavailable || goesToPrimary(scope)) {
-          if (replication.route(access, reason, scope) === 'primary') {
-            return database.primaryPool().query(config, values, callback)
-          }
-        }
-      } catch (error) {
-        const deliver = callbackOf(argument as QueryArgument, values, callback)
-        if (deliver === undefined) return Promise.reject(error)
-        process.nextTick(deliver, error)
-        return undefined
+      const isPrimary = replication.topology.role === 'primary'
+      if (isPrimary && scope === undefined) return super.query(config, values, callback)
+      const argument = config as QueryArgument | null | undefined
+      if (argument === null || argument === undefined || typeof argument === 'function') {
+        return super.query(config, values, callback)
       }
-      return super.query(config, values, callback)
+      const plain = typeof values === 'function' ? undefined : values
+      const { deliver, result } = replyTo((plain === values ? callback : values) as Callback | undefined, scope)
+      const text = isSubmittable(argument) ? undefined : textOf(argument)
+      if (!isPrimary && typeof text === 'string') {
+        const { access, reason } = classifier.classify(text)
+        try {
+          // Refused here, it costs no connection.
+          if (access === 'write' || replication.isUnavailable || this.#goesToPrimary(scope)) {
+            if (replication.route(access, reason, scope) === 'primary') {
+              primaryPool().query(config, plain, deliver)
+              return result
+            }
+          }
+        } catch (error) {
+          process.nextTick(deliver, error)
+          return result
+        }
+      }
+      this.#purpose = 'statement'
+      super.query(config, plain, (error: unknown, value: unknown) => {
+        if (error) this.#failed(error, config, plain, scope, deliver)
+        else deliver(undefined, value)
+      })
+      return result
     }
 
     override end(callback?: () => void): Promise<void> | undefined {
-      watchdog.end()
-      const ended = database.end()
+      this.#watchdog.end()
+      const ended = this.#database.end(this)
       if (callback === undefined) return super.end()?.then(() => ended)
-      super.end(() => void ended.then(callback))
+      void super.end((...args: unknown[]) => void ended.then(() => (callback as (...args: unknown[]) => void)(...args)))
       return undefined
     }
 
-    #connectToPrimary(scope: Scope | undefined, callback?: Callback): Promise<unknown> | undefined {
-      let client: Promise<unknown>
-      try {
-        replication.route('read', 'connect', scope)
-        client = database.primaryPool().connect()
-      } catch (error) {
-        client = Promise.reject(error)
+    /** A single statement has failed. What a replica could not do is done on the primary, or asked of it. */
+    #failed(error: unknown, config: unknown, values: unknown, scope: Scope | undefined, deliver: Callback): void {
+      const { replication, primaryPool } = this.#database
+      if (error instanceof Rerun) return void primaryPool().query(config, values, deliver)
+      if (readError(error) !== 'unavailable') return deliver(error)
+      if (replication.topology.role === 'primary') {
+        noteUnreachable(scope, error)
+        return deliver(error)
       }
-      if (callback === undefined) return client
-      client.then(
-        (primary) => callback(undefined, primary, (primary as { release: (error?: unknown) => void }).release),
-        (error: unknown) => callback(error, undefined, () => undefined),
-      )
-      return undefined
+      replication.failed(error)
+      try {
+        replication.toPrimary('unavailable', undefined, scope, error)
+        primaryPool().query(config, values, deliver)
+      } catch (required) {
+        deliver(required)
+      }
+    }
+
+    async #connectToPrimary(scope: Scope | undefined): Promise<unknown> {
+      this.#database.replication.route('read', 'connect', scope)
+      return this.#database.primaryPool().connect()
     }
 
     /** The member next door cannot be had. */
     async #connectElsewhere(error: unknown, scope: Scope | undefined): Promise<unknown> {
+      const { replication } = this.#database
       if (readError(error) !== 'unavailable') throw error
       if (replication.expects === 'primary') {
-        if (scope !== undefined) scope.activity.primaryUnreachable = error
+        noteUnreachable(scope, error)
         throw error
       }
+      // All connections being out is the app's own affair, unless they are out because the replica hangs.
+      if (isExhausted(error) && (await answers(replication))) throw error
       replication.failed(error)
       replication.toPrimary('unavailable', undefined, scope, error)
-      return database.primaryPool().connect()
+      return this.#database.primaryPool().connect()
+    }
+
+    #goesToPrimary(scope: Scope | undefined): boolean {
+      return scope !== undefined && (scope.onPrimary || scope.activity.written.has(this.#database.replication.name))
     }
   }
-
-  function goesToPrimary(scope: Scope | undefined): boolean {
-    return scope !== undefined && (scope.onPrimary || scope.activity.written.has(replication.name))
-  }
-
-  return new GuardedPool() as unknown as FlyroutePool
 }
 
-/** The bounded pool behind `runOnPrimary`, of the same guarded clients. */
-export function openPrimaryPool(database: PgDatabase, config: object): PrimaryPool {
-  const side: Side = 'primary'
-  const Client = guardClient(database.driver.Client as unknown as ClientClass, database, side)
-  const pool = new (database.driver.Pool as unknown as PoolClass)({ ...config, Client })
-  pool.on('error', () => undefined)
-  return pool as unknown as PrimaryPool
+/** The pool's own words for having no connection to give in time. */
+function isExhausted(error: unknown): boolean {
+  return (error as { message?: unknown }).message === 'timeout exceeded when trying to connect'
+}
+
+function answers(replication: PgDatabase['replication']): Promise<boolean> {
+  return replication.observe().then(
+    () => true,
+    () => false,
+  )
 }

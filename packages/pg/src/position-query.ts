@@ -1,21 +1,14 @@
 import type { Position } from '@flyroute/core/adapter'
-import type { BareClient, QueryClass, Submittable } from './driver-types.ts'
-import { positionSql, readPosition, replayedSql, separatorSql } from './replication.ts'
-
-export interface PositionContext {
-  readonly client: BareClient
-  readonly Query: QueryClass
-  /** The driver's own `query`, below the guard. */
-  readonly send: (query: Submittable) => void
-  readonly onReplica: boolean
-  readonly cluster: string
-  readonly epoch: number
-  /** The setting that can be seen behind the COMMIT is not the one that held at it. */
-  readonly asynchronous: boolean
-}
+import type { Submittable } from './driver-types.ts'
+import type { Guard } from './guard.ts'
+import { rawText } from './observer.ts'
+import { positionSql, readPosition, replayedSql, separatorSql } from './wal-position.ts'
 
 /** Called once, with the position or with why there is none. */
-export type Taken = (taken: Position | Error) => void
+type Taken = (taken: Position | Error) => void
+
+/** The longest a timer can run (ms): the driver is not to give up an answer whose question is on the wire already. */
+const never = 2 ** 31 - 1
 
 /**
  * Asks for the position behind a statement, on the same connection: a query of its own, since in the same string it
@@ -23,46 +16,54 @@ export type Taken = (taken: Position | Error) => void
  * statement is whole, so that it costs no round trip.
  *
  * @param whole nothing more will be sent for the statement: neither rows of a portal nor data of a COPY
+ * @param asynchronous the statement may have been committed without waiting for the disk
  */
-export function askPosition(context: PositionContext, statement: Submittable, whole: boolean, taken: Taken): void {
-  const { client, onReplica } = context
-  const sql = onReplica ? replayedSql : positionSql
-  // Only the statement that is on the wire now can be followed at once; behind a queue the driver sends it in turn.
+export function askPosition(
+  guard: Guard,
+  statement: Submittable,
+  whole: boolean,
+  asynchronous: boolean,
+  taken: Taken,
+): void {
+  const { client, server, role } = guard
+  // A server that does not tell its cluster has no positions that could be compared.
+  if (server === undefined || server.cluster === '') return taken(new Error('The server does not tell its cluster'))
+  const sql = role === 'replica' ? replayedSql : positionSql
+  const read = (row: readonly unknown[]): Position | Error | 'unreachable' => readPosition(row, server, asynchronous)
+  // Only the statement that was sent last can be followed at once; behind a queue the driver sends both in turn.
   const early =
     whole && client.pipeline !== true && client._activeQuery === statement && client.connection !== undefined
-  if (early) client.connection?.query(sql)
-  send(context, sql, early, (error, rows) => {
-    if (error !== undefined || rows?.[0] === undefined) return taken(error ?? new Error('No position'))
-    const position = readPosition(rows[0], context.cluster, context.epoch, context.asynchronous)
+  if (early) client.connection.query(sql)
+  run(guard, sql, early, (error, row) => {
+    const position = row === undefined ? noPosition(error) : read(row)
     if (position !== 'unreachable') return taken(position)
-    separate(context, taken)
-  })
-}
-
-/** Writes one tiny record behind a position that no standby can reach yet, and asks again. */
-function separate(context: PositionContext, taken: Taken): void {
-  send(context, separatorSql, false, (failure) => {
-    if (failure !== undefined) return taken(failure)
-    send(context, positionSql, false, (error, rows) => {
-      if (error !== undefined || rows?.[0] === undefined) return taken(error ?? new Error('No position'))
-      const position = readPosition(rows[0], context.cluster, context.epoch, context.asynchronous)
-      taken(position === 'unreachable' ? new Error('The position stays unreachable') : position)
+    // One tiny record behind it, and again.
+    run(guard, separatorSql, false, (failure) => {
+      if (failure) return taken(noPosition(failure))
+      run(guard, positionSql, false, (again, next) => {
+        const found = next === undefined ? noPosition(again) : read(next)
+        taken(found === 'unreachable' ? new Error('The position stays unreachable') : found)
+      })
     })
   })
 }
 
-function send(
-  context: PositionContext,
+function run(
+  { client, Query, send }: Guard,
   text: string,
-  sent: boolean,
-  done: (error: Error | undefined, rows?: unknown[][]) => void,
+  isSent: boolean,
+  done: (error: unknown, row?: readonly unknown[]) => void,
 ): void {
-  const query = new context.Query(
-    { text, rowMode: 'array' },
-    undefined,
-    (error: Error | null, result?: { rows: unknown[][] }) => done(error ?? undefined, result?.rows),
+  const config = { text, rowMode: 'array', types: rawText }
+  const query = new Query(config, undefined, (error: unknown, result?: { rows: unknown[][] }) =>
+    done(error, result?.rows[0]),
   )
+  query.query_timeout = never
   // Its bytes are on the wire already: when its turn comes, there is only the answer to read.
-  if (sent) query.submit = () => null
-  context.send(query)
+  if (isSent) query.submit = () => null
+  send.call(client, query)
+}
+
+function noPosition(error: unknown): Error {
+  return error instanceof Error ? error : new Error('No position', { cause: error })
 }

@@ -1,4 +1,5 @@
 import { readPostgresError, type ServerWord } from '@flyroute/core/adapter'
+import type { Driver } from './database.ts'
 
 /**
  * What an error that came from a replica means; undefined for the app's own errors, which pass through untouched.
@@ -9,13 +10,28 @@ export function readError(error: unknown): ServerWord | undefined {
 }
 
 /**
+ * Whether a refusal is a standby's own ("cannot execute … during recovery") and not that of a read-only transaction, which
+ * is the same on the primary. Asked of the server's function first, as messages may be translated.
+ */
+export function isAboutRecovery(error: unknown): boolean {
+  const { routine, message } = error as { routine?: unknown; message?: unknown }
+  return routine === 'PreventCommandDuringRecovery' || /recovery|hot standby/i.test(String(message))
+}
+
+/** Whether the server itself said it: what it says so did not happen. Of anything else nobody knows. */
+export function isAnswer(error: unknown): boolean {
+  const { severity, code } = (error ?? {}) as { severity?: unknown; code?: unknown }
+  if (typeof severity !== 'string' || readError(error) === 'unavailable') return false
+  // statement_completion_unknown, transaction_resolution_unknown
+  return code !== '40003' && code !== '08007'
+}
+
+/**
  * What everything between a refused write and the end of its transaction is answered with: SQLSTATE 25P02, the words
  * of the server itself, and the refusal as `cause`, so that `isPrimaryRequired` still knows what it came from.
  */
-export function abortedError(
-  DatabaseError: new (message: string, length: number, name: 'error') => Error,
-  cause: Error,
-): Error {
+export function abortedError(driver: Driver, cause: Error): Error {
+  const DatabaseError = driver.DatabaseError as unknown as new (message: string, length: number, name: 'error') => Error
   const message = 'current transaction is aborted, commands ignored until end of transaction block'
   return Object.assign(new DatabaseError(message, message.length, 'error'), {
     severity: 'ERROR',

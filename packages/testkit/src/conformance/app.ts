@@ -29,7 +29,7 @@ export interface Answer {
   readonly reason: string | undefined
 }
 
-type Handler = (request: Request) => Promise<Response>
+type Handler = (request: Request) => Response | Promise<Response>
 
 /** One app in several regions, and in front of it the one rule of Fly Proxy that the suite needs: it follows a replay. */
 export class App {
@@ -71,7 +71,7 @@ export class App {
           error: response === undefined ? this.#errors.get(id) : undefined,
           token: response?.headers.get('flyroute-token') ?? undefined,
           way,
-          reason: state?.split(':')[1],
+          reason: /^flyroute:(\w+)/.exec(state ?? '')?.[1],
         }
       }
       target = /(?:^|;)region=(\w+)/.exec(replay)?.[1] ?? ''
@@ -79,11 +79,14 @@ export class App {
     }
   }
 
-  #handle(region: string, request: Request): Promise<Response | undefined> {
+  async #handle(region: string, request: Request): Promise<Response | undefined> {
     const handler = this.#handlers.get(region)
     if (handler === undefined) throw new Error(`Nobody runs in region ${region}`)
-    // What a handler throws is for its framework to answer.
-    return handler(request).catch(() => undefined)
+    try {
+      return await handler(request)
+    } catch {
+      return undefined // What a handler throws is for its framework to answer.
+    }
   }
 
   #request(id: string, options: SendOptions, from: string, state: string | undefined): Request {

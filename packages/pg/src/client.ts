@@ -1,0 +1,75 @@
+import { runInScope } from '@flyroute/core/adapter'
+import type { Callback, ClientClass } from './driver-types.ts'
+import { Guard, type GuardOptions, setGuard } from './guard.ts'
+
+/** What a client is made for, and with which of the driver's options. */
+export interface ClientEntry extends Pick<GuardOptions, 'database' | 'side'> {
+  readonly config: { readonly connectionTimeoutMillis?: number | undefined; readonly password?: unknown }
+}
+
+/**
+ * The driver's client class, guarded at the one method that everything above goes through: `query`. Pools, ORMs, streams
+ * and transactions all end there.
+ *
+ * @param enter reads what a client is constructed with
+ */
+export function guardClient(Base: ClientClass, enter: (config: unknown) => ClientEntry): ClientClass {
+  return class FlyrouteClient extends Base {
+    readonly #guard: Guard
+
+    constructor(config?: unknown) {
+      const { database, side, config: own } = enter(config)
+      super(own)
+      if (typeof own.password === 'function') {
+        // The driver forgets a password that is asked for when there is a URL as well.
+        const password = { value: own.password, writable: true, configurable: true, enumerable: false }
+        Object.defineProperty(this, 'password', password)
+      }
+      this.#guard = new Guard(this, {
+        database,
+        side,
+        Query: Base.Query,
+        greetingMs: own.connectionTimeoutMillis ?? 0,
+        send: (query, values, callback) => super.query(query, values, callback),
+      })
+      setGuard(this, this.#guard)
+    }
+
+    override connect(callback?: Callback): Promise<unknown> | undefined {
+      // A connection outlives the request that needed it first: its events belong to nobody.
+      return runInScope(undefined, () => {
+        if (callback === undefined) {
+          return super.connect()?.then(async (value) => {
+            await this.#greet()
+            return value
+          })
+        }
+        super.connect((error, client) => {
+          if (error) return callback(error)
+          this.#greet().then(() => callback(null, client), callback)
+        })
+        return undefined
+      })
+    }
+
+    override query(config: unknown, values?: unknown, callback?: unknown): unknown {
+      if (config === null || config === undefined) return super.query(config, values, callback)
+      return this.#guard.query(config, values, callback)
+    }
+
+    override end(callback?: () => void): Promise<void> | undefined {
+      this.#guard.leave()
+      return super.end(callback)
+    }
+
+    async #greet(): Promise<void> {
+      try {
+        await this.#guard.greet()
+      } catch (error) {
+        // Nobody will ever use it: the pool has not got it yet.
+        void super.end(() => undefined)
+        throw error
+      }
+    }
+  }
+}

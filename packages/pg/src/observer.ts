@@ -1,0 +1,94 @@
+import type { Observation, Role } from '@flyroute/core/adapter'
+import type { BareClient } from './driver-types.ts'
+import type { Side } from './guard.ts'
+import { primaryTimeline, timelineOf, withoutPageHeader } from './wal-position.ts'
+
+/** Every value as the server wrote it: an app's own type parsers do not change what we read. */
+export const rawText: { getTypeParser(): (value: string) => string } = { getTypeParser: () => (value) => value }
+
+/**
+ * What a server says of itself, as text. On a standby the timeline is the newest of what its control file and (with the
+ * rights of pg_monitor) its receiver know: never too new, which would be dangerous, sometimes too old, which costs a replay.
+ */
+const fullQuestion = `
+select pg_is_in_recovery()::text,
+  extract(epoch from pg_postmaster_start_time())::text,
+  (select system_identifier::text from pg_control_system()),
+  case when pg_is_in_recovery()
+    then (select lpad(to_hex(greatest(c.timeline_id, r.min_recovery_end_timeline, (select max(received_tli) from pg_stat_wal_receiver))), 8, '0')
+          from pg_control_checkpoint() c, pg_control_recovery() r)
+    else ${primaryTimeline} end,
+  case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end::text,
+  case when pg_is_in_recovery() then pg_last_wal_receive_lsn() end::text,
+  case when not pg_is_in_recovery() then null
+    when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() and exists (select from pg_stat_wal_receiver) then 0
+    else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) end::text,
+  case when pg_is_in_recovery() then pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) end::text`
+
+/**
+ * From the fullest question to the most modest one. Where a managed server refuses the functions of the first, its
+ * positions cannot be compared, and writes send their readers to the primary for a while instead.
+ */
+const questions = [fullQuestion, 'select pg_is_in_recovery()::text'] as const
+
+/** Asks servers what they are, with the fullest question that this database answers. */
+export class Observer {
+  readonly #expected: Role
+  readonly #simulated: boolean
+  readonly #refused: (error: unknown) => void
+  #question = 0
+
+  /**
+   * @param expected what the settings say of the member next door: for a server that does not even tell its role
+   * @param simulated take the server next door for a replica, whatever it says
+   * @param refused told when a question was refused and a more modest one is asked from now on
+   */
+  constructor(expected: Role, simulated: boolean, refused: (error: unknown) => void) {
+    this.#expected = expected
+    this.#simulated = simulated
+    this.#refused = refused
+  }
+
+  /** @param query runs a text on the connection that is meant, below every guard, and resolves with arrays of text */
+  async ask(
+    query: (sql: string) => Promise<{ rows: unknown[] }>,
+    client: Pick<BareClient, 'host' | 'port'>,
+    side: Side,
+  ): Promise<Observation> {
+    // Tells servers apart that do not say when they were started.
+    const address = `${client.host ?? ''}:${client.port ?? ''}`
+    for (let question = this.#question; ; question++) {
+      const sql = questions[question]
+      if (sql === undefined) return this.#read([], address, side)
+      try {
+        const { rows } = await query(sql)
+        return this.#read(rows[0] as (string | null)[], address, side)
+      } catch (error) {
+        if (typeof (error as { severity?: unknown }).severity !== 'string' || isGoing(error)) throw error
+        this.#question = Math.max(this.#question, question + 1)
+        this.#refused(error)
+      }
+    }
+  }
+
+  #read(row: readonly (string | null)[], address: string, side: Side): Observation {
+    const [recovering, started, cluster, timeline, at, received, lagSeconds, lagBytes] = row
+    const told = recovering == null ? undefined : recovering === 'true' ? 'replica' : 'primary'
+    const role = told ?? (side === 'primary' ? 'primary' : this.#expected)
+    return {
+      instance: `${cluster ?? ''}@${started ?? address}`,
+      role: this.#simulated && side === 'local' ? 'replica' : role,
+      cluster: cluster ?? '',
+      epoch: timeline == null ? 0 : timelineOf(timeline),
+      at: at == null ? undefined : withoutPageHeader(at),
+      received: received ?? undefined,
+      lagSeconds: lagSeconds == null ? (told === 'primary' ? 0 : undefined) : Number(lagSeconds),
+      lagBytes: lagBytes == null ? undefined : Number(lagBytes),
+    }
+  }
+}
+
+/** The server is going away or not there yet (class 57), or this session is at its end (08, 53): no refusal of a question. */
+function isGoing(error: unknown): boolean {
+  return /^(57|08|53)/.test(String((error as { code?: unknown }).code))
+}

@@ -1,0 +1,109 @@
+import type { Activity } from '@flyroute/core/adapter'
+import { callbackOf, isSubmittable } from './driver-types.ts'
+import type { Guard } from './guard.ts'
+import { holdForPosition } from './held-answer.ts'
+import { readError } from './refusal.ts'
+import type { Transaction } from './session.ts'
+import { keepInScope, makeQuery, replyTo, type Statement } from './statement.ts'
+
+/**
+ * A connection to a primary, used in a request: everything is sent as it is, and behind whatever commits something the
+ * position is taken.
+ */
+export class PrimarySide {
+  readonly #guard: Guard
+
+  constructor(guard: Guard) {
+    this.#guard = guard
+  }
+
+  run(statement: Statement, activity: Activity): unknown {
+    const { config, analysis } = statement
+    const { session, database } = this.#guard
+    const { transaction, isFailed } = session
+    const { transaction: control, several } = analysis
+    const writes = analysis.access !== 'read' || activity.everyStatement
+    session.sends(config, analysis)
+    if (analysis.synchronousCommit && session.transaction !== undefined) session.transaction.asynchronous = true
+    if (control === undefined || several) {
+      const commits = transaction === undefined || control !== undefined
+      if (writes && !commits) this.#wroteIn(transaction, activity)
+      else if (writes || (control !== undefined && transaction?.writer !== undefined)) {
+        return this.#commit(statement, activity, transaction)
+      } else if (activity.consistency === 'monotonic') return this.#read(statement, activity)
+    } else if (control === 'commit-prepared') {
+      return this.#commit(statement, activity, undefined)
+    } else if (transaction?.writer !== undefined) {
+      // The COMMIT of a failed transaction is a ROLLBACK.
+      if (control === 'commit' && !isFailed) return this.#commit(statement, activity, transaction)
+      if (control === 'commit' || control === 'rollback') database.replication.writeEnds(transaction.writer, 'failed')
+      if (control === 'prepare') database.replication.writeEnds(transaction.writer, 'done')
+    }
+    return this.#pass(statement)
+  }
+
+  /** A write whose COMMIT is still to come: until then, and after it, the request must not run a second time. */
+  #wroteIn(transaction: Transaction, activity: Activity): void {
+    if (transaction.writer !== undefined) return
+    transaction.writer = activity
+    this.#guard.database.replication.writeBegins(activity)
+  }
+
+  #commit(statement: Statement, activity: Activity, transaction: Transaction | undefined): unknown {
+    const { session, database } = this.#guard
+    const { replication } = database
+    const { analysis } = statement
+    const writer = transaction?.writer
+    replication.writeBegins(activity)
+    return holdForPosition(this.#guard, statement, {
+      // What a procedure sets for its transaction cannot be seen: there the position that is always far enough is taken.
+      asynchronous: analysis.synchronousCommit || analysis.access === 'unknown' || transaction?.asynchronous === true,
+      over(outcome, error) {
+        replication.writeEnds(activity, outcome)
+        if (writer !== undefined) replication.writeEnds(writer, outcome)
+        if (readError(error) === 'unavailable') activity.primaryUnreachable = error
+        // A string that began a transaction of its own has not committed that one.
+        if (outcome === 'done' && session.status === 'T' && session.transaction !== undefined) {
+          session.transaction.writer = activity
+          replication.writeBegins(activity)
+        }
+      },
+      taken(position) {
+        if (position instanceof Error) replication.withoutPosition(position)
+        replication.wrote(activity, position instanceof Error ? undefined : position)
+      },
+    })
+  }
+
+  /** A monotonic read: its position is what the client has seen. */
+  #read(statement: Statement, activity: Activity): unknown {
+    return holdForPosition(this.#guard, statement, readPositionInto(this.#guard, activity))
+  }
+
+  #pass(statement: Statement): unknown {
+    const { config, values, callback, scope } = statement
+    const { purpose, send, client, Query } = this.#guard
+    if (isSubmittable(config)) keepInScope(config, scope)
+    else if (purpose === 'client' && callbackOf(config, values, callback) !== undefined) {
+      const query = makeQuery(Query, statement)
+      query.callback = replyTo(query.callback, scope, client).deliver
+      send(query)
+      return undefined
+    }
+    return send(config, values, callback)
+  }
+}
+
+/** What `holdForPosition` does with the position of a read. */
+export function readPositionInto(
+  { database: { replication } }: Guard,
+  activity: Activity,
+): Parameters<typeof holdForPosition>[2] {
+  return {
+    asynchronous: false,
+    over: () => undefined,
+    taken(position) {
+      if (!(position instanceof Error)) replication.read(activity, position)
+    },
+  }
+}

@@ -1,0 +1,231 @@
+import { ReplayUnavailableError } from '@flyroute/core'
+import { currentScope, type Freshness, notReplayable, runInScope, type Scope } from '@flyroute/core/adapter'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Callback, callbackOf, isSubmittable, type QueryArgument, type QueryConfig } from './driver-types.ts'
+import { canMove, judgeFailure, Rerun } from './failure.ts'
+import type { Guard } from './guard.ts'
+import { holdForPosition } from './held-answer.ts'
+import { readPositionInto } from './primary-side.ts'
+import { abortedError } from './refusal.ts'
+import { StandIn, type Until } from './stand-in.ts'
+import { keepInScope, later, makeQuery, reject, replyTo, type Statement } from './statement.ts'
+
+/** How long (ms) a statement waits for a replica that is behind: in a request, and in a job that nobody waits for. */
+const requestWaitMs = 1_000
+const jobWaitMs = 5_000
+/** How often (ms) a connection asks its own server, where it is not the one that is asked for all. */
+const pollMs = 5
+
+/**
+ * A connection to a replica: what writes is refused before a byte is sent, what the server refuses is translated, reads
+ * wait until the server is as fresh as they need it; and where a request cannot be replayed, the primary stands in.
+ */
+export class ReplicaSide {
+  readonly #guard: Guard
+  /** A decision about an earlier statement takes time: what follows waits for it. */
+  #undecided: Promise<unknown> | undefined
+  #standIn: StandIn | undefined
+
+  constructor(guard: Guard) {
+    this.#guard = guard
+  }
+
+  /** Whether statements do not simply go to this connection at the moment. */
+  get isElsewhere(): boolean {
+    return this.#standIn !== undefined || this.#undecided !== undefined
+  }
+
+  /** Sends a statement where the ones before it went, in their order. */
+  follow(config: QueryArgument, values: unknown, callback: unknown): unknown {
+    if (this.#undecided === undefined && this.#standIn !== undefined) return this.#standIn.run(config, values, callback)
+    const time = this.#undecided ?? Promise.resolve()
+    return later(
+      { config, values, callback },
+      time,
+      () => this.#guard.query(config, values, callback),
+      this.#guard.client,
+    )
+  }
+
+  run(statement: Statement): unknown {
+    const { analysis, scope } = statement
+    const { database, session, server } = this.#guard
+    const { transaction } = session
+    if (transaction !== undefined) {
+      if (transaction.refusal !== undefined) return this.#inAborted(statement, transaction.refusal)
+      // It ends where it is; what has read something stays there; and what fails in a read-only one fails on the primary too,
+      // but for a lock that succeeds here and protects nothing there.
+      const ends = analysis.transaction !== undefined && analysis.transaction !== 'set'
+      const stays = analysis.access !== 'write' && (transaction.used || ends)
+      if (stays || (transaction.readOnly && analysis.reason !== 'advisory-lock')) return this.#send(statement)
+    }
+    const { replication } = database
+    try {
+      if (replication.route(analysis.access, analysis.reason, scope) === 'primary') return this.#toPrimary(statement)
+    } catch (refusal) {
+      return this.#refuse(statement, refusal as Error)
+    }
+    const need = scope === undefined ? undefined : replication.need(scope)
+    if (need !== undefined && !replication.isFresh(server, need)) return this.#whenFresh(statement, need)
+    return this.#send(statement)
+  }
+
+  /** Gives a connection back that stands in. */
+  leave(error?: unknown): void {
+    this.#standIn?.leave(error)
+    this.#standIn = undefined
+  }
+
+  // --- here ---------------------------------------------------------------------------------------------------------
+
+  #send(statement: Statement): unknown {
+    const { config, values, callback, analysis, scope } = statement
+    const { session, Query, client, purpose, send } = this.#guard
+    session.sends(config, analysis)
+    if (scope?.activity.consistency === 'monotonic' && analysis.transaction === undefined) {
+      return holdForPosition(this.#guard, statement, {
+        ...readPositionInto(this.#guard, scope.activity),
+        failed: (error, deliver) => this.#failed(statement, error, deliver),
+      })
+    }
+    if (isSubmittable(config)) {
+      const { handleError } = config
+      config.handleError = (error, connection) => {
+        const judged = judgeFailure(this.#guard, statement, error)
+        handleError?.call(config, judged instanceof Rerun ? error : judged, connection)
+      }
+      keepInScope(config, scope)
+      return send(config, values, callback)
+    }
+    const query = makeQuery(Query, statement)
+    const asked = query.callback
+    const { deliver, result } =
+      purpose === 'statement' && asked !== undefined
+        ? { deliver: asked, result: undefined }
+        : replyTo(asked, scope, client)
+    query.callback = (error, value) => (error ? this.#failed(statement, error, deliver) : deliver(null, value))
+    send(query)
+    return result
+  }
+
+  #failed(statement: Statement, error: unknown, deliver: Callback): void {
+    const judged = judgeFailure(this.#guard, statement, error)
+    // The pool runs its single statements again by itself.
+    if (!(judged instanceof Rerun) || this.#guard.purpose === 'statement') return deliver(judged)
+    const { values, scope } = statement
+    const plain = typeof values === 'function' ? undefined : values
+    runInScope(scope, () => this.#toPrimary({ ...statement, values: plain, callback: deliver }))
+  }
+
+  // --- later, when this server is fresh enough ------------------------------------------------------------------------
+
+  /** Waits until this very server is as fresh as the scope asks, then sends; or goes where it is fresh already. */
+  #whenFresh(statement: Statement, need: Freshness): unknown {
+    const { scope } = statement
+    const { client, database } = this.#guard
+    const decided = this.#catchUp(need, scope)
+      .then((isReached) => isReached || database.replication.toPrimary('stale', undefined, scope) !== 'primary')
+      .finally(() => {
+        this.#undecided = undefined
+      })
+    const run = (isHere: boolean): unknown => (isHere ? this.#send(statement) : this.#toPrimary(statement))
+    let isHere = false
+    const time = decided.then((decision) => {
+      isHere = decision
+    })
+    this.#undecided = decided.catch(() => undefined)
+    return later(statement, time, () => run(isHere), client)
+  }
+
+  async #catchUp(need: Freshness, scope: Scope | undefined): Promise<boolean> {
+    const { replication } = this.#guard.database
+    const isJob = scope?.activity.kind === 'job'
+    const timeoutMs = isJob ? jobWaitMs : requestWaitMs
+    const { signal } = scope?.activity ?? {}
+    if (replication.observes(this.#guard.server)) {
+      return replication.catchUp(need, { timeoutMs, signal, patient: isJob })
+    }
+    // One name may lead to several replicas: only this connection can ask its own.
+    const until = Date.now() + Math.min(timeoutMs, isJob ? timeoutMs : replication.replayCostMs)
+    for (;;) {
+      await this.#guard.greet()
+      if (replication.isFresh(this.#guard.server, need)) return true
+      if (Date.now() >= until || signal?.aborted) return false
+      await sleep(pollMs)
+    }
+  }
+
+  // --- elsewhere ------------------------------------------------------------------------------------------------------
+
+  /** Runs a statement on the primary: a single one on any connection there, more than that on one of its own. */
+  #toPrimary(statement: Statement): unknown {
+    const { values, callback, analysis, scope } = statement
+    const { session, database } = this.#guard
+    if (!canMove(this.#guard)) {
+      // What it has read here cannot be read again elsewhere as if nothing had happened.
+      const obstacle = (scope && notReplayable(scope.activity)) ?? 'outside-request'
+      return this.#refuse(statement, new ReplayUnavailableError(obstacle, { detail: 'transaction' }))
+    }
+    const config = this.#complete(statement.config)
+    const ofSession = analysis.reason === 'listen' || analysis.reason === 'advisory-lock' || isSubmittable(config)
+    const isSingle = session.transaction === undefined && analysis.transaction === undefined && !ofSession
+    if (isSingle && session.settings.size === 0) return database.primaryPool().query(config, values, callback)
+    return this.#standInFor(ofSession ? 'release' : 'transaction', analysis.transaction === 'begin').run(
+      config,
+      values,
+      callback,
+    )
+  }
+
+  #standInFor(until: Until, isBegin: boolean): StandIn {
+    const { session, send } = this.#guard
+    const { transaction } = session
+    const begin = isBegin ? [] : (transaction?.begin ?? [])
+    if (transaction !== undefined) {
+      session.leavesTransaction()
+      send('rollback', undefined, () => undefined)
+    }
+    const standIn = new StandIn(this.#guard, begin, until, () => {
+      if (this.#standIn === standIn) this.#standIn = undefined
+    })
+    this.#standIn = standIn
+    return standIn
+  }
+
+  /** A named statement whose text only this server has is given its text again. */
+  #complete(config: QueryArgument): QueryArgument {
+    if (typeof config === 'string' || isSubmittable(config) || config.text !== undefined) return config
+    const { name = '', values } = config as QueryConfig
+    const text = this.#guard.client.connection?.parsedStatements?.[name]
+    return text === undefined ? config : { ...config, text, values }
+  }
+
+  // --- nowhere --------------------------------------------------------------------------------------------------------
+
+  /** Rejects a statement without sending it; a transaction that it was part of is aborted, as by the server. */
+  #refuse(statement: Statement, error: Error): unknown {
+    const { session, client } = this.#guard
+    if (session.transaction !== undefined) session.transaction.refusal = error
+    return reject(statement, error, client)
+  }
+
+  /** In a transaction with a refused statement, only its end passes. */
+  #inAborted(statement: Statement, refusal: Error): unknown {
+    const { config, values, callback, analysis } = statement
+    const { session, database, client, send } = this.#guard
+    const control = analysis.several ? undefined : analysis.transaction
+    if (control === 'rollback' || control === 'rollback-to') {
+      if (control === 'rollback-to' && session.transaction !== undefined) session.transaction.refusal = undefined
+      return this.#send(statement)
+    }
+    if (control !== 'commit' && control !== 'prepare') {
+      return reject(statement, abortedError(database.driver, refusal), client)
+    }
+    // As the server does: the COMMIT of an aborted transaction is answered with ROLLBACK.
+    session.sends(config, analysis)
+    const asked = callbackOf(config, values, callback)
+    const { deliver, result } = replyTo(asked, currentScope(), client)
+    send(analysis.chain ? 'rollback and chain' : 'rollback', undefined, deliver)
+    return result
+  }
+}

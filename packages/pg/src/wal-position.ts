@@ -1,0 +1,59 @@
+import type { Position, ServerInstance } from '@flyroute/core/adapter'
+
+/** The timeline is in the name of the log file that is written now: at once after a promotion. */
+export const primaryTimeline: string = 'substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)'
+
+const clock = '(extract(epoch from clock_timestamp()) * 1000)::int8::text'
+
+/** Where the log ends behind a commit, and what is needed to judge that. A query of its own, behind the commit. */
+export const positionSql: string = `select pg_current_wal_flush_lsn()::text, pg_current_wal_insert_lsn()::text, current_setting('synchronous_commit'), ${primaryTimeline}, ${clock}`
+
+/** What a monotonic read on a replica has seen. */
+export const replayedSql: string = `select pg_last_wal_replay_lsn()::text, pg_last_wal_replay_lsn()::text, 'replayed', null, ${clock}`
+
+/** One tiny record behind a position that stands in the middle of another one. Ordinary users may. */
+export const separatorSql = "select pg_logical_emit_message(true, 'flyroute', '')"
+
+const pageSize = 8_192n
+/** What a page begins with. (The first one of a segment has a longer header; how long segments are is not asked for it.) */
+const headerSize = 24n
+
+/**
+ * The position of a commit from a row of `positionSql`; `unreachable` where it stands at the edge of a page in the
+ * middle of somebody else's record, so that a standby would reach it only when that has been written to its end.
+ *
+ * Without synchronous commit the log is not flushed yet: the insert position counts there, set back over the header
+ * of a page that has only been begun.
+ */
+export function readPosition(
+  row: readonly unknown[],
+  { cluster, epoch }: Pick<ServerInstance, 'cluster' | 'epoch'>,
+  asynchronous: boolean,
+): Position | Error | 'unreachable' {
+  const [flushed, inserted, setting, timeline, time] = row as readonly (string | null)[]
+  if (flushed == null || inserted == null) return new Error('The server has no position')
+  const off = asynchronous || setting === 'off'
+  if (!off && setting !== 'replayed' && toAddress(flushed) % pageSize === 0n) return 'unreachable'
+  const at = off ? withoutPageHeader(inserted) : flushed
+  return { cluster, epoch: timeline == null ? epoch : timelineOf(timeline), at, time: Number(time) }
+}
+
+/** The number of a timeline from its eight hexadecimal digits. */
+export function timelineOf(hex: string): number {
+  return Number.parseInt(hex, 16)
+}
+
+/** An insert position that stands behind the header of a page that has only been begun, set back to where a record ends. */
+export function withoutPageHeader(at: string): string {
+  const address = toAddress(at)
+  return address % pageSize === headerSize ? toText(address - headerSize) : at
+}
+
+function toAddress(text: string): bigint {
+  const [high = '0', low = '0'] = text.split('/')
+  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`)
+}
+
+function toText(address: bigint): string {
+  return `${(address >> 32n).toString(16).toUpperCase()}/${(address & 0xffff_ffffn).toString(16).toUpperCase()}`
+}
