@@ -89,6 +89,9 @@ const shortestStallMs = 25
 /** How often (ms) the primary is asked at most whether a token can be its own. */
 const judgingPauseMs = 1_000
 
+/** How often (ms), at most, a replica that refuses writes is asked whether it still is one. */
+const lookAgainMs = 1_000
+
 /**
  * One database as this process sees it: what the servers behind it are and where they stand, whether a statement may
  * run next door, and what was written. Adapters feed it and ask it; the doors read it.
@@ -112,6 +115,7 @@ export class DatabaseReplication implements Replication {
   #said: Set<string> = new Set()
   readonly #stallMs: number
   #judgedAt = Number.NEGATIVE_INFINITY
+  #lookedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: DatabaseReplicationOptions) {
     const { topology, source } = options
@@ -201,15 +205,16 @@ export class DatabaseReplication implements Replication {
 
   /** A connection was made (or asked again), and this is what its server said. */
   connected(observation: Observation, side: 'local' | 'primary' = 'local'): ServerInstance {
-    const { instance: id, role, cluster, epoch, at } = observation
+    const { instance: id, role, cluster, epoch, at, source } = observation
     let instance = this.#instances.get(id)
     if (instance === undefined) {
-      instance = { id, role, cluster, epoch, at }
+      instance = { id, role, cluster, epoch, at, source }
       this.#instances.set(id, instance)
       // Old runs of servers are never asked for again: keep the few that may still have connections.
       if (this.#instances.size > 32) this.#instances.delete(this.#instances.keys().next().value as string)
     }
     instance.role = role
+    instance.acceptsWrites = observation.acceptsWrites
     instance.epoch = Math.max(instance.epoch, epoch)
     if (at !== undefined && (instance.at === undefined || this.algebra.covers(at, instance.at))) instance.at = at
     if (side === 'local') this.#setRole(role)
@@ -302,7 +307,15 @@ export class DatabaseReplication implements Replication {
       ...(cause === undefined ? {} : { cause }),
     })
     if (scope !== undefined) scope.activity.refusal ??= error
+    if (reason === 'write') this.#lookAgain()
     return error
+  }
+
+  /** Asks who is who, now and then: where all that is sent is refused, nobody would ever hear of a promotion. */
+  #lookAgain(): void {
+    if (performance.now() - this.#lookedAt < lookAgainMs) return
+    this.#lookedAt = performance.now()
+    this.observe().catch(() => undefined)
   }
 
   #fallBack(obstacle: ReplayUnavailableReason, reason: PrimaryRequiredReason, detail: string | undefined): 'primary' {
@@ -372,7 +385,11 @@ export class DatabaseReplication implements Replication {
     if (this.#topology.role === 'replica') return this.isFresh(server, need)
     // The primary is the judge of what it has written itself; a newer epoch than its own makes it a stale one.
     if (server === undefined || 'until' in need) return server !== undefined
-    return server.cluster !== need.cluster || server.epoch >= need.epoch
+    if (server.cluster !== need.cluster) return true
+    if (this.algebra.isOvertaken === undefined) return server.epoch >= need.epoch
+    // Without epochs, whatever is not known to be here may have been written by another primary.
+    const own = this.#highest
+    return hasReached(server, need, this.algebra) || (own !== undefined && this.algebra.covers(own.at, need.at))
   }
 
   /** Sees to it that the member that is read from meets the need, or tells why it does not. */
@@ -404,9 +421,12 @@ export class DatabaseReplication implements Replication {
     // Whoever forges tokens must not have the primary work for it; an honest one may well keep its token.
     if (performance.now() - this.#judgedAt < judgingPauseMs) return false
     this.#judgedAt = performance.now()
-    const { role, cluster, epoch, at } = await this.observe()
+    const { role, cluster, epoch, at, source } = await this.observe()
     if (role === 'replica' || at === undefined) return false
-    return cluster !== need.cluster || (epoch === need.epoch && !this.algebra.covers(at, need.at))
+    if (cluster !== need.cluster) return true
+    return (
+      epoch === need.epoch && !this.algebra.covers(at, need.at) && !this.algebra.isOvertaken?.({ at, source }, need.at)
+    )
   }
 
   /** A position, raised to the furthest one that this process knows of. */
@@ -419,7 +439,10 @@ export class DatabaseReplication implements Replication {
    * not answer. What this primary has not reached otherwise (forged, another cluster) is nothing to wait for.
    */
   isStalePrimary(need: Freshness, server: ServerInstance): boolean {
-    return !('until' in need) && server.cluster === need.cluster && server.epoch < need.epoch
+    if ('until' in need || server.cluster !== need.cluster) return false
+    const { at, source } = server
+    if (at !== undefined && this.algebra.isOvertaken?.({ at, source }, need.at)) return true
+    return server.epoch < need.epoch
   }
 
   // --- what was written ---------------------------------------------------------------------------------------------
