@@ -1,6 +1,6 @@
 import { runInScope, type Scope } from '@flyroute/core/adapter'
 import type { BareClient, Callback, Release } from './driver-types.ts'
-import { guardOf, type Purpose } from './guard.ts'
+import { guardOf, type Purpose } from './guarded.ts'
 import { type Reply, replyTo } from './statement.ts'
 
 const nothing: Release = () => undefined

@@ -1,6 +1,7 @@
 import { runInScope } from '@flyroute/core/adapter'
 import type { Callback, ClientClass } from './driver-types.ts'
-import { Guard, type GuardOptions, setGuard } from './guard.ts'
+import { Guard, type GuardOptions } from './guard.ts'
+import { setGuard } from './guarded.ts'
 
 /** What a client is made for, and with which of the driver's options. */
 export interface ClientEntry extends Pick<GuardOptions, 'database' | 'side'> {
@@ -44,7 +45,7 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
             return value
           })
         }
-        super.connect((error, client) => {
+        void super.connect((error, client) => {
           if (error) return callback(error)
           this.#greet().then(() => callback(null, client), callback)
         })

@@ -1,7 +1,7 @@
 import { ReplayUnavailableError } from '@flyroute/core'
 import { notReplayable } from '@flyroute/core/adapter'
 import { isSubmittable, textOf } from './driver-types.ts'
-import type { Guard } from './guard.ts'
+import type { Guarded } from './guarded.ts'
 import { isAboutRecovery, readError } from './refusal.ts'
 import type { Statement } from './statement.ts'
 
@@ -19,7 +19,7 @@ export class Rerun {
  * What an error that a statement met on a replica is to the app: the driver's own, the one that asks for a replay, or the
  * word that the primary is to be asked. A replica has written nothing, so running there what failed here runs it once.
  */
-export function judgeFailure(guard: Guard, statement: Statement, error: unknown): unknown {
+export function judgeFailure(guard: Guarded, statement: Statement, error: unknown): unknown {
   const word = guard.role === 'replica' ? readError(error) : undefined
   if (word === undefined) return error
   const { replication, classifier } = guard.database
@@ -48,6 +48,6 @@ export function judgeFailure(guard: Guard, statement: Statement, error: unknown)
 }
 
 /** Whether what runs on this connection could as well run on another one: no transaction has read anything yet. */
-export function canMove({ session: { transaction } }: Guard): boolean {
+export function canMove({ session: { transaction } }: Guarded): boolean {
   return transaction === undefined || (!transaction.used && transaction.begin.length > 0)
 }

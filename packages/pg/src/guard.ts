@@ -10,17 +10,12 @@ import {
 import type { PgDatabase } from './database.ts'
 import { type BareClient, type QueryArgument, type QueryClass, type Release, textOf } from './driver-types.ts'
 import { Rerun } from './failure.ts'
-import { rawText } from './observer.ts'
+import type { Guarded, Purpose } from './guarded.ts'
+import { rawText, type Side } from './observer.ts'
 import { PrimarySide } from './primary-side.ts'
 import { ReplicaSide } from './replica-side.ts'
 import { Session } from './session.ts'
-import type { Statement } from './statement.ts'
-
-/** Which pool a client belongs to: the one next door, or the one behind `runOnPrimary`. */
-export type Side = 'local' | 'primary'
-
-/** What a connection was checked out for: a single statement of `pool.query`, or to be used by the app. */
-export type Purpose = 'statement' | 'client'
+import { reject, type Statement } from './statement.ts'
 
 /** What a guard is made for. */
 export interface GuardOptions {
@@ -30,8 +25,7 @@ export interface GuardOptions {
   readonly Query: QueryClass
   /** How long (ms) the server may take to say what it is; 0: as long as it wants. */
   readonly greetingMs: number
-  /** The driver's own `query`, below the guard. */
-  readonly send: (config: unknown, values?: unknown, callback?: unknown) => unknown
+  readonly send: Guarded['send']
 }
 
 /** How long (ms) a connection to a member that should not be used is kept, so that not each statement makes a new one. */
@@ -41,13 +35,13 @@ const misplacedMs = 1_000
  * The guard of one connection. It knows what its server is, and hands each statement on: unchanged, to the side that
  * takes positions behind writes, or to the side that refuses what a replica would refuse.
  */
-export class Guard {
+export class Guard implements Guarded {
   readonly client: BareClient
   readonly database: PgDatabase
   readonly side: Side
   readonly Query: QueryClass
   readonly session: Session
-  readonly send: GuardOptions['send']
+  readonly send: Guarded['send']
   /** The run of the server that this connection leads to; undefined until it has said what it is. */
   server: ServerInstance | undefined
   /** What the connection is checked out for. `pool.query` sees to scope and second attempts by itself. */
@@ -79,18 +73,18 @@ export class Guard {
   }
 
   /** What the client's `query` does, in all its forms. */
-  query(config: unknown, values: unknown, callback: unknown): unknown {
-    const argument = config as QueryArgument
-    if (this.#onReplica.isElsewhere) return this.#onReplica.follow(argument, values, callback)
+  query(config: QueryArgument, values: unknown, callback: unknown): unknown {
+    if (this.#onReplica.isElsewhere) return this.#onReplica.follow(config, values, callback)
     const scope = currentScope()
     const isPrimary = this.role === 'primary'
     if (isPrimary && scope === undefined) return this.send(config, values, callback)
-    const analysis = this.#analyse(argument)
+    const analysis = this.#analyse(config)
     if (analysis === undefined) return this.send(config, values, callback)
-    const statement: Statement = { config: argument, values, callback, analysis, scope }
-    return isPrimary && scope !== undefined
-      ? this.#onPrimary.run(statement, scope.activity)
-      : this.#onReplica.run(statement)
+    const statement: Statement = { config, values, callback, analysis, scope }
+    if (isPrimary && scope !== undefined) return this.#onPrimary.run(statement, scope.activity)
+    // A connection to the primary that has become one to a replica: there is nowhere else to go.
+    if (this.side === 'primary') return reject(statement, new ReplayUnavailableError('no-primary'), this.client)
+    return this.#onReplica.run(statement)
   }
 
   /**
@@ -174,19 +168,6 @@ export class Guard {
     this.server.role = isStandby ? 'replica' : 'primary'
     this.greet().catch(() => undefined)
   }
-}
-
-/** The guards of clients, for the pools that lend them. */
-const guards = new WeakMap<object, Guard>()
-
-/** Remembers whose guard it is. */
-export function setGuard(client: object, guard: Guard): void {
-  guards.set(client, guard)
-}
-
-/** The guard of a client; undefined for one of the driver's own. */
-export function guardOf(client: object): Guard | undefined {
-  return guards.get(client)
 }
 
 /** The connection is as good as before: nothing was sent, or the server has said no. */

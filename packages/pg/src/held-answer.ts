@@ -1,6 +1,6 @@
 import type { Position } from '@flyroute/core/adapter'
 import { type Callback, isSubmittable, type Submittable } from './driver-types.ts'
-import type { Guard } from './guard.ts'
+import type { Guarded } from './guarded.ts'
 import { askPosition } from './position-query.ts'
 import { isAnswer } from './refusal.ts'
 import { keepInScope, makeQuery, replyTo, type Statement } from './statement.ts'
@@ -24,7 +24,7 @@ export interface Hold {
 const patienceMs = 2_000
 
 /** Sends a statement, and holds its answer until the position behind it is known: whoever has the answer has the token. */
-export function holdForPosition(guard: Guard, statement: Statement, hold: Hold): unknown {
+export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold): unknown {
   const held = new HeldAnswer(hold)
   const { config, values, callback, analysis, scope } = statement
   const { Query, client, purpose, send } = guard
@@ -108,14 +108,14 @@ class HeldAnswer {
     }
     // Closing a cursor before its end commits as well, and the cursor hears of that by itself.
     const cursor = query.cursor ?? query
-    const close = cursor.close as ((callback?: Callback) => Promise<unknown> | undefined) | undefined
+    const { close } = cursor
     if (typeof close !== 'function') return
     cursor.close = (callback) => {
       if (callback !== undefined) {
         return close.call(cursor, (error, value) => this.#whenTaken(() => callback(error, value)))
       }
       return new Promise((resolve, reject) => {
-        close.call(cursor, (error, value) => this.#whenTaken(() => (error ? reject(error) : resolve(value))))
+        void close.call(cursor, (error, value) => this.#whenTaken(() => (error ? reject(error) : resolve(value))))
       })
     }
   }

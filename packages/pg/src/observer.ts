@@ -1,7 +1,9 @@
 import type { Observation, Role } from '@flyroute/core/adapter'
 import type { BareClient } from './driver-types.ts'
-import type { Side } from './guard.ts'
 import { primaryTimeline, timelineOf, withoutPageHeader } from './wal-position.ts'
+
+/** Which pool a connection belongs to: the one next door, or the one behind `runOnPrimary`. */
+export type Side = 'local' | 'primary'
 
 /** Every value as the server wrote it: an app's own type parsers do not change what we read. */
 export const rawText: { getTypeParser(): (value: string) => string } = { getTypeParser: () => (value) => value }

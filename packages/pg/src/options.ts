@@ -48,7 +48,7 @@ const endpointWords = ['connectionString', 'host', 'port', 'user', 'password', '
 export function driverOptions(options: FlyroutePoolOptions): PoolConfig {
   const rest: Record<string, unknown> = { ...options }
   for (const word of ours) delete rest[word]
-  return rest as PoolConfig
+  return rest
 }
 
 /** What the topology is resolved from: flyroute's options, with the driver's own words as the primary endpoint. */

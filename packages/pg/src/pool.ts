@@ -13,7 +13,7 @@ import {
   textOf,
 } from './driver-types.ts'
 import { Rerun } from './failure.ts'
-import type { Purpose } from './guard.ts'
+import type { Purpose } from './guarded.ts'
 import { type FlyroutePoolOptions, hideSecrets } from './options.ts'
 import { noteUnreachable, openPrimaryPool } from './primary-pool.ts'
 import { readError } from './refusal.ts'
@@ -137,7 +137,7 @@ export function guardPool(
       this.#watchdog.end()
       const ended = this.#database.end(this)
       if (callback === undefined) return super.end()?.then(() => ended)
-      void super.end((...args: unknown[]) => void ended.then(() => (callback as (...args: unknown[]) => void)(...args)))
+      void super.end(() => void ended.then(callback))
       return undefined
     }
 

@@ -1,6 +1,6 @@
 import type { Position } from '@flyroute/core/adapter'
 import type { Submittable } from './driver-types.ts'
-import type { Guard } from './guard.ts'
+import type { Guarded } from './guarded.ts'
 import { rawText } from './observer.ts'
 import { positionSql, readPosition, replayedSql, separatorSql } from './wal-position.ts'
 
@@ -19,7 +19,7 @@ const never = 2 ** 31 - 1
  * @param asynchronous the statement may have been committed without waiting for the disk
  */
 export function askPosition(
-  guard: Guard,
+  guard: Guarded,
   statement: Submittable,
   whole: boolean,
   asynchronous: boolean,
@@ -49,7 +49,7 @@ export function askPosition(
 }
 
 function run(
-  { client, Query, send }: Guard,
+  { client, Query, send }: Guarded,
   text: string,
   isSent: boolean,
   done: (error: unknown, row?: readonly unknown[]) => void,

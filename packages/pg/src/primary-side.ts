@@ -1,6 +1,6 @@
 import type { Activity } from '@flyroute/core/adapter'
 import { callbackOf, isSubmittable } from './driver-types.ts'
-import type { Guard } from './guard.ts'
+import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
 import { readError } from './refusal.ts'
 import type { Transaction } from './session.ts'
@@ -11,9 +11,9 @@ import { keepInScope, makeQuery, replyTo, type Statement } from './statement.ts'
  * position is taken.
  */
 export class PrimarySide {
-  readonly #guard: Guard
+  readonly #guard: Guarded
 
-  constructor(guard: Guard) {
+  constructor(guard: Guarded) {
     this.#guard = guard
   }
 
@@ -96,7 +96,7 @@ export class PrimarySide {
 
 /** What `holdForPosition` does with the position of a read. */
 export function readPositionInto(
-  { database: { replication } }: Guard,
+  { database: { replication } }: Guarded,
   activity: Activity,
 ): Parameters<typeof holdForPosition>[2] {
   return {

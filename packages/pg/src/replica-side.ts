@@ -1,9 +1,8 @@
 import { ReplayUnavailableError } from '@flyroute/core'
 import { currentScope, type Freshness, notReplayable, runInScope, type Scope } from '@flyroute/core/adapter'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Callback, callbackOf, isSubmittable, type QueryArgument, type QueryConfig } from './driver-types.ts'
+import { type Callback, callbackOf, isSubmittable, type QueryArgument } from './driver-types.ts'
 import { canMove, judgeFailure, Rerun } from './failure.ts'
-import type { Guard } from './guard.ts'
+import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
 import { readPositionInto } from './primary-side.ts'
 import { abortedError } from './refusal.ts'
@@ -21,12 +20,12 @@ const pollMs = 5
  * wait until the server is as fresh as they need it; and where a request cannot be replayed, the primary stands in.
  */
 export class ReplicaSide {
-  readonly #guard: Guard
+  readonly #guard: Guarded
   /** A decision about an earlier statement takes time: what follows waits for it. */
   #undecided: Promise<unknown> | undefined
   #standIn: StandIn | undefined
 
-  constructor(guard: Guard) {
+  constructor(guard: Guarded) {
     this.#guard = guard
   }
 
@@ -151,7 +150,7 @@ export class ReplicaSide {
       await this.#guard.greet()
       if (replication.isFresh(this.#guard.server, need)) return true
       if (Date.now() >= until || signal?.aborted) return false
-      await sleep(pollMs)
+      await new Promise((resolve) => setTimeout(resolve, pollMs))
     }
   }
 
@@ -169,7 +168,10 @@ export class ReplicaSide {
     const config = this.#complete(statement.config)
     const ofSession = analysis.reason === 'listen' || analysis.reason === 'advisory-lock' || isSubmittable(config)
     const isSingle = session.transaction === undefined && analysis.transaction === undefined && !ofSession
-    if (isSingle && session.settings.size === 0) return database.primaryPool().query(config, values, callback)
+    if (isSingle && session.settings.size === 0) {
+      const plain = typeof values === 'function' ? undefined : values
+      return database.primaryPool().query(config, plain, callbackOf(config, values, callback))
+    }
     return this.#standInFor(ofSession ? 'release' : 'transaction', analysis.transaction === 'begin').run(
       config,
       values,
@@ -195,7 +197,7 @@ export class ReplicaSide {
   /** A named statement whose text only this server has is given its text again. */
   #complete(config: QueryArgument): QueryArgument {
     if (typeof config === 'string' || isSubmittable(config) || config.text !== undefined) return config
-    const { name = '', values } = config as QueryConfig
+    const { name = '', values } = config
     const text = this.#guard.client.connection?.parsedStatements?.[name]
     return text === undefined ? config : { ...config, text, values }
   }

@@ -41,7 +41,7 @@ export class PgReplicationSource implements ReplicationSource {
         client.query({ text, types: rawText, rowMode: 'array' }) as Promise<{ rows: unknown[] }>
       const observation = await this.#observer.ask(ask, client, 'local')
       client.unref?.()
-      this.#idle = setTimeout(() => this.#close(opened), idleMs)
+      this.#idle = setTimeout(() => void this.#close(opened), idleMs)
       this.#idle.unref?.()
       return observation
     } catch (error) {

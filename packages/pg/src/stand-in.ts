@@ -1,5 +1,5 @@
 import type { BareClient, QueryArgument, QueryConfig } from './driver-types.ts'
-import { type Guard, guardOf } from './guard.ts'
+import { type Guarded, guardOf } from './guarded.ts'
 import { later } from './statement.ts'
 
 /** For how long a connection takes over: for one transaction (or statement), or to the end of the check-out. */
@@ -10,7 +10,7 @@ export type Until = 'transaction' | 'release'
  * that writes, a cursor, a COPY, a LISTEN, an advisory lock. What was set for the session goes along.
  */
 export class StandIn {
-  readonly #guard: Guard
+  readonly #guard: Guarded
   readonly #connecting: Promise<BareClient>
   #client: BareClient | undefined
   #isReady = false
@@ -22,7 +22,7 @@ export class StandIn {
    * @param begin statements that begin the transaction anew
    * @param over called when nothing runs here any more
    */
-  constructor(guard: Guard, begin: readonly QueryArgument[], until: Until, over: () => void) {
+  constructor(guard: Guarded, begin: readonly QueryArgument[], until: Until, over: () => void) {
     this.#guard = guard
     this.#connecting = this.#connect(begin)
     this.#connecting.then(

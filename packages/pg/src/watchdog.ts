@@ -67,7 +67,7 @@ export class Watchdog {
     } catch (error) {
       this.#replication.failed(error)
       const lost = Object.assign(new Error('Connection terminated: the replica does not answer'), { code: 'ETIMEDOUT' })
-      for (const client of [...this.#busy.keys()]) client.connection?.stream.destroy(lost)
+      for (const client of this.#busy.keys()) client.connection?.stream.destroy(lost)
     } finally {
       this.#asking = false
     }

@@ -1,0 +1,44 @@
+import type { Role, ServerInstance } from '@flyroute/core/adapter'
+import type { PgDatabase } from './database.ts'
+import type { BareClient, QueryArgument, QueryClass, Release } from './driver-types.ts'
+import type { Session } from './session.ts'
+
+/** What a connection was checked out for: a single statement of `pool.query`, or to be used by the app. */
+export type Purpose = 'statement' | 'client'
+
+/** A guarded connection, as the parts of its guard and the pools see it. */
+export interface Guarded {
+  readonly client: BareClient
+  readonly database: PgDatabase
+  readonly session: Session
+  /** The class whose objects the driver makes of texts. */
+  readonly Query: QueryClass
+  /** What the server says it is; until then, what the settings say. */
+  readonly role: Role
+  /** The run of the server that this connection leads to; undefined until it has said what it is. */
+  readonly server: ServerInstance | undefined
+  /** What the connection is checked out for. `pool.query` sees to scope and second attempts by itself. */
+  readonly purpose: Purpose
+  /** The driver's own `query`, below the guard. */
+  readonly send: (config: unknown, values?: unknown, callback?: unknown) => unknown
+  /** What the client's `query` does, in all its forms. */
+  query(config: QueryArgument, values: unknown, callback: unknown): unknown
+  /** Asks this connection's server what it is. */
+  greet(): Promise<void>
+  /** The pool has checked the connection out: what it is given back with is looked at first. */
+  lend(purpose: Purpose): Release
+  /** Gives a connection back that has taken over. */
+  leave(error?: unknown): void
+}
+
+const guards = new WeakMap<object, Guarded>()
+
+/** Remembers the guard of a client, without a property that would show on it. */
+export function setGuard(client: object, guard: Guarded): void {
+  guards.set(client, guard)
+}
+
+/** The guard of a client; undefined for one of the driver's own. */
+export function guardOf(client: object): Guarded | undefined {
+  return guards.get(client)
+}
