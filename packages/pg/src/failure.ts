@@ -3,7 +3,7 @@ import { notReplayable } from '@flyroute/core/adapter'
 import { isSubmittable, textOf } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { isAboutRecovery, readError } from './refusal.ts'
-import type { Statement } from './statement.ts'
+import { noteUnavailable, type Statement } from './statement.ts'
 
 /** Not an error for anybody: the statement is to be run once more, on the primary. */
 export class Rerun {
@@ -43,6 +43,7 @@ export function judgeFailure(guard: Guarded, statement: Statement, error: unknow
     throw new ReplayUnavailableError(obstacle, { detail: 'transaction', cause: error })
   } catch (refusal) {
     if (transaction !== undefined) transaction.refusal = refusal as Error
+    noteUnavailable(scope, refusal)
     return refusal
   }
 }

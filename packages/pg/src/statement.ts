@@ -1,3 +1,4 @@
+import type { ReplayUnavailableError } from '@flyroute/core'
 import { type Analysis, runInScope, type Scope } from '@flyroute/core/adapter'
 import {
   type BareClient,
@@ -77,6 +78,7 @@ export function keepInScope(query: Submittable, scope: Scope | undefined): void 
 
 /** Delivers an error as the driver does: later, and to the callback, the promise or the object that was handed in. */
 export function reject({ config, values, callback, scope }: Statement, error: unknown, client: BareClient): unknown {
+  noteUnavailable(scope, error)
   if (isSubmittable(config)) {
     config.callback ??= callbackOf(config, values, callback)
     keepInScope(config, scope)
@@ -86,6 +88,13 @@ export function reject({ config, values, callback, scope }: Statement, error: un
   const { deliver, result } = replyTo(callbackOf(config, values, callback), scope, client)
   process.nextTick(deliver, error)
   return result
+}
+
+/** The door answers 503 where the app makes a failure of what can be done neither here nor by a replay. */
+export function noteUnavailable(scope: Scope | undefined, error: unknown): void {
+  if (scope !== undefined && (error as { code?: unknown }).code === 'ERR_REPLAY_UNAVAILABLE') {
+    scope.activity.unavailable ??= error as ReplayUnavailableError
+  }
 }
 
 /** Runs a statement as soon as its time has come, in whichever form its caller waits for the answer. */

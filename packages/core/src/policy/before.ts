@@ -22,6 +22,10 @@ export function before(policy: ResolvedPolicy, request: IncomingRequest): Visit 
     const error = judgeArrival(policy, request, arrival)
     if (error !== undefined) return refuse(visit, error)
     visit.why = arrival.failure === undefined ? `replayed-${arrival.reason}` : 'replay-failed'
+    const { failure, meant } = arrival
+    const mayFallBack = meant.topology.role === 'replica' && policy.whenReplayUnavailable === 'primary'
+    // Whatever it was replayed for, it needs the primary; a wait or a refusal here would only come to that again.
+    if (failure !== undefined && mayFallBack) return goOnOnPrimary(visit, arrival.obstacle)
   }
   const onFirstWay = arrival === undefined || arrival.failure !== undefined
   if (onFirstWay && main.topology.role === 'replica' && policy.replaysBefore(request)) {
@@ -45,15 +49,19 @@ function replayByMethod(policy: ResolvedPolicy, main: DatabaseReplication, visit
     }
     activity.obstacle = obstacle
     if (policy.whenReplayUnavailable === 'error') return refuse(visit, new ReplayUnavailableError(obstacle))
-    tell('fallback', { reason: obstacle })
-    visit.why = obstacle
-    visit.scope = { ...visit.scope, onPrimary: true }
-    return visit
+    return goOnOnPrimary(visit, obstacle)
   }
-  const unknown = main.topology.primaryRegion === undefined ? 'no-primary' : undefined
+  const unknown = Object.keys(main.target).length === 0 ? 'no-primary' : undefined
   const obstacle = activity.obstacle ?? unknown ?? declaredBodyObstacle(policy, request)
   if (obstacle !== undefined || request.body === undefined) return conclude(obstacle)
   return request.body.measure(policy.maxReplayBody).then((fits) => conclude(fits ? undefined : 'body-too-large'))
+}
+
+function goOnOnPrimary(visit: Visit, obstacle: ReplayUnavailableReason): Visit {
+  tell('fallback', { reason: obstacle })
+  visit.why = obstacle
+  visit.scope = { ...visit.scope, onPrimary: true }
+  return visit
 }
 
 function refuse(visit: Visit, error: ReplayUnavailableError): Visit {
