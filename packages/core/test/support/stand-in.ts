@@ -1,0 +1,76 @@
+import { lsn } from '../../src/dialect/postgres.ts'
+import { createEndpoint } from '../../src/endpoint.ts'
+import type { Observation, Position, Role } from '../../src/position.ts'
+import { DatabaseReplication } from '../../src/replication.ts'
+import { currentScope } from '../../src/scope.ts'
+import { createTopology } from '../../src/topology.ts'
+
+export interface StandInOptions {
+  readonly name?: string
+  readonly role?: Role
+  readonly region?: string | undefined
+  readonly primaryRegion?: string | undefined
+  readonly cluster?: string
+  readonly at?: number
+}
+
+/**
+ * Where a database would be, for tests of what HTTP does: the real book-keeping, over a source that a test sets by hand.
+ * It says nothing of how a database behaves; tests that do have a real one.
+ */
+export class StandIn {
+  readonly replication: DatabaseReplication
+  role: Role
+  cluster: string
+  epoch = 1
+  at: number
+  /** How often its position was asked for. */
+  asked = 0
+
+  constructor(options: StandInOptions = {}) {
+    const { name = 'app', role = 'replica', cluster = 'c', at = 0 } = options
+    const { region = role === 'replica' ? 'ams' : 'ord', primaryRegion = 'ord' } = options
+    this.role = role
+    this.cluster = cluster
+    this.at = at
+    const primary = createEndpoint({ source: 'DATABASE_URL', url: `postgres://h/${name}`, host: 'h', database: name })
+    const local = createEndpoint({ source: 'DATABASE_URL_AMS', url: `postgres://r/${name}`, host: 'r', database: name })
+    const topology = createTopology({
+      region: 'region' in options ? options.region : region,
+      primaryRegion: 'primaryRegion' in options ? options.primaryRegion : primaryRegion,
+      role,
+      primary,
+      local,
+    })
+    const observe = async (): Promise<Observation> => {
+      this.asked++
+      return { instance: 'i', role: this.role, cluster: this.cluster, epoch: this.epoch, at: toLsn(this.at) }
+    }
+    this.replication = new DatabaseReplication({
+      name,
+      topology,
+      source: { algebra: lsn, observe, end: async () => {} },
+    })
+  }
+
+  /** What an adapter does with a write: refuses it, or runs it on the primary and has its position in hand. */
+  write(): 'local' | 'primary' {
+    const { replication } = this
+    const where = replication.topology.role === 'primary' ? 'local' : replication.route('write', 'insert')
+    const activity = currentScope()?.activity
+    if (activity !== undefined) {
+      replication.writeBegins(activity)
+      replication.writeEnds(activity, 'done')
+      replication.wrote(activity, this.position(++this.at))
+    }
+    return where
+  }
+
+  position(at: number, more: Partial<Position> = {}): Position {
+    return { cluster: this.cluster, epoch: this.epoch, at: toLsn(at), time: Date.now(), ...more }
+  }
+}
+
+export function toLsn(at: number): string {
+  return `0/${at.toString(16).toUpperCase()}`
+}
