@@ -3,7 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { isPrimaryRequired } from './errors.ts'
 import { emitInScope } from './node/events.ts'
 import { type Gate, guardResponse } from './node/gate.ts'
-import { clearHeaders } from './node/headers.ts'
+import { clearAnswer } from './node/headers.ts'
 import { NodeRequest } from './node/request.ts'
 import { asReplayPolicy, type ReplayPolicy, type ReplayPolicyOptions, type Visit } from './policy.ts'
 import type { HttpAnswer } from './replay.ts'
@@ -80,7 +80,7 @@ export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): No
  * app.get('/healthz', async (_, res) => sendReplay(res, await healthResponse([pool])))
  */
 export function sendReplay(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
-  if (!response.headersSent) clearHeaders(response)
+  if (!response.headersSent) clearAnswer(response)
   response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
   response.end(body)
 }

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { ReplayPolicy, Visit } from '../policy.ts'
 import type { HttpAnswer } from '../replay.ts'
-import { addHeaders, clearHeaders, type HeadersArgument } from './headers.ts'
+import { addHeaders, clearAnswer, type HeadersArgument } from './headers.ts'
 
 /** Stands between an app and its response, until the headers leave. */
 export interface Gate {
@@ -28,7 +28,7 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
     replace(answer) {
       state = 'replaced'
       visit.headersSent()
-      clearHeaders(response)
+      clearAnswer(response)
       const headers = { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) }
       writeHead.call(response, answer.status, headers)
       end.call(response, answer.body, 'utf8')

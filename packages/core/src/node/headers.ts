@@ -8,8 +8,10 @@ export type HeadersArgument = Parameters<ServerResponse['writeHead']>[1]
 const ofOneAnswer =
   /^(content-(disposition|encoding|language|length|location|md5|range|type)|accept-ranges|age|cache-control|etag|expires|fly-replay.*|last-modified|link|location|retry-after|set-cookie|trailer|transfer-encoding|www-authenticate)$/
 
-/** Takes back the headers of an answer that another one replaces. */
-export function clearHeaders(response: ServerResponse): void {
+/** Takes back what was said of an answer that another one replaces. */
+export function clearAnswer(response: ServerResponse): void {
+  // HTTP/2 has no reason phrase, and warns of whoever looks.
+  if (response.req?.httpVersionMajor !== 2) response.statusMessage = ''
   for (const name of response.getHeaderNames()) {
     if (ofOneAnswer.test(name.toLowerCase())) response.removeHeader(name)
   }
