@@ -6,12 +6,12 @@ import { END, OPEN, type Scanner, WORD } from '../scan.ts'
 const BEFORE_STATEMENT = ['atomic', 'begin', 'then', 'else', 'do', 'loop', 'repeat']
 
 /**
- * A compound statement outside of a stored program (MariaDB): `BEGIN NOT ATOMIC … END`, `IF … END IF` and so on. It is as
- * strong as the strongest statement within, whether that will be reached or not. All that is left of the text belongs to it.
+ * A compound statement outside of a stored program (MariaDB): `BEGIN NOT ATOMIC … END`, `IF … END IF` and so on, in
+ * `sql_mode=ORACLE` also `BEGIN … END` and `DECLARE … BEGIN … END`. It is as strong as the strongest statement within, whether that will be reached or not. All that is left of the text belongs to it.
  */
 export function compound(scanner: Scanner, facts: Facts): Verdict {
   let found = read('compound')
-  let begins = false
+  let begins = BEFORE_STATEMENT.some((word) => scanner.is(word))
   for (;;) {
     const token = scanner.next()
     if (token === END) {

@@ -57,7 +57,9 @@ function start(scanner: Scanner, facts: Facts): Verdict {
 }
 
 function begin(scanner: Scanner, facts: Facts): Verdict {
-  if (scanner.accept('not')) return compound(scanner, facts)
+  const block = scanner.next() !== END && !scanner.is('work')
+  scanner.unread()
+  if (block) return compound(scanner, facts)
   facts.control('begin')
   return read('begin')
 }
@@ -164,6 +166,7 @@ export const statements: Record<string, StatementRule> = {
   repeat: compound,
   while: compound,
   for: compound,
+  declare: compound,
   show: query(read('show')),
   use: always(read('use')),
   handler: always(read('handler')),

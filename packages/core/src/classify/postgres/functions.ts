@@ -56,29 +56,10 @@ function openLargeObject(scanner: Scanner): Verdict | undefined {
   return undefined
 }
 
-const OFF: ReadonlySet<string> = new Set(['off', 'false', 'no', '0', 'f', 'n', 'of', 'fa', 'fal', 'fals'])
-
-/** `set_config` changes the session only, but cannot make a standby's transaction writable or serializable. */
-function setConfig(scanner: Scanner): Verdict | undefined {
-  if (scanner.next() === STRING) {
-    const setting = scanner.text.slice(scanner.start + 1, scanner.end - 1).toLowerCase()
-    if (scanner.next() === COMMA && scanner.next() === STRING) {
-      const value = scanner.text.slice(scanner.start + 1, scanner.end - 1).toLowerCase()
-      if (setting === 'transaction_read_only' && OFF.has(value)) return write('read-write')
-      if (setting === 'transaction_isolation' && value === 'serializable') return write('serializable')
-    }
-  }
-  scanner.unread()
-  return undefined
-}
-
 /** What a call means, by the function's name. */
 export const calls: Record<string, CallRule> = {
   lo_open: openLargeObject,
-  set_config: setConfig,
 }
 for (const name of WRITING.join(' ').split(' ')) calls[name] = builtIn(write(`function:${name}`))
 for (const name of LOGICAL.join(' ').split(' ')) calls[name] = builtIn(unknown(`function:${name}`))
 for (const name of ADVISORY.join(' ').split(' ')) calls[name] = builtIn(write('advisory-lock'))
-
-export { OFF }

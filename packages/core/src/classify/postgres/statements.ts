@@ -5,7 +5,9 @@ import { END, EQUALS, NAME, OPEN, type Scanner, STRING, VALUE, WORD } from '../s
 import { always, ddl, inner, query } from '../shared.ts'
 import { closing, readModes, savepoint } from '../transaction.ts'
 import { anonymousBlock } from './block.ts'
-import { OFF } from './functions.ts'
+
+/** What a Boolean setting takes for off; a unique beginning of a word will do. */
+const OFF = new Set(['off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0'])
 
 const DML = new Set(['select', 'insert', 'update', 'delete', 'merge', 'values', 'table', 'with'])
 

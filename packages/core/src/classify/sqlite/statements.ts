@@ -1,6 +1,6 @@
 import type { Facts } from '../facts.ts'
 import { walkCtes } from '../query.ts'
-import { read, type StatementRule, type Verdict, write } from '../rules.ts'
+import { read, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
 import { DOT, END, EQUALS, OPEN, type Scanner } from '../scan.ts'
 import { always, ddl, inner, query } from '../shared.ts'
 import { closing, savepoint } from '../transaction.ts'
@@ -23,7 +23,7 @@ function begin(scanner: Scanner, facts: Facts): Verdict {
 }
 
 /** Writes even when they are only asked. */
-const WRITING = new Set(['incremental_vacuum', 'journal_mode', 'wal_checkpoint', 'optimize'])
+const WRITING = new Set(['incremental_vacuum', 'journal_mode', 'wal_checkpoint'])
 /** Write when they are set. */
 const WRITING_WHEN_SET = new Set(['user_version', 'application_id', 'schema_version', 'default_cache_size'])
 /** Writes when it is set to one of these. */
@@ -36,6 +36,8 @@ function pragma(scanner: Scanner): Verdict {
     scanner.next()
   }
   if (WRITING.has(name)) return write('pragma')
+  // It runs ANALYZE where that is worth its while.
+  if (name === 'optimize') return unknown('pragma')
   if (scanner.token !== EQUALS && scanner.token !== OPEN) return read('pragma')
   scanner.next()
   const writes = WRITING_WHEN_SET.has(name) || (name === 'auto_vacuum' && AUTO_VACUUM.has(scanner.value()))
