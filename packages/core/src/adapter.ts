@@ -7,7 +7,11 @@ export {
   createStatementMemory,
   type StatementMemory,
 } from './classify/index.ts'
+export { gtids, upTo, visible } from './dialect/gtid.ts'
+export { isOfReadOnlyTransaction, readMysqlError } from './dialect/mysql.ts'
 export { lsn, readPostgresError, type ServerWord } from './dialect/postgres.ts'
+export { noTransaction, readSqliteError, readTxid, txid } from './dialect/sqlite.ts'
+export { type Environment, type LitefsEnvironment, readLitefs } from './env.ts'
 export { errorCode, tell } from './events.ts'
 export {
   hasReached,
@@ -24,6 +28,14 @@ export {
   type ReplicationSource,
   type Route,
 } from './replication.ts'
-export { type Activity, createActivity, createScope, currentScope, notReplayable, runInScope, type Scope } from './scope.ts'
+export {
+  type Activity,
+  createActivity,
+  createScope,
+  currentScope,
+  notReplayable,
+  runInScope,
+  type Scope,
+} from './scope.ts'
 export { decodeToken, encodeToken, type Freshness, type TokenContent } from './token.ts'
-export { createTopology, withRole } from './topology.ts'
+export { createTopology, type MemberOptions, memberTopology, withRole } from './topology.ts'

@@ -28,6 +28,11 @@ export interface PositionAlgebra {
   isValid(at: string): boolean
   /** How many bytes of log lie between the two, where that can be said. */
   distance?(from: string, to: string): number | undefined
+  /**
+   * Whether what is wanted was written by a server that took over from this one, which calls itself primary; for databases
+   * that know no epochs, where the position itself has to tell.
+   */
+  isOvertaken?(server: { readonly at: string; readonly source?: string | undefined }, wanted: string): boolean
 }
 
 /**
@@ -44,6 +49,10 @@ export interface ServerInstance {
   epoch: number
   /** The last position that was seen; undefined where the server cannot tell. */
   at: string | undefined
+  /** What positions call this server, where they name the servers that have written (GTIDs). */
+  readonly source?: string | undefined
+  /** A replica that would run this user's writes, and keep them to itself: nothing but the guard keeps them away. */
+  acceptsWrites?: boolean | undefined
 }
 
 /** What a server said of itself. */
@@ -53,6 +62,10 @@ export interface Observation {
   readonly cluster: string
   readonly epoch: number
   readonly at: string | undefined
+  /** What positions call this server, where they name the servers that have written (GTIDs). */
+  readonly source?: string | undefined
+  /** A replica that would run this user's writes, and keep them to itself. Default: false. */
+  readonly acceptsWrites?: boolean | undefined
   /** What a replica has received, replayed or not. */
   readonly received?: string | undefined
   /** How old the last replayed transaction is, in seconds; undefined on a primary, 0 when nothing waits to be replayed. */

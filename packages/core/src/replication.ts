@@ -19,6 +19,7 @@ import {
   type ServerInstance,
 } from './position.ts'
 import { estimateReplayMs } from './price.ts'
+import type { ReplayTarget } from './replay.ts'
 import { type Activity, currentScope, notReplayable, type Scope } from './scope.ts'
 import { decodeToken, encodeToken, type Freshness, stricter, withoutPositionMs } from './token.ts'
 import { type Topology, withRole } from './topology.ts'
@@ -65,6 +66,8 @@ export interface ReplicationSource {
   observe(): Promise<Observation>
   /** Ends what `observe` holds open. */
   end(): Promise<void>
+  /** Where the primary is at the moment, if the database itself says so. Default: in the topology's primary region. */
+  target?(): ReplayTarget | undefined
 }
 
 export interface DatabaseReplicationOptions {
@@ -74,6 +77,11 @@ export interface DatabaseReplicationOptions {
   readonly source: ReplicationSource
   /** A write outside of any request: refuse it with an error, or run it on the primary. Default: refuse. */
   readonly outsideRequest?: 'refuse' | 'primary' | undefined
+  /**
+   * Whether the primary can be talked to from here when a request cannot be replayed. Without such a connection (LiteFS
+   * has none) that request, or job, is refused. Default: true.
+   */
+  readonly reachesPrimary?: boolean | undefined
   /** What a replay costs from here (ms). Default: estimated from the distance of the regions. */
   readonly replayCostMs?: number | undefined
   /** Keys that `currentToken()` signs with. Default: `FLYROUTE_SECRET`. */
@@ -101,6 +109,7 @@ export class DatabaseReplication implements Replication {
   readonly replayCostMs: number
   readonly algebra: PositionAlgebra
   readonly #outsideRequest: 'refuse' | 'primary'
+  readonly #reachesPrimary: boolean
   readonly #secrets: readonly string[] | undefined
   readonly #source: ReplicationSource
   readonly #instances: Map<string, ServerInstance> = new Map()
@@ -123,6 +132,7 @@ export class DatabaseReplication implements Replication {
     this.#configured = topology
     this.#topology = topology
     this.#outsideRequest = options.outsideRequest ?? 'refuse'
+    this.#reachesPrimary = options.reachesPrimary ?? true
     this.#secrets = options.secrets
     this.#source = source
     this.algebra = source.algebra
@@ -141,6 +151,12 @@ export class DatabaseReplication implements Replication {
 
   get topology(): Topology {
     return this.#topology
+  }
+
+  /** Where a request is replayed that needs the primary. Without a field where nobody knows. */
+  get target(): ReplayTarget {
+    const { primaryRegion } = this.#topology
+    return this.#source.target?.() ?? (primaryRegion === undefined ? {} : { region: primaryRegion })
   }
 
   /** The role that the settings say; `topology.role` is the one that the server says. */
@@ -255,7 +271,11 @@ export class DatabaseReplication implements Replication {
    * @throws ReplayUnavailableError where it cannot be replayed and the app asked for an error.
    */
   route(access: Access, detail: string, scope: Scope | undefined = currentScope()): Route {
-    if (scope?.onPrimary || scope?.activity.written.has(this.name)) return 'primary'
+    if (scope?.onPrimary || scope?.activity.written.has(this.name)) {
+      return this.#reachesPrimary
+        ? 'primary'
+        : this.toPrimary('write', scope.onPrimary ? 'run-on-primary' : detail, scope)
+    }
     if (access === 'write') return this.toPrimary('write', detail, scope)
     if (this.#breaker.isOpen) return this.toPrimary('unavailable', undefined, scope)
     return 'local'
@@ -268,6 +288,7 @@ export class DatabaseReplication implements Replication {
     scope: Scope | undefined,
     cause?: unknown,
   ): 'primary' {
+    if (!this.#reachesPrimary) return this.#toReplayOnly(reason, detail, scope, cause)
     const activity = scope?.activity
     const obstacle = activity === undefined ? undefined : notReplayable(activity)
     const outside = activity === undefined || activity.kind === 'job'
@@ -292,6 +313,25 @@ export class DatabaseReplication implements Replication {
     return this.#fallBack(obstacle, reason, detail)
   }
 
+  /** Where a replay is the only way there: a request that can be replayed is, and everything else is refused. */
+  #toReplayOnly(
+    reason: PrimaryRequiredReason,
+    detail: string | undefined,
+    scope: Scope | undefined,
+    cause?: unknown,
+  ): never {
+    this.#tellWrite(reason, detail, 'nowhere')
+    const activity = scope?.activity
+    const obstacle = activity === undefined ? undefined : notReplayable(activity)
+    if (obstacle === undefined || (obstacle === 'outside-request' && !scope?.onPrimary)) {
+      throw this.required(reason, detail, scope, cause)
+    }
+    const why = obstacle === 'outside-request' ? 'no-connection' : obstacle
+    const error = new ReplayUnavailableError(why, { cause })
+    if (activity !== undefined) activity.unavailable ??= error
+    throw error
+  }
+
   /** The error that asks for the primary, remembered by the scope. */
   required(
     reason: PrimaryRequiredReason,
@@ -303,6 +343,8 @@ export class DatabaseReplication implements Replication {
       reason,
       detail,
       topology: this.#topology,
+      target: this.target,
+      reachesPrimary: this.#reachesPrimary,
       outsideRequest: scope === undefined || scope.activity.kind === 'job',
       ...(cause === undefined ? {} : { cause }),
     })

@@ -1,0 +1,111 @@
+import { resolveTopology, type Topology } from '@flyroute/core'
+import { type Classifier, createClassifier, createTopology, DatabaseReplication } from '@flyroute/core/adapter'
+import mysql, { type PoolOptions } from 'mysql2'
+import type { EventEmitter } from 'node:events'
+import type { BareConnection } from './driver-types.ts'
+import { Observer } from './observer.ts'
+import { configFor, driverOptions, type FlyroutePoolOptions, topologyOptions } from './options.ts'
+import { PrimaryPool } from './primary-pool.ts'
+import { MysqlReplicationSource } from './replication.ts'
+
+/** Bounds of the pool behind `runOnPrimary`: an ocean away, and never what an app hangs on. */
+const primaryPoolBounds = {
+  connectionLimit: 5,
+  maxIdle: 0,
+  connectTimeout: 5_000,
+  idleTimeout: 10_000,
+} satisfies PoolOptions
+
+/** How long (ms) a connection next door may take, unless the app says: nobody waits for ever for a replica. */
+const replicaConnectTimeoutMs = 5_000
+
+/** One database: what its pools and connections share. */
+export interface MysqlDatabase {
+  readonly replication: DatabaseReplication
+  readonly classifier: Classifier
+  readonly observer: Observer
+  /** A server of one's own plays the replica. */
+  readonly simulated: boolean
+  /** When (ms) it was last asked whether the replica has been promoted. */
+  askedForPromotionAt: number
+  /** The driver's options for the member that is read from, out of those that a pool or a connection is made with. */
+  localConfig(options: FlyroutePoolOptions): PoolOptions
+  /** Pools whose listeners set up connections: what they do on `connection` is done for connections to the primary as well. */
+  readonly pools: Set<EventEmitter>
+  /** A connection to the primary, of a bounded pool that is opened now if it was not. */
+  connectToPrimary(): Promise<BareConnection>
+  /** A pool ends: with the last one, what is shared ends as well. */
+  end(pool?: EventEmitter): Promise<void>
+}
+
+const said = {
+  'no-gtids':
+    'the server has no global transaction ids: who has written reads from the primary for a while instead of next door; switch them on (gtid_mode = ON, or log_bin on MariaDB)',
+  'accepts-writes':
+    'the replica would accept writes of this user and nobody else would ever see them: statements that may write go to the primary; connect as a user without SUPER, CONNECTION_ADMIN or READ ONLY ADMIN, or set super_read_only',
+  modest: 'the server does not say where it stands: who has written reads from the primary for a while',
+} as const
+
+/**
+ * Works out where the database is.
+ *
+ * @throws ConfigurationError that lists everything that is wrong
+ */
+export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
+  const simulated = options.simulate === 'replica'
+  const resolved = options.topology ?? resolveTopology(topologyOptions(options))
+  const topology = simulated ? simulatedTopology(resolved) : resolved
+  const { secret, functions } = options
+  const isReplica = topology.role === 'replica'
+  const localConfig = (own: FlyroutePoolOptions): PoolOptions => {
+    const config = configFor(topology.local, driverOptions(own))
+    return isReplica ? { connectTimeout: replicaConnectTimeoutMs, ...config } : config
+  }
+  const observer = new Observer(topology.role, simulated, (problem, cause) => {
+    replication.say(said[problem])
+    if (problem !== 'accepts-writes') replication.withoutPosition(cause)
+  })
+  const replication = new DatabaseReplication({
+    name: options.name,
+    topology,
+    source: new MysqlReplicationSource(localConfig(options), observer, () => replication.observerLost()),
+    outsideRequest: options.outsideRequest,
+    replayCostMs: options.replayCostMs,
+    secrets: typeof secret === 'string' ? [secret] : secret,
+  })
+  let primary: PrimaryPool | undefined
+  let ended: Promise<void> | undefined
+  const database: MysqlDatabase = {
+    replication,
+    observer,
+    simulated,
+    askedForPromotionAt: 0,
+    localConfig,
+    pools: new Set(),
+    classifier: createClassifier({ dialect: 'mysql', ...(functions === undefined ? {} : { functions }) }),
+    connectToPrimary() {
+      const { connectionLimit = primaryPoolBounds.connectionLimit, ...rest } = driverOptions(options)
+      const bounds = { ...primaryPoolBounds, ...rest, connectionLimit: Math.min(connectionLimit, 5) }
+      const config = { ...configFor(topology.primary, bounds), ...options.primaryPool }
+      primary ??= new PrimaryPool(mysql.createPool(config), database)
+      return primary.connect()
+    },
+    async end(pool) {
+      if (pool !== undefined) database.pools.delete(pool)
+      if (database.pools.size === 0) await (ended ??= endAll(replication, primary))
+    },
+  }
+  return database
+}
+
+/** One local server as if it were far away from its primary. */
+function simulatedTopology(topology: Topology): Topology {
+  const { primary, appName, machineId } = topology
+  const primaryRegion = topology.primaryRegion ?? 'iad'
+  const region = topology.inPrimaryRegion ? 'sim' : topology.region
+  return createTopology({ region, primaryRegion, role: 'replica', appName, machineId, primary, local: primary })
+}
+
+async function endAll(replication: DatabaseReplication, primary: PrimaryPool | undefined): Promise<void> {
+  await Promise.all([replication.end(), primary?.end()])
+}

@@ -1,0 +1,242 @@
+import { ReplayUnavailableError } from '@flyroute/core'
+import {
+  type Analysis,
+  createStatementMemory,
+  currentScope,
+  type Role,
+  type ServerInstance,
+  type StatementMemory,
+} from '@flyroute/core/adapter'
+import type { MysqlDatabase } from './database.ts'
+import {
+  type BareConnection,
+  type Command,
+  kindOf,
+  type QueueEntry,
+  type ResultHeader,
+  textOf,
+} from './driver-types.ts'
+import type { Exchange } from './exchange.ts'
+import type { Greeting } from './observer.ts'
+import { PrimarySide } from './primary-side.ts'
+import { readError } from './refusal.ts'
+import { ReplicaSide } from './replica-side.ts'
+import { Session } from './session.ts'
+import { Turn, type TurnHandler } from './turn.ts'
+
+/** Which pool a connection belongs to: the one next door, or the one behind `runOnPrimary`. */
+export type Side = 'local' | 'primary'
+
+/** How long (ms) a connection to a member that should not be used is kept, so that not each statement makes a new one. */
+const misplacedMs = 1_000
+
+/** How often (ms) a replica that has to refuse is asked at most whether it has been promoted meanwhile. */
+const doubtMs = 250
+
+/**
+ * The guard of one connection, at the one place that everything above goes through: the queue of commands. It knows what
+ * its server is, and hands each command on: as it is, to the side that reads the positions behind writes, or to the side
+ * that refuses what a replica would refuse.
+ */
+export class Guard implements TurnHandler {
+  readonly connection: BareConnection
+  readonly database: MysqlDatabase
+  readonly side: Side
+  readonly session: Session = new Session()
+  /** The run of the server that this connection leads to; undefined until it has said what it is. */
+  server: ServerInstance | undefined
+  greeting: Greeting | undefined
+  readonly #memory: StatementMemory
+  readonly #onPrimary: PrimarySide = new PrimarySide(this)
+  readonly #onReplica: ReplicaSide = new ReplicaSide(this)
+  /** The queue as it is below the guard. */
+  #enqueue: (entry: QueueEntry) => unknown
+  #greetedAt = 0
+  /** A server that said it was the primary has refused a write. */
+  #isDoubtful = false
+  #left = false
+
+  constructor(connection: BareConnection, database: MysqlDatabase, side: Side) {
+    this.connection = connection
+    this.database = database
+    this.side = side
+    this.#memory = createStatementMemory(database.classifier)
+    this.#enqueue = connection.addCommand
+    this.#install()
+  }
+
+  /** What the server says it is; until then, what the settings say. */
+  get role(): Role {
+    if (this.server !== undefined) return this.server.role
+    return this.side === 'primary' ? 'primary' : this.database.replication.topology.role
+  }
+
+  // --- what comes in ------------------------------------------------------------------------------------------------
+
+  #add(command: Command): unknown {
+    const kind = kindOf(command)
+    if (kind === undefined) return this.#enqueue.call(this.connection, command)
+    const scope = currentScope()
+    if (kind === 'session') return this.#reset(command)
+    const isPlain = scope === undefined && this.side === 'local' && this.#isKnownPrimary
+    if (isPlain && !this.#onReplica.isElsewhere) return this.#enqueue.call(this.connection, command)
+    this.#enqueue.call(this.connection, new Turn(this.connection, this, command, kind, this.#analyse(command), scope))
+    return command
+  }
+
+  #analyse(command: Command): Analysis {
+    return this.#memory.classify(this.textOf(command))
+  }
+
+  get #isKnownPrimary(): boolean {
+    return this.greeting !== undefined && this.server?.role === 'primary'
+  }
+
+  /** The text that a command is known by. */
+  textOf(command: Command): string {
+    return textOf(command, this.connection)
+  }
+
+  /** Puts something of our own at the end of the queue. */
+  enqueue(entry: QueueEntry): void {
+    this.#enqueue.call(this.connection, entry)
+  }
+
+  /** COM_RESET_CONNECTION and COM_CHANGE_USER: what we have set for the session is gone, and the user may be another one. */
+  #reset(command: Command): unknown {
+    this.#enqueue.call(this.connection, command)
+    this.#memory.forget()
+    this.session.forget()
+    this.#onPrimary.forget()
+    this.greeting = undefined
+    return command
+  }
+
+  // --- turns --------------------------------------------------------------------------------------------------------
+
+  begins(turn: Turn): boolean {
+    const { command, kind } = turn
+    // Its preparation has failed: the driver has told, and goes through the motions.
+    if (kind === 'execute' && command.statement === undefined) return true
+    if (this.greeting === undefined) {
+      this.learn(turn).then(
+        () => {
+          if (!turn.isOver && this.#decide(turn)) turn.send()
+        },
+        (error: unknown) => turn.fail(error),
+      )
+      return false
+    }
+    return this.#decide(turn)
+  }
+
+  #decide(turn: Turn): boolean {
+    if (this.role === 'primary') {
+      return this.#onReplica.isElsewhere ? this.#onReplica.begins(turn) : this.#onPrimary.begins(turn)
+    }
+    if (this.side === 'local') return this.#onReplica.begins(turn)
+    turn.fail(new ReplayUnavailableError('no-primary', { retryAfterSeconds: 5 }))
+    return false
+  }
+
+  answered(turn: Turn): boolean {
+    const headers = headersOf(turn.command)
+    return this.role === 'primary' ? this.#onPrimary.answered(turn, headers) : this.#onReplica.answered(turn, headers)
+  }
+
+  failed(turn: Turn, error: unknown, isAnswer: boolean): void {
+    if (isAnswer && this.role === 'primary' && readError(error) === 'refusal') this.#doubt()
+    if (this.role === 'primary') this.#onPrimary.failed(turn, error, isAnswer)
+    else this.#onReplica.failed(turn, error, isAnswer)
+  }
+
+  // --- what the server is -------------------------------------------------------------------------------------------
+
+  /** Asks in the turn of something that is under way. */
+  async learn(exchange: Exchange): Promise<void> {
+    const { observer, replication, simulated } = this.database
+    const ask = (sql: string): ReturnType<Exchange['ask']> => exchange.ask(sql)
+    const hint = this.connection._handshakePacket?.serverVersion
+    const known = this.greeting
+    const greeting = known === undefined ? await observer.greet(ask, hint, this.side) : await observer.look(ask, known)
+    if (known === undefined && simulated) await ask('set session transaction read only')
+    this.greeting = greeting
+    this.server = replication.connected(greeting.observation, this.side)
+    this.#greetedAt = Date.now()
+    this.#isDoubtful = false
+  }
+
+  /** It refuses what a primary does not refuse: it may not be one any more. */
+  #doubt(): void {
+    if (this.session.transaction?.readOnly) return
+    this.#isDoubtful = true
+    if (this.side === 'local') this.database.replication.observe().catch(() => undefined)
+  }
+
+  /** A replica had to refuse: that would be needless if it had been promoted meanwhile. */
+  suspectPromotion(): void {
+    const { database } = this
+    if (Date.now() - database.askedForPromotionAt < doubtMs) return
+    database.askedForPromotionAt = Date.now()
+    database.replication.observe().catch(() => undefined)
+  }
+
+  // --- given back ---------------------------------------------------------------------------------------------------
+
+  /** The app gives the connection back; false where nobody else is to get it. */
+  givenBack(): boolean {
+    this.#onReplica.leave()
+    this.#onPrimary.leave()
+    return !this.#isMisplaced
+  }
+
+  /** A member that is not what the settings say is left, so that the next connection looks again who is who. */
+  get #isMisplaced(): boolean {
+    if (this.#isDoubtful) return true
+    if (this.role === 'primary') return false
+    if (this.side === 'primary') return true
+    return this.database.replication.expects === 'primary' && Date.now() - this.#greetedAt > misplacedMs
+  }
+
+  #install(): void {
+    const { connection, database, side } = this
+    const add = (command: Command): unknown => this.#add(command)
+    // The driver puts another function there when a connection closes: that goes below the guard.
+    Object.defineProperty(connection, 'addCommand', {
+      configurable: true,
+      get: () => add,
+      set: (enqueue: (entry: QueueEntry) => unknown) => {
+        this.#enqueue = enqueue
+      },
+    })
+    const lost = (): void => {
+      if (this.#left) return
+      this.#left = true
+      this.#onReplica.leave()
+      // Ended by its server, not by the pool: it may be started anew, further back in the log.
+      if (side === 'local' && connection._closing !== true) database.replication.disconnected(this.server)
+    }
+    connection.once('end', lost)
+    connection.prependOnceListener('error', lost)
+  }
+}
+
+/** The guards of connections, for the pools that lend them. */
+const guards = new WeakMap<object, Guard>()
+
+/** Puts a guard on a connection, unless it has one. */
+export function guardConnection(connection: BareConnection, database: MysqlDatabase, side: Side): Guard {
+  const guard = guards.get(connection) ?? new Guard(connection, database, side)
+  guards.set(connection, guard)
+  return guard
+}
+
+/** The guard of a connection; undefined for one of the driver's own. */
+export function guardOf(connection: object): Guard | undefined {
+  return guards.get(connection)
+}
+
+/** Of an answer the parts without rows: one for each statement in it that has none. */
+function headersOf({ _rows: rows = [] }: Command): ResultHeader[] {
+  return rows.filter((row) => !Array.isArray(row) && row !== null && row !== undefined) as ResultHeader[]
+}

@@ -1,0 +1,2 @@
+export type { FlyrouteOptions, FlyroutePoolOptions } from './options.ts'
+export { createPool, type FlyroutePool } from './pool.ts'

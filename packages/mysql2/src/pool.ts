@@ -1,0 +1,125 @@
+import type { Replication } from '@flyroute/core'
+import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
+import mysql, { type Pool } from 'mysql2'
+import { type MysqlDatabase, openDatabase } from './database.ts'
+import type { BareConnection, BarePool } from './driver-types.ts'
+import { guardConnection, guardOf } from './guard.ts'
+import { asOptions, type FlyroutePoolOptions, hideSecrets } from './options.ts'
+import { noteUnreachable } from './primary-pool.ts'
+import { readError } from './refusal.ts'
+import { Watchdog } from './watchdog.ts'
+
+/** A pool of mysql2, and where its data comes from. */
+export type FlyroutePool = Pool & { readonly replication: Replication }
+
+/**
+ * A pool of mysql2, with callbacks, that is connected to the member next door. On a replica its connections refuse writes
+ * with a `PrimaryRequiredError`; in the primary's region, and off Fly, it is the driver's pool and nothing else.
+ *
+ * It takes all options of mysql2's `createPool` (or a URL), whose `uri`, `host` and so on are the primary endpoint, and
+ * flyroute's own. Without any, the environment says where the database is.
+ *
+ * @throws ConfigurationError that lists everything that is wrong
+ * @example
+ * const pool = createPool()
+ * pool.query('select * from post order by id', (error, rows) => …)
+ */
+export function createPool(options?: FlyroutePoolOptions | string): FlyroutePool {
+  const given = asOptions(options)
+  return openPool(openDatabase(given), given)
+}
+
+/** The driver's pool over a database of ours. */
+export function openPool(database: MysqlDatabase, options: FlyroutePoolOptions): FlyroutePool {
+  return guardPool(mysql.createPool(database.localConfig(options)), database)
+}
+
+type Deliver = (error: unknown, connection?: BareConnection) => void
+
+/** Puts guards on all connections of a pool of the driver's, and lets them go where the scope says. */
+export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePool {
+  const { replication } = database
+  const pool = driverPool as unknown as BarePool
+  hideSecrets(pool.config.connectionConfig)
+  const watchdog = new Watchdog(replication)
+  const base = {
+    getConnection: pool.getConnection.bind(pool),
+    releaseConnection: pool.releaseConnection.bind(pool),
+    promise: pool.promise.bind(pool),
+    end: pool.end.bind(pool),
+  }
+  /** Those who wait for a connection already: the pool passes them through its own method once more. */
+  const waiting = new WeakSet<Deliver>()
+
+  pool.on('connection', (connection: BareConnection) => {
+    if (guardOf(connection) !== undefined) return
+    guardConnection(connection, database, 'local')
+    // Without a listener, a connection that dies twice would end the process.
+    connection.on('error', () => undefined)
+  })
+
+  pool.getConnection = (callback) => {
+    if (waiting.has(callback)) return base.getConnection(callback)
+    const scope = currentScope()
+    // The pool calls back in the scope of whoever has given the connection back.
+    const deliver: Deliver = (error, connection) => {
+      if (connection !== undefined && connection._pool === pool) watchdog.out(connection)
+      runInScope(scope, () => (error ? callback(error) : callback(null, connection)))
+    }
+    if (replication.topology.role === 'replica' && (replication.isUnavailable || goesToPrimary(scope))) {
+      connectToPrimary(scope).then((connection) => deliver(null, connection), deliver)
+      return
+    }
+    const local: Deliver = (error, connection) => {
+      if (!error) return deliver(null, connection)
+      connectElsewhere(error, scope).then((other) => deliver(null, other), deliver)
+    }
+    waiting.add(local)
+    // A socket answers in the scope that it was opened in: that of one request among many.
+    runInScope(undefined, () => base.getConnection(local))
+  }
+
+  pool.releaseConnection = (connection) => {
+    watchdog.back(connection)
+    if (connection._pool && connection._pool !== pool) return connection._pool.releaseConnection(connection)
+    if (connection._pool && guardOf(connection)?.givenBack() === false) return connection.destroy()
+    base.releaseConnection(connection)
+  }
+
+  pool.promise = (Implementation) =>
+    Object.defineProperty(base.promise(Implementation), 'replication', { value: replication, enumerable: true })
+
+  pool.end = (callback) => {
+    watchdog.end()
+    const ended = database.end(pool)
+    base.end((error?: unknown) => {
+      if (callback) ended.then(() => callback(error), callback)
+      else if (error) throw error
+    })
+  }
+
+  async function connectToPrimary(scope: Scope | undefined): Promise<BareConnection> {
+    replication.route('read', 'connect', scope)
+    return database.connectToPrimary()
+  }
+
+  /** The member next door cannot be had. */
+  async function connectElsewhere(error: unknown, scope: Scope | undefined): Promise<BareConnection> {
+    if (readError(error) !== 'unavailable') throw error
+    if (replication.expects === 'primary') {
+      noteUnreachable(scope, error)
+      throw error
+    }
+    replication.failed(error)
+    replication.toPrimary('unavailable', undefined, scope, error)
+    return runInScope(scope, () => database.connectToPrimary())
+  }
+
+  function goesToPrimary(scope: Scope | undefined): boolean {
+    return scope !== undefined && (scope.onPrimary || scope.activity.written.has(replication.name))
+  }
+
+  database.pools.add(pool)
+  Object.defineProperty(pool, 'replication', { value: replication, enumerable: true })
+  return pool as unknown as FlyroutePool
+}

@@ -1,0 +1,268 @@
+import { ReplayUnavailableError } from '@flyroute/core'
+import { type Activity, type Position, upTo } from '@flyroute/core/adapter'
+import type { ResultHeader } from './driver-types.ts'
+import type { Guard } from './guard.ts'
+import { readError } from './refusal.ts'
+import type { Transaction } from './session.ts'
+import type { Turn } from './turn.ts'
+
+/** What makes the server add the GTID to its answers, beside whatever the app has it add. */
+const tracking = {
+  mysql:
+    "set session session_track_gtids = if(@@session.session_track_gtids = 'OFF', 'OWN_GTID', @@session.session_track_gtids)",
+  mariadb: `set session session_track_system_variables = if(@@session.session_track_system_variables = '*', '*',
+    trim(leading ',' from concat(@@session.session_track_system_variables, ',last_gtid')))`,
+} as const
+
+/** Where the answer has rows, and with them no place for a GTID. */
+const lastPosition = { mysql: 'select @@global.gtid_executed', mariadb: 'select @@session.last_gtid' } as const
+
+/**
+ * A connection to a primary, used in a request: everything is sent as it is, and the position behind whatever commits
+ * something is read from the server's own answer.
+ */
+export class PrimarySide {
+  readonly #guard: Guard
+  /** Whether the server adds GTIDs to its answers on this connection; undefined before it was told to. */
+  #tracks: boolean | undefined
+  /** MariaDB: the last GTID of this session that we have seen. */
+  #last: string | undefined
+
+  constructor(guard: Guard) {
+    this.#guard = guard
+  }
+
+  /** The session was reset. */
+  forget(): void {
+    this.#tracks = undefined
+  }
+
+  /** The app has given the connection back in the middle of a transaction: nobody knows what will come of it. */
+  leave(): void {
+    const { session, database } = this.#guard
+    const writer = session.transaction?.writer
+    if (session.transaction === undefined || writer === undefined) return
+    session.transaction.writer = undefined
+    database.replication.writeEnds(writer, 'unknown')
+  }
+
+  begins(turn: Turn): boolean {
+    const { scope } = turn
+    const { database, server } = this.#guard
+    const { replication } = database
+    const refusal = this.#refusal(turn)
+    if (refusal !== undefined) {
+      turn.fail(refusal)
+      return false
+    }
+    if (scope === undefined) return true
+    const need = replication.need(scope)
+    if (need !== undefined && server !== undefined && replication.isStalePrimary(need, server)) {
+      turn.fail(new ReplayUnavailableError('stale-primary', { retryAfterSeconds: 5 }))
+      return false
+    }
+    if (this.#tracks === undefined) {
+      this.#track(turn).then(
+        () => {
+          this.#prepareFor(turn, scope.activity)
+          turn.send()
+        },
+        (error: unknown) => turn.fail(error),
+      )
+      return false
+    }
+    this.#prepareFor(turn, scope.activity)
+    return true
+  }
+
+  answered(turn: Turn, headers: readonly ResultHeader[]): boolean {
+    const { session } = this.#guard
+    const { transaction: before } = session
+    session.ran(turn, headers.at(-1))
+    // The app may have changed what the server tells; in between it may have been anything.
+    if (turn.analysis.reason === 'set' && /session_track/i.test(turn.command.sql ?? '')) this.#tracks = undefined
+    const activity = turn.scope?.activity
+    if (activity === undefined) return true
+    const own = this.#ownGtids(headers)
+    this.#endTransaction(before, turn, own !== undefined)
+    if (own === undefined && this.#mustAsk(turn, headers)) {
+      turn.hold()
+      this.#ask(turn, activity).finally(() => {
+        turn.release()
+        turn.finish()
+      })
+      return false
+    }
+    this.#took(turn, activity, own === undefined ? undefined : this.#position(own))
+    return true
+  }
+
+  failed(turn: Turn, error: unknown, isAnswer: boolean): void {
+    const { session, database } = this.#guard
+    const { scope, effect } = turn
+    const { replication } = database
+    const writer = session.transaction?.writer
+    if (effect === 'commit' && scope !== undefined) {
+      const outcome = isAnswer ? 'failed' : 'unknown'
+      replication.writeEnds(scope.activity, outcome)
+      if (writer !== undefined && session.transaction !== undefined) {
+        session.transaction.writer = undefined
+        replication.writeEnds(writer, outcome)
+      }
+    } else if (!isAnswer) this.#lose()
+    if (readError(error) === 'unavailable' && scope !== undefined) scope.activity.primaryUnreachable = error
+    turn.deliver(error)
+    turn.finish()
+  }
+
+  // --- before -------------------------------------------------------------------------------------------------------
+
+  /**
+   * From a region with a replica, a write takes an ocean only where it may: this connection may have been given out for
+   * reads, because the replica was down.
+   */
+  #refusal({ analysis, scope }: Turn): unknown {
+    const { database, side } = this.#guard
+    const { replication } = database
+    if (side !== 'primary' || replication.topology.role === 'primary') return undefined
+    if (analysis.access === 'read' || analysis.transaction !== undefined) return undefined
+    try {
+      replication.route('write', analysis.reason, scope)
+      return undefined
+    } catch (error) {
+      return error
+    }
+  }
+
+  async #track(turn: Turn): Promise<void> {
+    const kind = this.#guard.greeting?.flavour.kind ?? 'modest'
+    const hasGtids = kind !== 'modest' && this.#guard.greeting?.observation.at !== undefined
+    this.#tracks = false
+    if (!hasGtids) return
+    this.#tracks = await turn.ask(tracking[kind]).then(
+      () => true,
+      (error: unknown) => {
+        if (readError(error) === 'unavailable') throw error
+        this.#guard.database.replication.withoutPosition(error)
+        return false
+      },
+    )
+  }
+
+  /** Notes what the statement does to the request, before it does it. */
+  #prepareFor(turn: Turn, activity: Activity): void {
+    const { analysis, kind } = turn
+    const { session, database } = this.#guard
+    const { transaction } = session
+    const { transaction: control, several } = analysis
+    if (kind === 'prepare') return
+    const writes = analysis.access !== 'read' || activity.everyStatement
+    if (control === undefined || several) {
+      const commits = transaction === undefined || control !== undefined
+      if (writes && commits) this.#commits(turn, activity)
+      else if (writes) this.#writesIn(transaction as Transaction, activity)
+      else if (several && control !== undefined && transaction?.writer !== undefined) this.#commits(turn, activity)
+      else if (activity.consistency === 'monotonic') turn.effect = 'read'
+    } else if (control === 'commit' && transaction?.writer !== undefined) this.#commits(turn, activity)
+    if (turn.effect !== 'commit' && writes) activity.written.add(database.replication.name)
+  }
+
+  #commits(turn: Turn, activity: Activity): void {
+    turn.effect = 'commit'
+    this.#guard.database.replication.writeBegins(activity)
+  }
+
+  /** A write whose COMMIT is still to come: until then, and after it, the request must not run a second time. */
+  #writesIn(transaction: Transaction, activity: Activity): void {
+    if (transaction.writer !== undefined) return
+    transaction.writer = activity
+    this.#guard.database.replication.writeBegins(activity)
+  }
+
+  // --- behind -------------------------------------------------------------------------------------------------------
+
+  /** The transaction that was written in may be over: by COMMIT, by ROLLBACK, or by a statement that commits on the way. */
+  #endTransaction(before: Transaction | undefined, { effect }: Turn, committed: boolean): void {
+    const { session, database } = this.#guard
+    const writer = before?.writer
+    if (before === undefined || writer === undefined) return
+    if (session.transaction === before && !committed) return
+    before.writer = undefined
+    database.replication.writeEnds(writer, committed || effect === 'commit' ? 'done' : 'failed')
+  }
+
+  /** The connection is lost with a transaction on it that was not told to commit. */
+  #lose(): void {
+    const { session, database } = this.#guard
+    const writer = session.transaction?.writer
+    session.transaction = undefined
+    if (writer !== undefined) database.replication.writeEnds(writer, 'failed')
+  }
+
+  #ownGtids(headers: readonly ResultHeader[]): string | undefined {
+    const found: string[] = []
+    for (const { stateChanges } of headers) {
+      const last = stateChanges?.systemVariables['last_gtid']
+      if (stateChanges !== undefined) found.push(...stateChanges.gtids)
+      if (last !== undefined && last !== '') found.push((this.#last = last))
+    }
+    return found.length === 0 ? undefined : found.join(',')
+  }
+
+  /** Whether something may have been committed that the answer had no place to tell. */
+  #mustAsk({ effect, analysis, command }: Turn, headers: readonly ResultHeader[]): boolean {
+    if (effect === 'read') return true
+    if (effect !== 'commit' || this.#tracks !== true) return false
+    const hadRows = headers.length < (command._rows?.length ?? 0)
+    const endedWithRows = hadRows && headers.at(-1) !== command._rows?.at(-1)
+    return endedWithRows && analysis.reason !== 'locking-clause' && analysis.reason !== 'advisory-lock'
+  }
+
+  async #ask(turn: Turn, activity: Activity): Promise<void> {
+    const { replication } = this.#guard.database
+    const kind = this.#guard.greeting?.flavour.kind
+    try {
+      if (turn.effect === 'read') {
+        await this.#guard.learn(turn)
+        const seen = this.#guard.server?.at
+        if (seen !== undefined) replication.read(activity, this.#at(seen))
+        return
+      }
+      if (kind !== 'mysql' && kind !== 'mariadb') return this.#took(turn, activity, undefined)
+      const [row] = await turn.ask(lastPosition[kind])
+      const own = String(row?.[0] ?? '').replaceAll(/\s/g, '')
+      const isNew = kind === 'mysql' || (own !== '' && own !== this.#last)
+      if (kind === 'mariadb') this.#last = own
+      this.#took(turn, activity, isNew ? this.#at(own) : undefined)
+    } catch (error) {
+      replication.withoutPosition(error)
+      if (turn.effect === 'commit') {
+        replication.writeEnds(activity, 'done')
+        replication.wrote(activity, undefined)
+      }
+    }
+  }
+
+  #took(turn: Turn, activity: Activity, position: Position | undefined): void {
+    const { replication } = this.#guard.database
+    if (turn.effect === 'commit') {
+      replication.writeEnds(activity, 'done')
+      // Where the server tells, and has told nothing, nothing was changed.
+      if (position !== undefined || this.#tracks !== true) replication.wrote(activity, position)
+    } else if (position !== undefined) {
+      activity.committed = true
+      replication.wrote(activity, position)
+    }
+  }
+
+  #position(own: string): Position {
+    const { server, greeting } = this.#guard
+    return this.#at(greeting?.flavour.kind === 'mysql' ? upTo(server?.at ?? '', own) : own)
+  }
+
+  #at(at: string): Position {
+    const { server, greeting } = this.#guard
+    const time = Math.max(0, Math.round(Date.now() + (greeting?.clockOffsetMs ?? 0)))
+    return { cluster: server?.cluster ?? '', epoch: server?.epoch ?? 0, at, time }
+  }
+}

@@ -1,0 +1,108 @@
+import { gtids, type Observation, type ReplicationSource } from '@flyroute/core/adapter'
+import mysql, { type PoolOptions } from 'mysql2'
+import type { BareConnection } from './driver-types.ts'
+import type { Greeting, Observer } from './observer.ts'
+
+/** How long (ms) the dedicated connection is kept after its last question, and how long a question may take. */
+const idleMs = 10_000
+const answerMs = 2_000
+
+/** Options of a pool that a connection does not know. */
+const poolWords = [
+  'connectionLimit',
+  'maxIdle',
+  'idleTimeout',
+  'queueLimit',
+  'waitForConnections',
+  'resetOnRelease',
+] as const
+
+/**
+ * The connection that asks the member next door where it stands: one of its own, so that waits occupy none of the pool's;
+ * opened when it is needed, and never what keeps a process alive. It asks and does not wait on the server, whose functions
+ * for that would keep one connection for each.
+ */
+export class MysqlReplicationSource implements ReplicationSource {
+  readonly algebra: typeof gtids = gtids
+  readonly #config: PoolOptions
+  readonly #observer: Observer
+  readonly #lost: () => void
+  #connection: BareConnection | undefined
+  #greeting: Greeting | undefined
+  #idle: NodeJS.Timeout | undefined
+  #ended = false
+
+  /** @param lost told when the connection has died: its server may have been started anew, further back in the log */
+  constructor(config: PoolOptions, observer: Observer, lost: () => void) {
+    const rest: Record<string, unknown> = { ...config, connectTimeout: answerMs }
+    for (const word of poolWords) delete rest[word]
+    this.#config = rest
+    this.#observer = observer
+    this.#lost = lost
+  }
+
+  async observe(): Promise<Observation> {
+    if (this.#ended) throw new Error('The pool has ended')
+    clearTimeout(this.#idle)
+    const connection = (this.#connection ??= this.#open())
+    connection.stream.ref?.()
+    try {
+      const ask = (sql: string): Promise<readonly (readonly unknown[])[]> => askOn(connection, sql)
+      const hint = connection._handshakePacket?.serverVersion
+      this.#greeting =
+        this.#greeting === undefined
+          ? await this.#observer.greet(ask, hint)
+          : await this.#observer.look(ask, this.#greeting)
+    } catch (error) {
+      this.#close(connection)
+      throw error
+    }
+    connection.stream.unref?.()
+    this.#idle = setTimeout(() => this.#close(connection), idleMs)
+    this.#idle.unref()
+    return this.#greeting.observation
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true
+    clearTimeout(this.#idle)
+    const connection = this.#connection
+    if (connection === undefined) return
+    connection.stream.ref?.()
+    await new Promise<void>((resolve) => {
+      connection.once('end', resolve)
+      connection.once('error', resolve)
+      connection.end()
+    })
+    this.#forget(connection)
+  }
+
+  #open(): BareConnection {
+    const connection = mysql.createConnection({ ...this.#config }) as unknown as BareConnection
+    const lost = (): void => {
+      if (connection === this.#connection && !this.#ended) this.#lost()
+      this.#forget(connection)
+    }
+    connection.on('error', lost)
+    connection.once('end', lost)
+    return connection
+  }
+
+  #close(connection: BareConnection): void {
+    this.#forget(connection)
+    connection.destroy()
+  }
+
+  #forget(connection: BareConnection): void {
+    if (connection !== this.#connection) return
+    this.#connection = undefined
+    this.#greeting = undefined
+  }
+}
+
+function askOn(connection: BareConnection, sql: string): Promise<readonly (readonly unknown[])[]> {
+  const options = { sql, rowsAsArray: true, typeCast: true, nestTables: false, timeout: answerMs }
+  return new Promise((resolve, reject) => {
+    connection.query(options, (error, rows) => (error ? reject(error as Error) : resolve(rows as unknown[][])))
+  })
+}

@@ -1,0 +1,158 @@
+import { type Analysis, runInScope, type Scope } from '@flyroute/core/adapter'
+import type { BareConnection, Callback, Command, Kind, Packet } from './driver-types.ts'
+import { Exchange } from './exchange.ts'
+
+/** What happens to a command that it is somebody's turn to run. */
+export interface TurnHandler {
+  /** It is the command's turn: true to send it now, false where the turn is held until `send`, `finish` or `fail`. */
+  begins(turn: Turn): boolean
+  /** The server has answered, and the answer is on its way to the caller: false to hold what comes behind it. */
+  answered(turn: Turn): boolean
+  /** It failed: by the server's word, or as the connection was lost. What comes of it is delivered through the turn. */
+  failed(turn: Turn, error: unknown, isAnswer: boolean): void
+}
+
+/**
+ * A command's turn on a connection. The driver's queue has turns in it where the guard has a say: nothing is decided
+ * before all that was asked for earlier has been answered, and nothing overtakes.
+ */
+export class Turn extends Exchange {
+  readonly command: Command
+  readonly kind: Kind
+  readonly analysis: Analysis
+  readonly scope: Scope | undefined
+  /** What the answer is to be looked at for. */
+  effect: 'commit' | 'read' | undefined
+  readonly #handler: TurnHandler
+  #state: 'new' | 'held' | 'sent' | 'over' = 'new'
+  /** Its command has gone to another connection: what becomes of this one is of no concern to it. */
+  #isElsewhere = false
+  #isDelivered = false
+  #held: (() => void)[] | undefined
+
+  constructor(
+    connection: BareConnection,
+    handler: TurnHandler,
+    command: Command,
+    kind: Kind,
+    analysis: Analysis,
+    scope: Scope | undefined,
+  ) {
+    super(connection)
+    this.#handler = handler
+    this.command = command
+    this.kind = kind
+    this.analysis = analysis
+    this.scope = scope
+    keepInScope(command, scope)
+  }
+
+  /** What the connection tells its end to. */
+  get onResult(): Callback {
+    return (error) => {
+      this.abandon(error)
+      if (this.#state === 'over' || this.#isElsewhere) return
+      this.#state = 'over'
+      this.#handler.failed(this, error, false)
+    }
+  }
+
+  protected override proceed(packet: Packet | undefined): boolean {
+    if (this.#state === 'sent') return this.#receive(packet)
+    if (this.#state !== 'new') return this.#state === 'over'
+    this.#state = 'held'
+    if (!this.#handler.begins(this)) return this.isOver
+    this.#state = 'sent'
+    return this.#receive(undefined)
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'over'
+  }
+
+  /** Sends the command that was held. */
+  send(): void {
+    if (this.#state !== 'held') return
+    this.#state = 'sent'
+    this.advance()
+  }
+
+  /** The turn is over; what has come of its command is none of this connection's business. */
+  finish(): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.advance()
+  }
+
+  /** Its command is run on another connection: the turn goes on until it has ended there. */
+  moves(): void {
+    this.#isElsewhere = true
+  }
+
+  /** Ends the turn with an error for the caller, in a later turn of the event loop as the driver does. */
+  fail(error: unknown): void {
+    process.nextTick(() => {
+      if (this.#isDelivered) return
+      this.deliver(error)
+      this.finish()
+    })
+  }
+
+  /** Hands an error to whoever waits for the command, in the driver's way. */
+  deliver(error: unknown): void {
+    const { command } = this
+    this.#isDelivered = true
+    if (command.onResult) command.onResult(error)
+    else if (command.listenerCount('error') > 0) command.emit('error', error)
+    command.emit('end')
+  }
+
+  /** Keeps the answer from the caller, until `release`. To be called when it has just come, or before. */
+  hold(): void {
+    const { command } = this
+    const { onResult, emit } = command
+    this.#held = []
+    const later = (deliver: () => void): void => {
+      if (this.#held === undefined) deliver()
+      else this.#held.push(deliver)
+    }
+    if (onResult) command.onResult = (...args) => later(() => onResult(...args))
+    else {
+      command.emit = (event: string | symbol, ...args: unknown[]) => {
+        if (event !== 'end') return emit.call(command, event, ...args)
+        later(() => emit.call(command, event, ...args))
+        return true
+      }
+    }
+  }
+
+  /** Lets go of what was held. */
+  release(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const deliver of held) deliver()
+  }
+
+  #receive(packet: Packet | undefined): boolean {
+    const { command, connection } = this
+    if (packet?.isError()) {
+      clearTimeout(command.queryTimeout ?? undefined)
+      const error = Object.assign(packet.asError(connection.clientEncoding), { sql: command.sql ?? command.query })
+      this.#state = 'held'
+      this.#handler.failed(this, error, true)
+      return this.isOver
+    }
+    if (!command.execute(packet, connection)) return false
+    this.#state = 'held'
+    if (this.#handler.answered(this)) this.#state = 'over'
+    return this.isOver
+  }
+}
+
+/** The driver answers in whatever scope its socket was opened: what the caller does then belongs to the caller's. */
+function keepInScope(command: Command, scope: Scope | undefined): void {
+  if (scope === undefined) return
+  const { onResult, emit } = command
+  if (onResult) command.onResult = (...args) => runInScope(scope, () => onResult(...args))
+  else command.emit = (...args) => runInScope(scope, () => emit.apply(command, args))
+}

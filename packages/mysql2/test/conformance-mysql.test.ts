@@ -1,0 +1,16 @@
+import { startMysql, whyNoMysql } from '@flyroute/testkit'
+import { describeAdapter, mysql } from '@flyroute/testkit/conformance'
+import { test } from '@jest/globals'
+import { open } from './conformance.ts'
+
+const reason = await whyNoMysql()
+if (reason === undefined) {
+  describeAdapter({
+    name: 'mysql2 on MySQL',
+    dialect: mysql,
+    startCluster: () => startMysql({ replicas: 1 }),
+    open,
+  })
+} else {
+  test.skip(`mysql2 on MySQL (${reason})`, () => undefined)
+}
