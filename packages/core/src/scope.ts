@@ -69,7 +69,8 @@ export function currentScope(): Scope | undefined {
 
 /** Runs `fn` in the scope; what it starts (timers, promises, streams that it makes) runs there as well. */
 export function runInScope<T>(scope: Scope | undefined, fn: () => T): T {
-  return storage.run(scope as Scope, fn)
+  // Entering a scope makes a frame of its own: not where it would be the same one.
+  return storage.getStore() === scope ? fn() : storage.run(scope as Scope, fn)
 }
 
 /** What a request or a job starts with. */

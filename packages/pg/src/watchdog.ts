@@ -1,28 +1,36 @@
 import type { DatabaseReplication } from '@flyroute/core/adapter'
 
-/** How often (ms) busy connections are looked at, and for how many looks one may be busy before its server is asked. */
+/** How often (ms) connections are looked at, and for how many looks one may be at the same statement. */
 const lookMs = 500
 const patience = 4
 
 interface WatchedPool {
-  on(event: 'acquire' | 'remove', listener: (client: WatchedClient) => void): unknown
-  on(event: 'release', listener: (error: unknown, client: WatchedClient) => void): unknown
+  on(event: 'connect' | 'remove', listener: (client: WatchedClient) => void): unknown
 }
 
 interface WatchedClient {
   readonly connection?: { readonly stream: { destroy(error?: Error): void } }
+  /** The statement that the server is at. */
+  readonly _activeQuery?: unknown
+}
+
+/** What a connection was at when it was last looked at, and for how many looks by now. */
+interface Work {
+  statement: unknown
+  looks: number
 }
 
 /**
- * Notices a replica that hangs instead of failing: where a connection has been out for two seconds, the server is asked
- * on another one. A long query on a server that answers is left alone; of one that does not, all connections are cut,
- * so that who waits is served elsewhere.
+ * Notices a replica that hangs instead of failing: where a connection has been at one statement for two seconds, the
+ * server is asked on another one. A long query on a server that answers is left alone; of one that does not, all
+ * connections that wait for it are cut, so that who waits is served elsewhere.
+ *
+ * It looks at the connections now and then, so that a statement itself costs nothing.
  */
 export class Watchdog {
   readonly #replication: DatabaseReplication
-  readonly #busy: Map<WatchedClient, number> = new Map()
+  readonly #clients: Map<WatchedClient, Work> = new Map()
   #timer: NodeJS.Timeout | undefined
-  #looks = 0
   #asking = false
 
   constructor(replication: DatabaseReplication) {
@@ -31,15 +39,14 @@ export class Watchdog {
 
   watch(pool: WatchedPool): void {
     if (this.#replication.expects === 'primary') return
-    pool.on('acquire', (client) => {
-      this.#busy.set(client, this.#looks)
+    pool.on('connect', (client) => {
+      this.#clients.set(client, { statement: undefined, looks: 0 })
       this.#timer ??= this.#start()
     })
-    const forget = (client: WatchedClient): void => {
-      this.#busy.delete(client)
-    }
-    pool.on('release', (_, client) => forget(client))
-    pool.on('remove', forget)
+    pool.on('remove', (client) => {
+      this.#clients.delete(client)
+      if (this.#clients.size === 0) this.end()
+    })
   }
 
   end(): void {
@@ -48,14 +55,20 @@ export class Watchdog {
   }
 
   #start(): NodeJS.Timeout {
-    const timer = setInterval(() => {
-      this.#looks++
-      if (this.#busy.size === 0) return this.end()
-      const [oldest] = this.#busy.values()
-      if (!this.#asking && this.#looks - (oldest ?? this.#looks) >= patience) void this.#ask()
-    }, lookMs)
+    const timer = setInterval(() => this.#look(), lookMs)
     timer.unref()
     return timer
+  }
+
+  #look(): void {
+    let longest = 0
+    for (const [client, work] of this.#clients) {
+      const statement = client._activeQuery ?? undefined
+      work.looks = statement !== undefined && statement === work.statement ? work.looks + 1 : 0
+      work.statement = statement
+      longest = Math.max(longest, work.looks)
+    }
+    if (longest >= patience && !this.#asking) void this.#ask()
   }
 
   async #ask(): Promise<void> {
@@ -63,11 +76,13 @@ export class Watchdog {
     try {
       await this.#replication.observe()
       // It answers: whoever is still busy is given as long again.
-      for (const client of this.#busy.keys()) this.#busy.set(client, this.#looks)
+      for (const work of this.#clients.values()) work.looks = 0
     } catch (error) {
       this.#replication.failed(error)
       const lost = Object.assign(new Error('Connection terminated: the replica does not answer'), { code: 'ETIMEDOUT' })
-      for (const client of this.#busy.keys()) client.connection?.stream.destroy(lost)
+      for (const [client, { statement }] of this.#clients) {
+        if (statement !== undefined) client.connection?.stream.destroy(lost)
+      }
     } finally {
       this.#asking = false
     }
