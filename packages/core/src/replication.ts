@@ -47,6 +47,7 @@ export interface Replication {
    * A token for what has been written so far by this process: whoever reads with it (a job, another service) sees that.
    *
    * @throws the driver's error when the database cannot be asked.
+   * @throws ConfigurationError where its settings keep it from telling a position (MySQL without GTIDs)
    */
   currentToken(): Promise<string>
   /**
@@ -68,6 +69,8 @@ export interface ReplicationSource {
   end(): Promise<void>
   /** Where the primary is at the moment, if the database itself says so. Default: in the topology's primary region. */
   target?(): ReplayTarget | undefined
+  /** What keeps the database from telling its position, where that can be put right. Asked behind `observe`. */
+  whyNoPosition?(): Error | undefined
 }
 
 export interface DatabaseReplicationOptions {
@@ -533,8 +536,11 @@ export class DatabaseReplication implements Replication {
     const written = currentScope()?.activity.positions.get(this.name)
     const content = new Map<string, Freshness>()
     if (written !== undefined && 'until' in written) content.set(this.name, written)
-    else if (at === undefined) content.set(this.name, { until: Date.now() + withoutPositionMs })
-    else {
+    else if (at === undefined) {
+      const why = this.#source.whyNoPosition?.()
+      if (why !== undefined) throw why
+      content.set(this.name, { until: Date.now() + withoutPositionMs })
+    } else {
       const seen: Position = { cluster, epoch, at, time: Date.now() }
       content.set(this.name, this.#highest === undefined ? seen : mergePositions(seen, this.#highest, this.algebra))
     }
@@ -555,7 +561,7 @@ export class DatabaseReplication implements Replication {
     }
     if (await this.catchUp(need, { timeoutMs, signal, patient: true })) return
     signal?.throwIfAborted()
-    throw this.required('stale', undefined, currentScope())
+    throw this.#source.whyNoPosition?.() ?? this.required('stale', undefined, currentScope())
   }
 
   async status(): Promise<ReplicationStatus> {

@@ -9,12 +9,8 @@ import { PrimaryPool } from './primary-pool.ts'
 import { MysqlReplicationSource } from './replication.ts'
 
 /** Bounds of the pool behind `runOnPrimary`: an ocean away, and never what an app hangs on. */
-const primaryPoolBounds = {
-  connectionLimit: 5,
-  maxIdle: 0,
-  connectTimeout: 5_000,
-  idleTimeout: 10_000,
-} satisfies PoolOptions
+const mostPrimaryConnections = 5
+const primaryConnectTimeoutMs = 5_000
 
 /** How long (ms) a connection next door may take, unless the app says: nobody waits for ever for a replica. */
 const replicaConnectTimeoutMs = 5_000
@@ -84,10 +80,7 @@ export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
     pools: new Set(),
     classifier: createClassifier({ dialect: 'mysql', ...(functions === undefined ? {} : { functions }) }),
     connectToPrimary() {
-      const { connectionLimit = primaryPoolBounds.connectionLimit, ...rest } = driverOptions(options)
-      const bounds = { ...primaryPoolBounds, ...rest, connectionLimit: Math.min(connectionLimit, 5) }
-      const config = { ...configFor(topology.primary, bounds), ...options.primaryPool }
-      primary ??= new PrimaryPool(mysql.createPool(config), database)
+      primary ??= new PrimaryPool(mysql.createPool(primaryConfig(topology, options)), database)
       return primary.connect()
     },
     async end(pool) {
@@ -96,6 +89,17 @@ export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
     },
   }
   return database
+}
+
+/** What the app says of its own pool holds for the one to the primary too, but for its size. */
+function primaryConfig(topology: Topology, options: FlyroutePoolOptions): PoolOptions {
+  const { connectionLimit = mostPrimaryConnections, maxIdle: _, ...rest } = driverOptions(options)
+  const bounded = { connectTimeout: primaryConnectTimeoutMs, ...rest }
+  return {
+    ...configFor(topology.primary, bounded),
+    connectionLimit: Math.min(connectionLimit, mostPrimaryConnections),
+    ...options.primaryPool,
+  }
 }
 
 /** One local server as if it were far away from its primary. */

@@ -82,7 +82,7 @@ export interface BarePool extends EventEmitter {
   getConnection(callback: (error: unknown, connection?: BareConnection) => void): void
   releaseConnection(connection: BareConnection): void
   promise(Implementation?: unknown): object
-  end(callback?: Callback): void
+  end(callback?: (error?: Error) => void): void
 }
 
 /** What a command is to us. */

@@ -17,6 +17,7 @@ import {
   textOf,
 } from './driver-types.ts'
 import type { Exchange } from './exchange.ts'
+import { guardOf, setGuard } from './guards.ts'
 import type { Greeting } from './observer.ts'
 import { PrimarySide } from './primary-side.ts'
 import { readError } from './refusal.ts'
@@ -221,19 +222,9 @@ export class Guard implements TurnHandler {
   }
 }
 
-/** The guards of connections, for the pools that lend them. */
-const guards = new WeakMap<object, Guard>()
-
 /** Puts a guard on a connection, unless it has one. */
 export function guardConnection(connection: BareConnection, database: MysqlDatabase, side: Side): Guard {
-  const guard = guards.get(connection) ?? new Guard(connection, database, side)
-  guards.set(connection, guard)
-  return guard
-}
-
-/** The guard of a connection; undefined for one of the driver's own. */
-export function guardOf(connection: object): Guard | undefined {
-  return guards.get(connection)
+  return guardOf(connection) ?? setGuard(connection, new Guard(connection, database, side))
 }
 
 /** Of an answer the parts without rows: one for each statement in it that has none. */

@@ -145,7 +145,7 @@ export class Observer {
 
   async #read(row: FullRow, flavour: Flavour, ask: Ask, side: 'local' | 'primary'): Promise<Observation> {
     const [readOnly, superReadOnly, engineReadOnly, logged, applied] = row
-    const [transactionReadOnly, server, source, gtids, now, uptime, replicating] = row.slice(5) as unknown[]
+    const [transactionReadOnly, server, source, gtids, now, uptime, replicating] = row.slice(5)
     const moving: MovingRow = [readOnly, superReadOnly, engineReadOnly, logged, applied]
     const isWalled = isReadOnly(moving)
     // One that replicates and is not read-only takes whatever it is given, as does one that is not sure of its sessions.

@@ -53,7 +53,7 @@ export function asOptions(options: FlyroutePoolOptions | string | undefined): Fl
 export function driverOptions(options: FlyroutePoolOptions): PoolOptions {
   const rest: Record<string, unknown> = { ...options }
   for (const word of ours) delete rest[word]
-  return rest as PoolOptions
+  return rest
 }
 
 /** What the topology is resolved from: flyroute's options, with the driver's own words as the primary endpoint. */
@@ -88,6 +88,23 @@ export function configFor(endpoint: Endpoint, options: PoolOptions): PoolOptions
   const pieces = { [isSocket ? 'socketPath' : 'host']: host, port, user, password, database }
   for (const [word, value] of Object.entries(pieces)) if (value !== undefined) config[word] = value
   return config
+}
+
+/** Options of a pool that a connection does not know. */
+const poolWords = [
+  'connectionLimit',
+  'maxIdle',
+  'idleTimeout',
+  'queueLimit',
+  'waitForConnections',
+  'resetOnRelease',
+] as const
+
+/** The driver's options for a single connection, out of those of a pool. */
+export function connectionOptions(options: PoolOptions): PoolOptions {
+  const rest: Record<string, unknown> = { ...options }
+  for (const word of poolWords) delete rest[word]
+  return rest
 }
 
 /** Keeps the driver's copy of the password out of logs: what it reads itself it still finds. */

@@ -3,7 +3,8 @@ import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
 import mysql, { type Pool } from 'mysql2'
 import { type MysqlDatabase, openDatabase } from './database.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
-import { guardConnection, guardOf } from './guard.ts'
+import { guardConnection } from './guard.ts'
+import { guardOf } from './guards.ts'
 import { asOptions, type FlyroutePoolOptions, hideSecrets } from './options.ts'
 import { noteUnreachable } from './primary-pool.ts'
 import { readError } from './refusal.ts'
@@ -92,7 +93,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePo
   pool.end = (callback) => {
     watchdog.end()
     const ended = database.end(pool)
-    base.end((error?: unknown) => {
+    base.end((error?: Error) => {
       if (callback) ended.then(() => callback(error), callback)
       else if (error) throw error
     })

@@ -2,13 +2,18 @@ import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
 import type { Pool } from 'mysql2'
 import type { MysqlDatabase } from './database.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
-import { guardConnection, guardOf } from './guard.ts'
+import { guardConnection } from './guard.ts'
+import { guardOf } from './guards.ts'
 import { hideSecrets } from './options.ts'
 import { readError } from './refusal.ts'
+
+/** How long (ms) an idle connection is kept. */
+const idleMs = 10_000
 
 /** The bounded pool behind `runOnPrimary`: of guarded connections too, so that what they write has its positions. */
 export class PrimaryPool {
   readonly #pool: BarePool
+  readonly #idle: Map<BareConnection, NodeJS.Timeout> = new Map()
 
   constructor(driverPool: Pool, database: MysqlDatabase) {
     const pool = driverPool as unknown as BarePool
@@ -20,6 +25,8 @@ export class PrimaryPool {
       if (connection._pool && guardOf(connection)?.givenBack() === false) connection.destroy()
       else giveBack(connection)
     }
+    pool.on('release', (connection: BareConnection) => this.#rest(connection))
+    pool.on('acquire', (connection: BareConnection) => this.#wake(connection))
     pool.on('connection', (connection: BareConnection) => {
       guardConnection(connection, database, 'primary')
       connection.on('error', () => undefined)
@@ -34,7 +41,7 @@ export class PrimaryPool {
       runInScope(undefined, () => {
         this.#pool.getConnection((error, connection) => {
           if (error) noteUnreachable(scope, error)
-          if (connection === undefined) reject(error as Error)
+          if (connection === undefined) reject(error)
           else resolve(connection)
         })
       })
@@ -42,7 +49,25 @@ export class PrimaryPool {
   }
 
   end(): Promise<void> {
+    for (const connection of this.#idle.keys()) this.#wake(connection)
     return new Promise((resolve) => this.#pool.end(() => resolve()))
+  }
+
+  /** What nobody uses keeps no process alive, and is closed after a while: the driver's own clean-up would not end. */
+  #rest(connection: BareConnection): void {
+    const timer = setTimeout(() => {
+      this.#idle.delete(connection)
+      connection.destroy()
+    }, idleMs)
+    timer.unref()
+    this.#idle.set(connection, timer)
+    connection.stream.unref?.()
+  }
+
+  #wake(connection: BareConnection): void {
+    clearTimeout(this.#idle.get(connection))
+    this.#idle.delete(connection)
+    connection.stream.ref?.()
   }
 }
 

@@ -87,7 +87,7 @@ export class PrimarySide {
     this.#endTransaction(before, turn, own !== undefined)
     if (own === undefined && this.#mustAsk(turn, headers)) {
       turn.hold()
-      this.#ask(turn, activity).finally(() => {
+      void this.#ask(turn, activity).finally(() => {
         turn.release()
         turn.finish()
       })
@@ -230,7 +230,8 @@ export class PrimarySide {
       }
       if (kind !== 'mysql' && kind !== 'mariadb') return this.#took(turn, activity, undefined)
       const [row] = await turn.ask(lastPosition[kind])
-      const own = String(row?.[0] ?? '').replaceAll(/\s/g, '')
+      const last = row?.[0]
+      const own = typeof last === 'string' ? last.replaceAll(/\s/g, '') : ''
       const isNew = kind === 'mysql' || (own !== '' && own !== this.#last)
       if (kind === 'mariadb') this.#last = own
       this.#took(turn, activity, isNew ? this.#at(own) : undefined)

@@ -18,8 +18,7 @@ export type FlyroutePool = Pool & { readonly replication: Replication }
  * const [posts] = await pool.query('select * from post order by id')
  */
 export function createPool(options?: FlyroutePoolOptions | string): FlyroutePool {
-  const Implementation =
-    typeof options === 'string' ? undefined : (options as { Promise?: unknown } | undefined)?.Promise
+  const Implementation = typeof options === 'object' && 'Promise' in options ? options.Promise : undefined
   const pool = createCallbackPool(options)
   return (pool as unknown as { promise(Implementation?: unknown): FlyroutePool }).promise(Implementation)
 }

@@ -1,21 +1,13 @@
+import { ConfigurationError } from '@flyroute/core'
 import { gtids, type Observation, type ReplicationSource } from '@flyroute/core/adapter'
 import mysql, { type PoolOptions } from 'mysql2'
 import type { BareConnection } from './driver-types.ts'
 import type { Greeting, Observer } from './observer.ts'
+import { connectionOptions } from './options.ts'
 
 /** How long (ms) the dedicated connection is kept after its last question, and how long a question may take. */
 const idleMs = 10_000
 const answerMs = 2_000
-
-/** Options of a pool that a connection does not know. */
-const poolWords = [
-  'connectionLimit',
-  'maxIdle',
-  'idleTimeout',
-  'queueLimit',
-  'waitForConnections',
-  'resetOnRelease',
-] as const
 
 /**
  * The connection that asks the member next door where it stands: one of its own, so that waits occupy none of the pool's;
@@ -30,13 +22,12 @@ export class MysqlReplicationSource implements ReplicationSource {
   #connection: BareConnection | undefined
   #greeting: Greeting | undefined
   #idle: NodeJS.Timeout | undefined
+  #isWithoutGtids = false
   #ended = false
 
   /** @param lost told when the connection has died: its server may have been started anew, further back in the log */
   constructor(config: PoolOptions, observer: Observer, lost: () => void) {
-    const rest: Record<string, unknown> = { ...config, connectTimeout: answerMs }
-    for (const word of poolWords) delete rest[word]
-    this.#config = rest
+    this.#config = { ...connectionOptions(config), connectTimeout: answerMs }
     this.#observer = observer
     this.#lost = lost
   }
@@ -57,10 +48,18 @@ export class MysqlReplicationSource implements ReplicationSource {
       this.#close(connection)
       throw error
     }
+    const { observation, flavour } = this.#greeting
+    this.#isWithoutGtids = observation.at === undefined && flavour.kind !== 'modest'
     connection.stream.unref?.()
     this.#idle = setTimeout(() => this.#close(connection), idleMs)
     this.#idle.unref()
-    return this.#greeting.observation
+    return observation
+  }
+
+  whyNoPosition(): ConfigurationError | undefined {
+    if (!this.#isWithoutGtids) return undefined
+    const remedy = 'set gtid_mode = ON and enforce_gtid_consistency = ON, or log_bin on MariaDB'
+    return new ConfigurationError([{ setting: 'gtid_mode', message: 'is off on the database server', remedy }])
   }
 
   async end(): Promise<void> {
@@ -103,6 +102,6 @@ export class MysqlReplicationSource implements ReplicationSource {
 function askOn(connection: BareConnection, sql: string): Promise<readonly (readonly unknown[])[]> {
   const options = { sql, rowsAsArray: true, typeCast: true, nestTables: false, timeout: answerMs }
   return new Promise((resolve, reject) => {
-    connection.query(options, (error, rows) => (error ? reject(error as Error) : resolve(rows as unknown[][])))
+    connection.query(options, (error, rows) => (error ? reject(error) : resolve(rows as unknown[][])))
   })
 }

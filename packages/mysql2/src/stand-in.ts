@@ -1,6 +1,7 @@
 import { runInScope } from '@flyroute/core/adapter'
 import type { BareConnection, PreparedStatement } from './driver-types.ts'
-import { type Guard, guardOf } from './guard.ts'
+import type { Guard } from './guard.ts'
+import { guardOf } from './guards.ts'
 import type { Turn } from './turn.ts'
 
 /**
@@ -119,12 +120,12 @@ export class StandIn {
 
 function run(connection: BareConnection, sql: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    connection.query(sql, (error) => (error ? reject(error as Error) : resolve()))
+    connection.query(sql, (error) => (error ? reject(error) : resolve()))
   })
 }
 
 function prepare(connection: BareConnection, sql: string): Promise<PreparedStatement> {
   return new Promise((resolve, reject) => {
-    connection.prepare({ sql }, (error, statement) => (error ? reject(error as Error) : resolve(statement)))
+    connection.prepare({ sql }, (error, statement) => (error ? reject(error) : resolve(statement)))
   })
 }

@@ -58,7 +58,7 @@ export class Watchdog {
     } catch (error) {
       this.#replication.failed(error)
       const lost = Object.assign(new Error('The replica does not answer'), { code: 'ETIMEDOUT' })
-      for (const connection of [...this.#busy.keys()]) connection.stream.destroy(lost)
+      for (const connection of this.#busy.keys()) connection.stream.destroy(lost)
     } finally {
       this.#asking = false
     }

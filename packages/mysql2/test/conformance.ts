@@ -1,10 +1,9 @@
-import type { FlyroutePoolOptions } from '@flyroute/mysql2'
 import { createPool } from '@flyroute/mysql2/promise'
 import type { OpenOptions, Subject } from '@flyroute/testkit/conformance'
 
 /** The promise pool in the suite's words; the callback pool below it is the same one. */
 export function open({ max, ...options }: OpenOptions): Subject {
-  const pool = createPool({ ...options, ...(max === undefined ? {} : { connectionLimit: max }) } as FlyroutePoolOptions)
+  const pool = createPool({ ...options, ...(max === undefined ? {} : { connectionLimit: max }) })
   return {
     database: pool,
     query: async (sql) => (await pool.query(sql))[0] as Record<string, unknown>[],
