@@ -12,6 +12,7 @@ export class GenerationalCache<Value> {
     this.#generation = Math.max(1, Math.floor(size / 2))
   }
 
+  /** What is kept under `key`; it is young again from now on. */
   get(key: string): Value | undefined {
     const hit = this.#young.get(key)
     if (hit !== undefined) return hit
@@ -26,6 +27,10 @@ export class GenerationalCache<Value> {
       this.#young = new Map()
     }
     this.#young.set(key, value)
+  }
+
+  get size(): number {
+    return this.#young.size + this.#old.size
   }
 
   delete(key: string): void {

@@ -21,13 +21,18 @@ export interface ClassifierOptions extends ClassifyOptions {
 export interface Classifier {
   /** The verdict on a text and the facts about it. One look-up where the text is known. */
   classify(sql: string): Analysis
-  /** The server refused this text as a write: it is a write (`learned`) until the time to live is over or {@link forget} is called. */
+  /**
+   * The server refused this text as a write: it is one (`learned`) until its time to live is over or {@link forget} is
+   * called. Not for a refusal that was the transaction's fault. EXECUTE is not learned: its name means something else on
+   * another connection.
+   */
   learn(sql: string): void
   /** Forgets what was learned. To be called after a statement whose analysis says `schema`. */
   forget(): void
 }
 
-interface Learned extends Analysis {
+/** What is known of a text, until a time of the clock. */
+interface Known extends Analysis {
   readonly until: number
 }
 
@@ -42,39 +47,48 @@ export function createClassifier(options: ClassifierOptions): Classifier {
     now = Date.now,
   } = options
   const engine = engineOf(dialect, options)
-  const verdicts = new GenerationalCache<Analysis>(cacheSize)
-  const learned = new GenerationalCache<Learned>(learnedSize)
-  let anyLearned = false
+  /** Verdicts of both kinds: one look-up answers for a text that is known. */
+  const verdicts = new GenerationalCache<Known>(cacheSize)
+  /** What was learned once more: it cost a round trip and shall outlive the many texts that come by once. */
+  const learned = new GenerationalCache<Known>(learnedSize)
 
-  function judged(sql: string): Analysis {
-    const analysis = analyse(sql, engine)
-    if (sql.length <= maxCachedLength) verdicts.set(sql, analysis)
-    return analysis
+  function judged(sql: string): Known {
+    const known = { ...analyse(sql, engine), until: Number.POSITIVE_INFINITY }
+    if (sql.length <= maxCachedLength) verdicts.set(sql, known)
+    return known
+  }
+
+  function recalled(sql: string): Known {
+    const known = learned.get(sql)
+    if (known === undefined) return judged(sql)
+    if (known.until > now()) {
+      verdicts.set(sql, known)
+      return known
+    }
+    learned.delete(sql)
+    return judged(sql)
   }
 
   return {
     classify(sql) {
-      const analysis = verdicts.get(sql) ?? judged(sql)
-      if (!anyLearned || analysis.access === 'write') return analysis
-      const entry = learned.get(sql)
-      if (entry === undefined) return analysis
-      if (entry.until > now()) return entry
-      learned.delete(sql)
-      return analysis
+      const known = verdicts.get(sql)
+      return known !== undefined && (known.until === Number.POSITIVE_INFINITY || known.until > now())
+        ? known
+        : recalled(sql)
     },
     learn(sql) {
       if (sql.length > maxCachedLength) return
-      learned.set(sql, {
-        ...(verdicts.get(sql) ?? judged(sql)),
-        access: 'write',
-        reason: 'learned',
-        until: now() + learnedTtlMs,
-      })
-      anyLearned = true
+      const known = verdicts.get(sql) ?? judged(sql)
+      // What a name stands for differs from one connection to the next.
+      if (known.prepared !== undefined) return
+      const lesson = { ...known, access: 'write', reason: 'learned', until: now() + learnedTtlMs } as const
+      verdicts.set(sql, lesson)
+      learned.set(sql, lesson)
     },
     forget() {
+      if (learned.size === 0) return
       learned.clear()
-      anyLearned = false
+      verdicts.clear()
     },
   }
 }

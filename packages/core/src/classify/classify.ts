@@ -1,3 +1,4 @@
+import { finishCreate } from './body.ts'
 import { type Engine, engineOf } from './engine.ts'
 import { Facts } from './facts.ts'
 import { judge } from './judge.ts'
@@ -48,9 +49,11 @@ export function analyse(sql: string, { dialect, lexicon }: Engine): Analysis {
   let statements = 0
   while (scanner.begin()) {
     statements++
+    facts.creates = false
     const next = judge(scanner, facts)
     found = found === undefined ? next : stronger(found, next)
-    scanner.finish()
+    if (facts.creates) finishCreate(scanner, lexicon.syntax.bodies)
+    else scanner.finish()
   }
   const { access, reason } = found ?? EMPTY
   const { transaction, readOnly, chain, schema, prepared } = facts

@@ -11,8 +11,8 @@ export class Facts {
   chain = false
   schema = false
   prepared: PreparedStep[] | undefined = undefined
-  /** The statement may have a body whose semicolons do not end it: one between these words, or all the rest of the text. */
-  body: 'begin atomic' | 'begin' | 'rest' | undefined = undefined
+  /** The statement is a CREATE, whose body may hold semicolons. */
+  creates = false
 
   readonly #lexicon: Lexicon
   readonly #depth: number

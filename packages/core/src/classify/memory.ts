@@ -1,5 +1,6 @@
 import type { Classifier } from './classifier.ts'
-import type { Analysis } from './types.ts'
+import { stronger } from './rules.ts'
+import type { Analysis, PreparedStep } from './types.ts'
 
 /** What one connection has prepared, by name: with PREPARE, or with a named statement of the protocol. */
 export interface StatementMemory {
@@ -7,36 +8,46 @@ export interface StatementMemory {
   classify(sql: string): Analysis
   /** The driver prepares `sql` under `name`. Returns its analysis. */
   remember(name: string, sql: string): Analysis
-  /** The analysis of what was prepared under `name`. */
+  /** The analysis of what the driver prepared under `name`, with what has been learned since. */
   recall(name: string): Analysis | undefined
   /** The driver closes `name`; without one, the session was reset. */
   forget(name?: string): void
 }
 
-/** A memory for one connection. Drop it with the connection. */
+/**
+ * A memory for one connection. Drop it with the connection.
+ * @example
+ * const memory = createStatementMemory(classifier)
+ * memory.classify('PREPARE pay AS UPDATE orders SET paid = true')   // access: 'read'
+ * memory.classify('EXECUTE pay')                                    // access: 'write', reason: 'update'
+ */
 export function createStatementMemory(classifier: Classifier): StatementMemory {
-  const byName = new Map<string, Analysis>()
+  /** The texts that the driver prepared, and the analyses of what SQL did: Postgres keeps both under the same names. */
+  const prepared = new Map<string, string | Analysis>()
 
-  /** Follows the steps of a text; the verdict of the strongest EXECUTE among them replaces an `unknown`. */
-  function follow(analysis: Analysis): Analysis {
+  function recall(name: string): Analysis | undefined {
+    const known = prepared.get(name)
+    return typeof known === 'string' ? classifier.classify(known) : known
+  }
+
+  /** Follows what a text prepares, executes and forgets, in its order. */
+  function follow(analysis: Analysis, steps: readonly PreparedStep[]): Analysis {
     let result = analysis
-    for (const step of analysis.prepared!) {
+    for (const step of steps) {
       switch (step.action) {
         case 'prepare':
-          byName.set(step.name, { ...analysis, ...step.verdict, prepared: undefined })
+          prepared.set(step.name, { ...analysis, ...step.verdict, prepared: undefined })
           break
         case 'execute': {
-          const known = byName.get(step.name)
-          if (known !== undefined && (result.access !== 'write' || result.reason === 'execute')) {
-            result = { ...analysis, access: known.access, reason: known.reason }
-          }
+          const known = recall(step.name)
+          if (known !== undefined) result = { ...analysis, ...resolved(result, known) }
           break
         }
         case 'deallocate':
-          byName.delete(step.name)
+          prepared.delete(step.name)
           break
         case 'deallocate-all':
-          byName.clear()
+          prepared.clear()
           break
       }
     }
@@ -46,17 +57,22 @@ export function createStatementMemory(classifier: Classifier): StatementMemory {
   return {
     classify(sql) {
       const analysis = classifier.classify(sql)
-      return analysis.prepared === undefined ? analysis : follow(analysis)
+      return analysis.prepared === undefined ? analysis : follow(analysis, analysis.prepared)
     },
     remember(name, sql) {
-      const analysis = classifier.classify(sql)
-      byName.set(name, analysis)
-      return analysis
+      prepared.set(name, sql)
+      return classifier.classify(sql)
     },
-    recall: (name) => byName.get(name),
+    recall,
     forget(name) {
-      if (name === undefined) byName.clear()
-      else byName.delete(name)
+      if (name === undefined) prepared.clear()
+      else prepared.delete(name)
     },
   }
+}
+
+/** An EXECUTE that was unknown is what it executes; beside something stronger it is at most that. */
+function resolved(so: Analysis, { access, reason }: Analysis): Pick<Analysis, 'access' | 'reason'> {
+  const verdict = so.reason === 'execute' ? { access, reason } : stronger(so, { access, reason })
+  return { access: verdict.access, reason: verdict.reason }
 }

@@ -18,6 +18,7 @@ export function ddl(reason: string): StatementRule {
   const verdict = write(reason)
   return (_, facts) => {
     facts.schema = true
+    facts.creates = reason === 'create'
     return verdict
   }
 }

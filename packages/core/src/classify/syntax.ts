@@ -15,6 +15,8 @@ export interface Syntax {
   readonly dollarQuotes?: boolean
   /** `@name` is a variable. */
   readonly atVariables?: boolean
+  /** What is between these words in a CREATE holds statements of its own. */
+  readonly bodies: 'begin atomic' | 'begin' | 'rest'
 }
 
 /** A dialect's syntax and vocabulary in the form the scanner reads. */

@@ -31,14 +31,16 @@ export function savepoint(control: 'savepoint' | 'release'): StatementRule {
 
 /** Reads the modes of a transaction to the end of its statement, and notes READ ONLY and READ WRITE. */
 export function readModes(scanner: Scanner, facts: Facts, verdict: Verdict): Verdict {
+  // READ is the end of REPEATABLE READ, or the beginning of READ ONLY, READ WRITE, READ COMMITTED, READ UNCOMMITTED.
+  let behindRead = false
   for (let token = scanner.token; token !== END; token = scanner.next()) {
     if (scanner.is('serializable')) verdict = write('serializable')
-    if (!scanner.is('read')) continue
-    scanner.next()
-    if (scanner.is('only')) facts.readOnly = true
-    if (!scanner.is('write')) continue
-    facts.readOnly = false
-    if (verdict.access === 'read') verdict = write('read-write')
+    if (behindRead && scanner.is('only')) facts.readOnly = true
+    if (behindRead && scanner.is('write')) {
+      facts.readOnly = false
+      if (verdict.access === 'read') verdict = write('read-write')
+    }
+    behindRead = scanner.is('read')
   }
   return verdict
 }

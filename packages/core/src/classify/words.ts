@@ -87,7 +87,7 @@ function lengthBit(length: number): number {
 /** `| 32` makes ASCII letters lower case and keeps the other characters of words apart well enough. */
 function hash(text: string, start: number, end: number): number {
   const first = text.charCodeAt(start) | 32
-  const second = text.charCodeAt(start + 1) | 32
+  const second = text.charCodeAt(start + ((end - start) >> 2)) | 32
   const middle = text.charCodeAt((start + end) >> 1) | 32
   const last = text.charCodeAt(end - 1) | 32
   return (end - start) * 0x9e5 + first * 0x35 + second * 0x6d3 + middle * 0x1af + last * 0xd

@@ -4,7 +4,14 @@ import { calls } from './functions.ts'
 import { statements } from './statements.ts'
 
 export const mysql: DialectRules = {
-  syntax: { mysqlComments: true, backslash: 'always', doubleQuotedStrings: true, backticks: true, atVariables: true },
+  syntax: {
+    mysqlComments: true,
+    bodies: 'rest',
+    backslash: 'always',
+    doubleQuotedStrings: true,
+    backticks: true,
+    atVariables: true,
+  },
   statements,
   clauses,
   calls,

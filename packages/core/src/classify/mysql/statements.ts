@@ -3,18 +3,21 @@ import { walkCtes, walkQuery } from '../query.ts'
 import { read, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
 import { END, type Scanner, WORD } from '../scan.ts'
 import { always, ddl, inner, query } from '../shared.ts'
-import { closing, savepoint } from '../transaction.ts'
-import { compound } from './compound.ts'
+import { closing, readModes, savepoint } from '../transaction.ts'
+import { compound, NESTING } from './compound.ts'
 import { deallocate, execute, prepare } from './prepared.ts'
 
-const DML = new Set(['select', 'values', 'table', 'with', 'insert', 'replace', 'update', 'delete'])
+const MAIN = ['select', 'values', 'table', 'insert', 'replace', 'update', 'delete']
+/** What the CTEs behind WITH may be in front of; not another WITH. */
+const BEHIND_CTES = new Set(MAIN)
+const DML = new Set([...MAIN, 'with'])
 
-/** All but another SET: a text of a million of them is no statement. */
+/** What SET STATEMENT may be in front of; no other SET, and no block. */
 const ANY = new Set<string>()
 
 function withQuery(scanner: Scanner, facts: Facts): Verdict {
   const found = walkCtes(scanner, read('select'))
-  return found.access === 'write' || scanner.token === END ? found : inner(scanner, facts, DML)
+  return found.access === 'write' || scanner.token === END ? found : inner(scanner, facts, BEHIND_CTES)
 }
 
 /** EXPLAIN and ANALYZE of a write are refused, whether they execute it or only plan. DESCRIBE is the same word. */
@@ -46,14 +49,7 @@ function analyze(scanner: Scanner, facts: Facts): Verdict {
 function start(scanner: Scanner, facts: Facts): Verdict {
   if (!scanner.accept('transaction')) return read('replication')
   facts.control('begin')
-  let verdict = read('begin')
-  while (scanner.next() !== END) {
-    if (!scanner.is('read')) continue
-    scanner.next()
-    facts.readOnly = scanner.is('only')
-    if (!facts.readOnly) verdict = write('read-write')
-  }
-  return verdict
+  return readModes(scanner, facts, read('begin'))
 }
 
 function begin(scanner: Scanner, facts: Facts): Verdict {
@@ -77,7 +73,7 @@ function create(scanner: Scanner, facts: Facts): Verdict {
     return scanner.accept('sequence') ? write('create') : walkQuery(scanner, read('temporary-table'))
   }
   facts.schema = true
-  facts.body = 'rest'
+  facts.creates = true
   return write('create')
 }
 
@@ -160,13 +156,6 @@ export const statements: Record<string, StatementRule> = {
   set,
   call: query(unknown('call')),
   do: query(read('do')),
-  if: compound,
-  case: compound,
-  loop: compound,
-  repeat: compound,
-  while: compound,
-  for: compound,
-  declare: compound,
   show: query(read('show')),
   use: always(read('use')),
   handler: always(read('handler')),
@@ -191,4 +180,5 @@ export const statements: Record<string, StatementRule> = {
   stop: REPLICATION,
 }
 
-for (const verb of Object.keys(statements)) if (verb !== 'set') ANY.add(verb)
+for (const verb of Object.keys(statements)) if (verb !== 'set' && verb !== 'begin') ANY.add(verb)
+for (const word of NESTING) if (word !== 'begin') statements[word] = compound

@@ -4,7 +4,7 @@ import { calls } from './functions.ts'
 import { statements } from './statements.ts'
 
 export const postgres: DialectRules = {
-  syntax: { nestedComments: true, backslash: 'prefixed', dollarQuotes: true },
+  syntax: { nestedComments: true, bodies: 'begin atomic', backslash: 'prefixed', dollarQuotes: true },
   statements,
   clauses,
   calls,

@@ -9,12 +9,15 @@ import { anonymousBlock } from './block.ts'
 /** What a Boolean setting takes for off; a unique beginning of a word will do. */
 const OFF = new Set(['off', 'of', 'false', 'fals', 'fal', 'fa', 'f', 'no', 'n', '0'])
 
-const DML = new Set(['select', 'insert', 'update', 'delete', 'merge', 'values', 'table', 'with'])
+const MAIN = ['select', 'insert', 'update', 'delete', 'merge', 'values', 'table']
+/** What the CTEs behind WITH may be in front of; not another WITH. */
+const BEHIND_CTES = new Set(MAIN)
+const DML = new Set([...MAIN, 'with'])
 
 function withQuery(scanner: Scanner, facts: Facts): Verdict {
   const found = walkCtes(scanner, read('select'))
   if (found.access === 'write' || scanner.token === END) return found
-  return inner(scanner, facts, DML)
+  return inner(scanner, facts, BEHIND_CTES)
 }
 
 /** MERGE writes by its actions: one that only does nothing is a read. */

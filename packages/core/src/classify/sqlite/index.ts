@@ -2,7 +2,7 @@ import type { DialectRules } from '../lexicon.ts'
 import { statements } from './statements.ts'
 
 export const sqlite: DialectRules = {
-  syntax: { backslash: 'never', backticks: true, brackets: true },
+  syntax: { bodies: 'begin', backslash: 'never', backticks: true, brackets: true },
   statements,
   clauses: {},
   calls: {},
