@@ -4,7 +4,7 @@ import { Guard, type GuardOptions } from './guard.ts'
 import { setGuard } from './guarded.ts'
 
 /** What a client is made for, and with which of the driver's options. */
-export interface ClientEntry extends Pick<GuardOptions, 'database' | 'side'> {
+export interface ClientEntry extends Pick<GuardOptions, 'database' | 'side' | 'answerMs'> {
   readonly config: { readonly connectionTimeoutMillis?: number | undefined; readonly password?: unknown }
 }
 
@@ -19,7 +19,7 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
     readonly #guard: Guard
 
     constructor(config?: unknown) {
-      const { database, side, config: own } = enter(config)
+      const { config: own, ...entry } = enter(config)
       super(own)
       if (typeof own.password === 'function') {
         // The driver forgets a password that is asked for when there is a URL as well.
@@ -27,8 +27,7 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
         Object.defineProperty(this, 'password', password)
       }
       this.#guard = new Guard(this, {
-        database,
-        side,
+        ...entry,
         Query: Base.Query,
         greetingMs: own.connectionTimeoutMillis ?? 0,
         send: (query, values, callback) => super.query(query, values, callback),

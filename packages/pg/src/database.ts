@@ -16,11 +16,15 @@ const primaryPoolBounds = {
   max: 5,
   min: 0,
   connectionTimeoutMillis: 5_000,
-  // The driver's own time-out: what a pooler in between would make of a setting of the session is not known.
-  query_timeout: 30_000,
   idleTimeoutMillis: 10_000,
   allowExitOnIdle: true,
 } satisfies PoolConfig
+
+/**
+ * How long (ms) a statement may take there, unless the app has a time-out of its own. Not as a setting of the session: what
+ * a pooler in between would make of that is not known.
+ */
+const primaryAnswerMs = 30_000
 
 /** How long (ms) a connection next door may take, unless the app says: nobody waits for ever for a replica. */
 const replicaConnectionTimeoutMs = 5_000
@@ -52,8 +56,12 @@ export interface PrimaryConnections {
   end(): Promise<void>
 }
 
-/** Makes the pool to the primary. */
-export type OpenPrimary = (database: PgDatabase, config: PoolConfig) => PrimaryConnections
+/**
+ * Makes the pool to the primary.
+ *
+ * @param answerMs how long (ms) a statement may take; undefined: as the configuration says
+ */
+export type OpenPrimary = (database: PgDatabase, config: PoolConfig, answerMs: number | undefined) => PrimaryConnections
 
 /**
  * Works out where the database is.
@@ -93,7 +101,10 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
     listeners: new Set(),
     classifier: createClassifier({ dialect: 'postgres', ...(functions === undefined ? {} : { functions }) }),
     primaryPool() {
-      primary ??= openPrimary(database, configFor(topology.primary, primaryOptions(rest, options.primaryPool)))
+      if (primary !== undefined) return primary
+      const config = configFor(topology.primary, primaryOptions(rest, options.primaryPool))
+      const isBounded = Boolean(config.query_timeout ?? config.statement_timeout)
+      primary = openPrimary(database, config, isBounded ? undefined : primaryAnswerMs)
       return primary
     },
     get isEnded() {

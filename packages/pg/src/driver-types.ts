@@ -61,6 +61,7 @@ export interface BareClient extends EventEmitter {
   readonly _queryQueue?: readonly unknown[]
   readonly _sentQueryQueue?: readonly unknown[]
   readonly _Promise?: PromiseConstructor
+  readonly connectionParameters?: { readonly query_timeout?: number | false }
   connect(callback?: Callback): Promise<unknown> | undefined
   query(config: unknown, values?: unknown, callback?: unknown): unknown
   end(callback?: () => void): Promise<void> | undefined

@@ -2,8 +2,9 @@ import { ReplayUnavailableError } from '@flyroute/core'
 import { notReplayable } from '@flyroute/core/adapter'
 import { isSubmittable, textOf } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
+import { noteUnavailable } from './outage.ts'
 import { isAboutRecovery, readError } from './refusal.ts'
-import { noteUnavailable, type Statement } from './statement.ts'
+import type { Statement } from './statement.ts'
 
 /** Not an error for anybody: the statement is to be run once more, on the primary. */
 export class Rerun {

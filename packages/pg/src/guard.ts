@@ -25,6 +25,8 @@ export interface GuardOptions {
   readonly Query: QueryClass
   /** How long (ms) the server may take to say what it is; 0: as long as it wants. */
   readonly greetingMs: number
+  /** How long (ms) the answer to a statement may take, but for those that stay open (cursors, streams). Default: for ever. */
+  readonly answerMs?: number
   readonly send: Guarded['send']
 }
 
@@ -42,6 +44,7 @@ export class Guard implements Guarded {
   readonly Query: QueryClass
   readonly session: Session
   readonly send: Guarded['send']
+  readonly answerMs: number | undefined
   /** The run of the server that this connection leads to; undefined until it has said what it is. */
   server: ServerInstance | undefined
   /** What the connection is checked out for. `pool.query` sees to scope and second attempts by itself. */
@@ -54,12 +57,13 @@ export class Guard implements Guarded {
   /** A server that said it was the primary has refused a write. */
   #isDoubtful = false
 
-  constructor(client: BareClient, { database, side, Query, greetingMs, send }: GuardOptions) {
+  constructor(client: BareClient, { database, side, Query, greetingMs, answerMs, send }: GuardOptions) {
     this.client = client
     this.database = database
     this.side = side
     this.Query = Query
     this.send = send
+    this.answerMs = answerMs
     this.#greetingMs = greetingMs
     this.session = new Session(client)
     this.#memory = createStatementMemory(database.classifier)
@@ -77,7 +81,7 @@ export class Guard implements Guarded {
     if (this.#onReplica.isElsewhere) return this.#onReplica.follow(config, values, callback)
     const scope = currentScope()
     const isPrimary = this.role === 'primary'
-    if (isPrimary && scope === undefined) return this.send(config, values, callback)
+    if (isPrimary && scope === undefined) return this.#onPrimary.pass({ config, values, callback, scope })
     const analysis = this.#analyse(config)
     if (analysis === undefined) return this.send(config, values, callback)
     const statement: Statement = { config, values, callback, analysis, scope }

@@ -17,6 +17,8 @@ export interface Guarded {
   readonly role: Role
   /** The run of the server that this connection leads to; undefined until it has said what it is. */
   readonly server: ServerInstance | undefined
+  /** How long (ms) the answer to a statement may take; undefined: as long as the driver's own options say. */
+  readonly answerMs: number | undefined
   /** What the connection is checked out for. `pool.query` sees to scope and second attempts by itself. */
   readonly purpose: Purpose
   /** The driver's own `query`, below the guard. */

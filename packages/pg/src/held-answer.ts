@@ -25,28 +25,20 @@ const patienceMs = 2_000
 
 /** Sends a statement, and holds its answer until the position behind it is known: whoever has the answer has the token. */
 export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold): unknown {
-  const held = new HeldAnswer(hold)
   const { config, values, callback, analysis, scope } = statement
-  const { Query, client, purpose, send } = guard
-  const ask = (query: Submittable): void => {
-    // A cursor, or a COPY, is not over when its first bytes are sent.
-    const whole = query instanceof Query && !query.rows && !(analysis.several && /\bcopy\b/i.test(query.text ?? ''))
-    askPosition(guard, query, whole && !analysis.reason.startsWith('copy'), hold.asynchronous, (taken) =>
-      held.take(taken),
-    )
-  }
+  const { client, purpose, send } = guard
+  const held = new HeldAnswer(hold, (taken) => askPosition(guard, hold.asynchronous, taken))
   if (isSubmittable(config)) {
     keepInScope(config, scope)
     held.follow(config)
-    const result = send(config, values, callback)
-    ask(config)
-    return result
+    return send(config, values, callback)
   }
-  const query = makeQuery(Query, statement)
+  const query = makeQuery(guard, statement)
+  const asked = query.callback
   const { deliver, result } =
-    purpose === 'statement' && query.callback
-      ? { deliver: query.callback, result: undefined }
-      : replyTo(query.callback, scope, client)
+    purpose === 'statement' && asked !== undefined
+      ? { deliver: asked, result: undefined }
+      : replyTo(asked, scope, client)
   query.callback = (error, value) => {
     if (!error) return held.answer(() => deliver(null, value))
     held.fail(error)
@@ -54,19 +46,41 @@ export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold
     else hold.failed(error, deliver)
   }
   send(query)
-  ask(query)
+  // Only the statement that was sent last, and whole, can be followed on the wire: then it costs no round trip.
+  const isLast = client._activeQuery === query && client.connection !== undefined
+  const isWhole = !query.rows && !analysis.reason.startsWith('copy') && !(analysis.several && mayCopy(query))
+  if (client.pipeline) held.askAhead()
+  else if (isLast && isWhole) held.askAhead((taken) => askPosition(guard, hold.asynchronous, taken, true))
   return result
 }
 
+/** In the middle of a COPY the server would take a question for data. */
+function mayCopy({ text = '' }: Submittable): boolean {
+  return /\bcopy\b/i.test(text)
+}
+
+type Taken = (position: Position | Error) => void
+
 class HeldAnswer {
   readonly #hold: Hold
+  readonly #ask: (taken: Taken) => void
+  #isAsked = false
   #isOver = false
-  /** Deliver the answer: there while it is held. */
+  /** What is to be delivered, while it is held. */
   #proceed: (() => void)[] | undefined
+  #taken: Position | Error | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(hold: Hold) {
+  /** @param ask asks for the position */
+  constructor(hold: Hold, ask: (taken: Taken) => void) {
     this.#hold = hold
+    this.#ask = ask
+  }
+
+  /** Asks ahead of the answer; without that, the position is asked for when the answer is there. */
+  askAhead(ask: (taken: Taken) => void = this.#ask): void {
+    this.#isAsked = true
+    ask((position) => this.#take(position))
   }
 
   /** The statement has failed. */
@@ -80,14 +94,16 @@ class HeldAnswer {
   answer(deliver: () => void): void {
     if (this.#isOver) return deliver()
     this.#isOver = true
-    this.#proceed = [deliver]
     this.#hold.over('done')
-    this.#timer = setTimeout(() => this.take(new Error('No position in time')), patienceMs)
+    this.#proceed = [deliver]
+    this.#timer = setTimeout(() => this.#take(new Error('No position in time')), patienceMs)
     this.#timer.unref?.()
+    if (!this.#isAsked) this.askAhead()
+    else if (this.#taken !== undefined) this.#take(this.#taken)
   }
 
-  /** The position, or why there is none. */
-  take(position: Position | Error): void {
+  #take(position: Position | Error): void {
+    this.#taken = position
     const proceed = this.#proceed
     if (proceed === undefined) return
     this.#proceed = undefined

@@ -1,5 +1,4 @@
 import type { Position } from '@flyroute/core/adapter'
-import type { Submittable } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { rawText } from './observer.ts'
 import { positionSql, readPosition, replayedSql, separatorSql } from './wal-position.ts'
@@ -12,29 +11,19 @@ const never = 2 ** 31 - 1
 
 /**
  * Asks for the position behind a statement, on the same connection: a query of its own, since in the same string it
- * would be part of the same transaction and too early. It is written to the wire right behind the statement where the
- * statement is whole, so that it costs no round trip.
+ * would be part of the same transaction and too early.
  *
- * @param whole nothing more will be sent for the statement: neither rows of a portal nor data of a COPY
  * @param asynchronous the statement may have been committed without waiting for the disk
+ * @param isBehind write it to the wire now, right behind the statement that was sent last
  */
-export function askPosition(
-  guard: Guarded,
-  statement: Submittable,
-  whole: boolean,
-  asynchronous: boolean,
-  taken: Taken,
-): void {
+export function askPosition(guard: Guarded, asynchronous: boolean, taken: Taken, isBehind = false): void {
   const { client, server, role } = guard
   // A server that does not tell its cluster has no positions that could be compared.
   if (server === undefined || server.cluster === '') return taken(new Error('The server does not tell its cluster'))
   const sql = role === 'replica' ? replayedSql : positionSql
   const read = (row: readonly unknown[]): Position | Error | 'unreachable' => readPosition(row, server, asynchronous)
-  // Only the statement that was sent last can be followed at once; behind a queue the driver sends both in turn.
-  const early =
-    whole && client.pipeline !== true && client._activeQuery === statement && client.connection !== undefined
-  if (early) client.connection.query(sql)
-  run(guard, sql, early, (error, row) => {
+  if (isBehind) client.connection?.query(sql)
+  run(guard, sql, isBehind, (error, row) => {
     const position = row === undefined ? noPosition(error) : read(row)
     if (position !== 'unreachable') return taken(position)
     // One tiny record behind it, and again.
@@ -58,7 +47,7 @@ function run(
   const query = new Query(config, undefined, (error: unknown, result?: { rows: unknown[][] }) =>
     done(error, result?.rows[0]),
   )
-  query.query_timeout = never
+  if (client.connectionParameters?.query_timeout) query.query_timeout = never
   // Its bytes are on the wire already: when its turn comes, there is only the answer to read.
   if (isSent) query.submit = () => null
   send.call(client, query)

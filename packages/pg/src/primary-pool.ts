@@ -1,4 +1,4 @@
-import { currentScope, type Scope } from '@flyroute/core/adapter'
+import { currentScope } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 import { checkoutTo } from './checkout.ts'
 import { guardClient } from './client.ts'
@@ -6,17 +6,26 @@ import type { PgDatabase, PrimaryConnections } from './database.ts'
 import type { Callback, ClientClass, PoolClass } from './driver-types.ts'
 import type { Purpose } from './guarded.ts'
 import { hideSecrets } from './options.ts'
-import { readError } from './refusal.ts'
+import { noteUnreachable } from './outage.ts'
 import { replyTo } from './statement.ts'
 
 /** What a pool tells of its connections. */
 const events = ['connect', 'acquire', 'release', 'remove', 'error'] as const
 
 /** The bounded pool behind `runOnPrimary`: of guarded clients too, so that what they write has its positions. */
-export function openPrimaryPool(database: PgDatabase, config: PoolConfig): PrimaryConnections {
+export function openPrimaryPool(
+  database: PgDatabase,
+  config: PoolConfig,
+  answerMs: number | undefined,
+): PrimaryConnections {
   const Base = database.driver.Pool as unknown as PoolClass
   const BaseClient = (config.Client ?? database.driver.Client) as unknown as ClientClass
-  const Client = guardClient(BaseClient, (own) => ({ database, side: 'primary', config: own as PoolConfig }))
+  const Client = guardClient(BaseClient, (own) => ({
+    database,
+    side: 'primary',
+    config: own as PoolConfig,
+    ...(answerMs === undefined ? {} : { answerMs }),
+  }))
 
   class PrimaryPool extends Base {
     #purpose: Purpose = 'client'
@@ -53,10 +62,4 @@ export function openPrimaryPool(database: PgDatabase, config: PoolConfig): Prima
     }
   }
   return new PrimaryPool() as unknown as PrimaryConnections
-}
-
-/** The door answers 503 where the app makes a failure of this. */
-export function noteUnreachable(scope: Scope | undefined, error: unknown): void {
-  const isNone = (error as { code?: unknown }).code === 'ERR_REPLAY_UNAVAILABLE'
-  if (scope !== undefined && (isNone || readError(error) === 'unavailable')) scope.activity.primaryUnreachable = error
 }

@@ -2,7 +2,7 @@ import type { Activity } from '@flyroute/core/adapter'
 import { callbackOf, isSubmittable } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
-import { readError } from './refusal.ts'
+import { noteUnreachable } from './outage.ts'
 import type { Transaction } from './session.ts'
 import { keepInScope, makeQuery, replyTo, type Statement } from './statement.ts'
 
@@ -39,7 +39,7 @@ export class PrimarySide {
       if (control === 'commit' || control === 'rollback') database.replication.writeEnds(transaction.writer, 'failed')
       if (control === 'prepare') database.replication.writeEnds(transaction.writer, 'done')
     }
-    return this.#pass(statement)
+    return this.pass(statement)
   }
 
   /** A write whose COMMIT is still to come: until then, and after it, the request must not run a second time. */
@@ -61,7 +61,7 @@ export class PrimarySide {
       over(outcome, error) {
         replication.writeEnds(activity, outcome)
         if (writer !== undefined) replication.writeEnds(writer, outcome)
-        if (readError(error) === 'unavailable') activity.primaryUnreachable = error
+        noteUnreachable(statement.scope, error)
         // A string that began a transaction of its own has not committed that one.
         if (outcome === 'done' && session.status === 'T' && session.transaction !== undefined) {
           session.transaction.writer = activity
@@ -80,17 +80,22 @@ export class PrimarySide {
     return holdForPosition(this.#guard, statement, readPositionInto(this.#guard, activity))
   }
 
-  #pass(statement: Statement): unknown {
+  /** Sends a statement as it is; what is called back runs in the scope of the question. */
+  pass(statement: Pick<Statement, 'config' | 'values' | 'callback' | 'scope'>): unknown {
     const { config, values, callback, scope } = statement
-    const { purpose, send, client, Query } = this.#guard
-    if (isSubmittable(config)) keepInScope(config, scope)
-    else if (purpose === 'client' && callbackOf(config, values, callback) !== undefined) {
-      const query = makeQuery(Query, statement)
-      query.callback = replyTo(query.callback, scope, client).deliver
-      send(query)
-      return undefined
+    const { purpose, send, client, answerMs } = this.#guard
+    if (isSubmittable(config)) {
+      keepInScope(config, scope)
+      return send(config, values, callback)
     }
-    return send(config, values, callback)
+    // Promises keep their scope by themselves, connections have none, and the pool sees to its own callbacks.
+    const isCalledBack = scope !== undefined && callbackOf(config, values, callback) !== undefined
+    if (answerMs === undefined && (purpose === 'statement' || !isCalledBack)) return send(config, values, callback)
+    const query = makeQuery(this.#guard, statement)
+    const { deliver, result } = replyTo(query.callback, scope, client)
+    query.callback = deliver
+    send(query)
+    return result
   }
 }
 

@@ -79,7 +79,7 @@ export class ReplicaSide {
 
   #send(statement: Statement): unknown {
     const { config, values, callback, analysis, scope } = statement
-    const { session, Query, client, purpose, send } = this.#guard
+    const { session, client, purpose, send } = this.#guard
     session.sends(config, analysis)
     if (scope?.activity.consistency === 'monotonic' && analysis.transaction === undefined) {
       return holdForPosition(this.#guard, statement, {
@@ -96,7 +96,7 @@ export class ReplicaSide {
       keepInScope(config, scope)
       return send(config, values, callback)
     }
-    const query = makeQuery(Query, statement)
+    const query = makeQuery(this.#guard, statement)
     const asked = query.callback
     const { deliver, result } =
       purpose === 'statement' && asked !== undefined

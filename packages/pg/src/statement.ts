@@ -1,4 +1,3 @@
-import type { ReplayUnavailableError } from '@flyroute/core'
 import { type Analysis, runInScope, type Scope } from '@flyroute/core/adapter'
 import {
   type BareClient,
@@ -10,6 +9,7 @@ import {
   type QueryConfig,
   type Submittable,
 } from './driver-types.ts'
+import { noteUnavailable } from './outage.ts'
 
 /** A statement on its way: what was handed to `query`, and what is known of it. */
 export interface Statement {
@@ -43,9 +43,12 @@ export function replyTo(callback: Callback | undefined, scope: Scope | undefined
 }
 
 /** The query object that the driver would make of the arguments. */
-export function makeQuery(Query: QueryClass, { config, values, callback }: Statement): Submittable {
+export function makeQuery(
+  { Query, answerMs }: { readonly Query: QueryClass; readonly answerMs: number | undefined },
+  { config, values, callback }: Pick<Statement, 'config' | 'values' | 'callback'>,
+): Submittable {
   const query = new Query(config, values, callback)
-  const { query_timeout: timeout } = config as QueryConfig
+  const timeout = (config as QueryConfig).query_timeout || answerMs
   if (timeout) query.query_timeout = timeout
   return query
 }
@@ -88,13 +91,6 @@ export function reject({ config, values, callback, scope }: Statement, error: un
   const { deliver, result } = replyTo(callbackOf(config, values, callback), scope, client)
   process.nextTick(deliver, error)
   return result
-}
-
-/** The door answers 503 where the app makes a failure of what can be done neither here nor by a replay. */
-export function noteUnavailable(scope: Scope | undefined, error: unknown): void {
-  if (scope !== undefined && (error as { code?: unknown }).code === 'ERR_REPLAY_UNAVAILABLE') {
-    scope.activity.unavailable ??= error as ReplayUnavailableError
-  }
 }
 
 /** Runs a statement as soon as its time has come, in whichever form its caller waits for the answer. */
