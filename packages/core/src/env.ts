@@ -139,3 +139,25 @@ export function tokenSecrets(env: Environment = process.env): readonly string[] 
     .map((secret) => secret.trim())
     .filter((secret) => secret !== '')
 }
+
+/** What LiteFS's documentation, litefs-js and the templates built on them call where the database is. */
+export interface LitefsEnvironment {
+  /** The mount: `fuse.dir` of litefs.yml. */
+  readonly dir: string | undefined
+  /** The database's file name in the mount. */
+  readonly filename: string | undefined
+  /** The whole path, where it is said in one piece (`DATABASE_PATH`, or a `DATABASE_URL` of the form `file:…`). */
+  readonly path: string | undefined
+  /** Leases come from Consul, as LiteFS's documentation has it on Fly.io. */
+  readonly hasConsul: boolean
+}
+
+export function readLitefs(env: Environment = process.env): LitefsEnvironment {
+  const url = read(env, defaultUrlVariable)
+  return {
+    dir: read(env, 'LITEFS_DIR'),
+    filename: read(env, 'DATABASE_FILENAME'),
+    path: read(env, 'DATABASE_PATH') ?? (url?.startsWith('file:') ? url.slice('file:'.length).split('?')[0] : undefined),
+    hasConsul: read(env, 'FLY_CONSUL_URL') !== undefined,
+  }
+}

@@ -67,6 +67,8 @@ export interface PrimaryRequiredOptions extends ErrorOptions {
   readonly target?: ReplayTarget | undefined
   /** It happened where no request can be replayed (boot, cron, a socket). Changes what the message advises. Default: false. */
   readonly outsideRequest?: boolean | undefined
+  /** Whether this process could talk to the primary. Changes what the message advises. Default: true. */
+  readonly reachesPrimary?: boolean | undefined
 }
 
 /**
@@ -109,6 +111,8 @@ export type ReplayUnavailableReason =
   | 'already-written'
   /** Not an HTTP request at all. */
   | 'outside-request'
+  /** Not a request that could be replayed, and this process has no connection to the primary (LiteFS, one Kysely dialect). */
+  | 'no-connection'
   /** Nobody knows, or can reach, a primary. */
   | 'no-primary'
   /** The server that calls itself primary is older than what this client has seen. */
@@ -159,7 +163,7 @@ function causeOf(options: ErrorOptions | undefined): ErrorOptions | undefined {
 }
 
 function primaryRequiredMessage(options: PrimaryRequiredOptions, detail: string | undefined): string {
-  const { reason, topology, outsideRequest } = options
+  const { reason, topology, outsideRequest, reachesPrimary = true } = options
   const replica = topology.region === undefined ? 'a replica' : `a replica (region ${topology.region})`
   const what = detail === undefined ? '' : ` (${detail})`
   const happened = {
@@ -168,6 +172,11 @@ function primaryRequiredMessage(options: PrimaryRequiredOptions, detail: string 
     stale: `${replica} is behind what this client has already seen${what}`,
     unavailable: `${replica} cannot be reached${what}`,
   }[reason]
+  if (!reachesPrimary) {
+    return outsideRequest
+      ? `${happened}, outside a request; run it on the primary's machine, or send it there as a request`
+      : `${happened}; answer with replayResponse(error) so that the request runs again on the primary's machine`
+  }
   if (outsideRequest) {
     return `${happened}, outside a request; wrap the work in runOnPrimary(fn), or set outsideRequest: 'primary'`
   }
@@ -205,6 +214,10 @@ const unavailable: Record<ReplayUnavailableReason, readonly [happened: string, r
   'outside-request': [
     'work outside a request needs the primary and there is nothing to replay',
     "wrap the work in runOnPrimary(fn), or set outsideRequest: 'primary'",
+  ],
+  'no-connection': [
+    'work that cannot be replayed needs the primary, and this process has no connection to it',
+    "run it on the primary's machine, or send it there as a request",
   ],
   'no-primary': ['no primary can be reached', 'try again later; a failover may be under way'],
   'stale-primary': [

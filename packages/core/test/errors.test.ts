@@ -41,6 +41,7 @@ const unavailableReasons = Object.keys({
   loop: 0,
   'already-written': 0,
   'outside-request': 0,
+  'no-connection': 0,
   'no-primary': 0,
   'stale-primary': 0,
   'two-primaries': 0,

@@ -14,7 +14,7 @@ export function replayAnswer(
   database: DatabaseReplication,
   reason: PrimaryRequiredError['reason'] | 'method',
   detail?: string,
-  target: ReplayTarget = { region: database.topology.primaryRegion },
+  target: ReplayTarget = database.target,
 ): HttpAnswer {
   const place = target.region ?? target.instance ?? target.preferInstance ?? target.app
   if (place === undefined) return unavailableAnswer(new ReplayUnavailableError('no-primary'))

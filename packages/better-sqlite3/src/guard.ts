@@ -1,0 +1,186 @@
+import {
+  type Activity,
+  currentScope,
+  type DatabaseReplication,
+  type Position,
+  type Scope,
+} from '@flyroute/core/adapter'
+import type { Database } from 'better-sqlite3'
+import { isRefusal } from './refusal.ts'
+import type { LitefsSource } from './replication.ts'
+
+/**
+ * The guard of one database on LiteFS. It is asked before each statement, and told after each that may have committed
+ * something; all of it at once, as the engine does its own work.
+ */
+export class Guard {
+  readonly #database: Pick<Database, 'inTransaction' | 'readonly'>
+  readonly #replication: DatabaseReplication
+  readonly #source: LitefsSource
+  /** Who has written in what is open now. */
+  readonly #writers: Set<Activity> = new Set()
+  /** Where the database stood before them; undefined where that could not be read. */
+  #before: string | undefined
+  /** A statement of the open transaction was refused: the rest of it is refused as well. */
+  #refusal: Error | undefined
+
+  constructor(
+    database: Pick<Database, 'inTransaction' | 'readonly'>,
+    replication: DatabaseReplication,
+    source: LitefsSource,
+  ) {
+    this.#database = database
+    this.#replication = replication
+    this.#source = source
+  }
+
+  /**
+   * Before a statement that reads.
+   *
+   * @returns the scope it runs in, if somebody wants to know what was read
+   * @throws PrimaryRequiredError where this node is behind what the request has to see, or cannot be read
+   */
+  reads(): Scope | undefined {
+    const scope = currentScope()
+    if (this.#refusal !== undefined) this.#checkAborted()
+    return scope === undefined ? undefined : this.#readsIn(scope)
+  }
+
+  #readsIn(scope: Scope): Scope | undefined {
+    const replication = this.#replication
+    if (replication.topology.role === 'replica') {
+      replication.route('read', 'read', scope)
+      const need = replication.need(scope)
+      if (need !== undefined && !replication.isFresh(replication.look(), need)) {
+        replication.toPrimary('stale', undefined, scope)
+      }
+    }
+    return scope.activity.consistency === 'monotonic' ? scope : undefined
+  }
+
+  /** Behind a statement whose reader must not see less from now on. */
+  hasRead({ activity }: Scope): void {
+    this.#replication.read(activity, this.#source.position())
+  }
+
+  /**
+   * Runs what writes, or may: refuses it on a replica, and takes the position behind what it commits.
+   *
+   * @param isCertain the engine says that it writes; otherwise it decides when it runs
+   */
+  writes<T>(isCertain: boolean, detail: string, run: () => T): T {
+    const scope = currentScope()
+    this.#checkAborted()
+    if (isCertain && this.#isReplica()) this.#refuse(() => this.#replication.route('write', detail, scope))
+    this.begins(scope)
+    try {
+      return run()
+    } catch (error) {
+      throw this.judged(error, scope)
+    } finally {
+      this.ends()
+    }
+  }
+
+  /** Runs what may end a transaction, begin one, or undo a part of it. */
+  controls<T>(sql: string, run: () => T): T {
+    if (/^\s*rollback\b/i.test(sql)) this.#refusal = undefined
+    this.#checkAborted()
+    try {
+      return run()
+    } finally {
+      this.ends()
+    }
+  }
+
+  /** Runs a whole transaction, which the driver begins and ends below the guard. */
+  transacts<T>(run: () => T): T {
+    const isNested = this.#database.inTransaction
+    this.#checkAborted()
+    try {
+      return run()
+    } catch (error) {
+      // What was refused in it is rolled back, and what is around it may go on.
+      if (isNested) this.#refusal = undefined
+      throw this.judged(error)
+    } finally {
+      this.ends()
+    }
+  }
+
+  /** Before a COMMIT of the driver. */
+  commits(): void {
+    this.#checkAborted()
+  }
+
+  /** A write begins, or has to be expected. */
+  begins(scope: Scope | undefined): void {
+    if (scope === undefined || this.#isReplica() || this.#writers.has(scope.activity)) return
+    if (this.#writers.size === 0) this.#before = this.#position()?.at
+    this.#writers.add(scope.activity)
+    this.#replication.writeBegins(scope.activity)
+  }
+
+  /** A statement is over. Unless a transaction is open, what was written is there now, or never will be. */
+  ends(): void {
+    if (this.#database.inTransaction) return
+    this.#refusal = undefined
+    if (this.#writers.size === 0) return
+    const position = this.#position()
+    const hasCommitted = position === undefined || position.at !== this.#before
+    for (const activity of this.#writers) {
+      this.#replication.writeEnds(activity, hasCommitted ? 'done' : 'failed')
+      if (hasCommitted) this.#replication.wrote(activity, position)
+    }
+    this.#writers.clear()
+  }
+
+  /** What an error of the engine means here: its own, or that this is no primary. */
+  judged(error: unknown, scope: Scope | undefined = currentScope()): unknown {
+    if (!isRefusal(error) || this.#database.readonly) return error
+    if (this.#replication.topology.role === 'primary') this.#source.refused()
+    if (!this.#isReplica(true)) return error
+    // What was written before it in its transaction cannot be committed either.
+    for (const activity of this.#writers) this.#replication.writeEnds(activity, 'failed')
+    this.#writers.clear()
+    try {
+      this.#refuse(() => this.#replication.toPrimary('refused', undefined, scope, error))
+    } catch (refusal) {
+      return refusal
+    }
+    return error
+  }
+
+  /**
+   * @param isDoubtful a primary is looked at as well. A replica always is: who was promoted must not send its writes to a
+   *   primary that is none any more; who was demoted hears it from the engine.
+   */
+  #isReplica(isDoubtful = false): boolean {
+    if (this.#replication.topology.role === 'primary' && !isDoubtful) return false
+    return this.#replication.look()?.role === 'replica'
+  }
+
+  #refuse(route: () => unknown): void {
+    try {
+      route()
+    } catch (refusal) {
+      if (this.#database.inTransaction) this.#refusal = refusal as Error
+      throw refusal
+    }
+  }
+
+  #checkAborted(): void {
+    if (this.#refusal === undefined) return
+    if (this.#database.inTransaction) throw this.#refusal
+    this.#refusal = undefined
+  }
+
+  #position(): Position | undefined {
+    try {
+      return this.#source.position()
+    } catch (error) {
+      this.#replication.withoutPosition(error)
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,2 @@
+export { type FlyrouteDatabase, openDatabase } from './database.ts'
+export type { FlyrouteDatabaseOptions, FlyrouteOptions } from './options.ts'

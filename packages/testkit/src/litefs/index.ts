@@ -1,0 +1,1 @@
+export { LitefsCluster, type LitefsNode, type LitefsOptions, startLitefs } from './cluster.ts'
