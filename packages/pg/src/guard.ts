@@ -155,13 +155,15 @@ export class Guard implements Guarded {
     client.connection?.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
       if (message.parameterName === 'in_hot_standby') this.#standbyChanged(message.parameterValue === 'on')
     })
-    client.connection?.on('errorMessage', ({ code }: { code?: string }) => {
-      if (code !== '25006' || this.role !== 'primary' || session.transaction?.readOnly) return
+    client.connection?.on('errorMessage', (error: { code?: string }) => {
+      this.#onPrimary.lost(error)
+      if (error.code !== '25006' || this.role !== 'primary' || session.transaction?.readOnly) return
       this.#isDoubtful = true
       if (side === 'local') database.replication.observe().catch(() => undefined)
     })
     // With a listener, a connection that dies while it is checked out does not end the process either.
-    client.on('error', () => {
+    client.on('error', (error) => {
+      this.#onPrimary.lost(error)
       if (side === 'local') database.replication.disconnected(this.server)
     })
   }

@@ -1,4 +1,4 @@
-import type { Activity } from '@flyroute/core/adapter'
+import type { Activity, Scope } from '@flyroute/core/adapter'
 import { callbackOf, isSubmittable } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
@@ -12,13 +12,21 @@ import { keepInScope, makeQuery, replyTo, type Statement } from './statement.ts'
  */
 export class PrimarySide {
   readonly #guard: Guarded
+  /** The request that has used the connection last. */
+  #user: Scope | undefined
 
   constructor(guard: Guarded) {
     this.#guard = guard
   }
 
+  /** The connection is lost, or is about to be, before the statements on it hear of that. */
+  lost(error: unknown): void {
+    noteUnreachable(this.#user, error)
+  }
+
   run(statement: Statement, activity: Activity): unknown {
     const { config, analysis } = statement
+    this.#user = statement.scope
     const { session, database } = this.#guard
     const { transaction, isFailed } = session
     const { transaction: control, several } = analysis
