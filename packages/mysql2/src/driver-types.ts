@@ -49,6 +49,9 @@ export interface PreparedStatement {
 /** The server's answer to what has no rows. */
 export interface ResultHeader {
   readonly serverStatus?: number
+  readonly affectedRows?: number
+  readonly changedRows?: number
+  readonly info?: string
   readonly stateChanges?: {
     readonly gtids: readonly string[]
     readonly systemVariables: Readonly<Record<string, string>>

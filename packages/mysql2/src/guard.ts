@@ -80,7 +80,10 @@ export class Guard implements TurnHandler {
     const scope = currentScope()
     if (kind === 'session') return this.#reset(command)
     const isPlain = scope === undefined && this.side === 'local' && this.#isKnownPrimary
-    if (isPlain && !this.#onReplica.isElsewhere) return this.#enqueue.call(this.connection, command)
+    if (isPlain && !this.#onReplica.isElsewhere) {
+      this.#onPrimary.overhears(command)
+      return this.#enqueue.call(this.connection, command)
+    }
     this.#enqueue.call(this.connection, new Turn(this.connection, this, command, kind, this.#analyse(command), scope))
     return command
   }
@@ -160,7 +163,7 @@ export class Guard implements TurnHandler {
     const hint = this.connection._handshakePacket?.serverVersion
     const known = this.greeting
     const greeting = known === undefined ? await observer.greet(ask, hint, this.side) : await observer.look(ask, known)
-    if (known === undefined && simulated) await ask('set session transaction read only')
+    if (known === undefined && simulated && this.side === 'local') await ask('set session transaction read only')
     this.greeting = greeting
     this.server = replication.connected(greeting.observation, this.side)
     this.#greetedAt = Date.now()

@@ -150,11 +150,12 @@ export class Observer {
     const isWalled = isReadOnly(moving)
     // One that replicates and is not read-only takes whatever it is given, as does one that is not sure of its sessions.
     const isOpen = !isWalled && (replicating === 'ON' || (isOn(transactionReadOnly) && this.#expected === 'replica'))
-    const role: Role = isWalled || isOpen || this.#simulated ? 'replica' : 'primary'
+    const isSimulated = this.#simulated && side === 'local'
+    const role: Role = isWalled || isOpen || isSimulated ? 'replica' : 'primary'
     const hasGtids = isOn(gtids)
     if (!hasGtids && flavour.kind !== 'modest') this.#told('no-gtids')
     const acceptsWrites =
-      role === 'replica' && !this.#simulated && (isOpen || (await this.#writesAllTheSame(moving, String(server), ask)))
+      role === 'replica' && !isSimulated && (isOpen || (await this.#writesAllTheSame(moving, String(server), ask)))
     if (acceptsWrites) this.#told('accepts-writes')
     return {
       instance: this.#runOf(String(server), Number(now) * 1_000, uptime, side),
@@ -200,7 +201,13 @@ export class Observer {
 
   #unknown(side: 'local' | 'primary'): Observation {
     const role = side === 'primary' ? 'primary' : this.#expected
-    return { instance: side, role: this.#simulated ? 'replica' : role, cluster: '', epoch: 0, at: undefined }
+    return {
+      instance: side,
+      role: this.#simulated && side === 'local' ? 'replica' : role,
+      cluster: '',
+      epoch: 0,
+      at: undefined,
+    }
   }
 }
 

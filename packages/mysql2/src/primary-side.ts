@@ -1,6 +1,6 @@
 import { ReplayUnavailableError } from '@flyroute/core'
 import { type Activity, type Position, upTo } from '@flyroute/core/adapter'
-import type { ResultHeader } from './driver-types.ts'
+import type { Command, ResultHeader } from './driver-types.ts'
 import type { Guard } from './guard.ts'
 import { readError } from './refusal.ts'
 import type { Transaction } from './session.ts'
@@ -35,6 +35,11 @@ export class PrimarySide {
   /** The session was reset. */
   forget(): void {
     this.#tracks = undefined
+  }
+
+  /** The app may change what the server tells; in between it may have been anything. Texts as long are no settings. */
+  overhears({ sql = '', query = sql }: Command): void {
+    if (query.length < 1_000 && /session_track/i.test(query)) this.#tracks = undefined
   }
 
   /** The app has given the connection back in the middle of a transaction: nobody knows what will come of it. */
@@ -79,8 +84,7 @@ export class PrimarySide {
     const { session } = this.#guard
     const { transaction: before } = session
     session.ran(turn, headers.at(-1))
-    // The app may have changed what the server tells; in between it may have been anything.
-    if (turn.analysis.reason === 'set' && /session_track/i.test(turn.command.sql ?? '')) this.#tracks = undefined
+    if (turn.analysis.reason === 'set') this.overhears(turn.command)
     const activity = turn.scope?.activity
     if (activity === undefined) return true
     const own = this.#ownGtids(headers)
@@ -215,7 +219,8 @@ export class PrimarySide {
     if (effect !== 'commit' || this.#tracks !== true) return false
     const hadRows = headers.length < (command._rows?.length ?? 0)
     const endedWithRows = hadRows && headers.at(-1) !== command._rows?.at(-1)
-    return endedWithRows && analysis.reason !== 'locking-clause' && analysis.reason !== 'advisory-lock'
+    if (endedWithRows) return analysis.reason !== 'locking-clause' && analysis.reason !== 'advisory-lock'
+    return headers.some(hasChanged)
   }
 
   async #ask(turn: Turn, activity: Activity): Promise<void> {
@@ -266,4 +271,9 @@ export class PrimarySide {
     const time = Math.max(0, Math.round(Date.now() + (greeting?.clockOffsetMs ?? 0)))
     return { cluster: server?.cluster ?? '', epoch: server?.epoch ?? 0, at, time }
   }
+}
+
+/** Whether rows were changed. Of an UPDATE the driver has the server count those that were found, and tells both. */
+function hasChanged({ affectedRows = 0, changedRows = 0, info = '' }: ResultHeader): boolean {
+  return info.startsWith('Rows matched') ? changedRows > 0 : affectedRows > 0
 }

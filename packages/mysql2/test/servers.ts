@@ -1,0 +1,244 @@
+import { ConfigurationError, isPrimaryRequired, runOnPrimary } from '@flyroute/core'
+import { createActivity, createScope, gtids, runInScope } from '@flyroute/core/adapter'
+import { createPool, type FlyroutePool } from '@flyroute/mysql2/promise'
+import type { MysqlCluster, MysqlNode } from '@flyroute/testkit'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { channel } from 'node:diagnostics_channel'
+import type { FlyroutePoolOptions } from '../src/options.ts'
+
+/** What the servers of this family do in their own way: what a token costs, who may write all the same, who was overtaken. */
+export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<MysqlCluster>): void {
+  describe(`on ${kind}`, () => {
+    let cluster: MysqlCluster
+    let primary: MysqlNode
+    let replica: MysqlNode
+    const pools: FlyroutePool[] = []
+
+    beforeAll(async () => {
+      cluster = await start()
+      primary = cluster.primary
+      replica = cluster.replicas[0] as MysqlNode
+      await primary.query('create table app.item (id int primary key auto_increment, value int not null default 0)')
+      await primary.query(
+        'create function app.adds() returns int modifies sql data begin insert into app.item () values (); return last_insert_id(); end',
+      )
+      await primary.query('create procedure app.add_item() modifies sql data insert into app.item () values ()')
+      await cluster.caughtUp()
+    }, 60_000)
+    afterEach(async () => {
+      await Promise.all(pools.splice(0).map((pool) => pool.end()))
+    })
+    afterAll(() => cluster?.dispose())
+
+    function open(
+      region: 'ord' | 'ams',
+      options: FlyroutePoolOptions = {},
+      urls: Record<string, string> = {},
+    ): FlyroutePool {
+      const env = {
+        FLY_REGION: region,
+        PRIMARY_REGION: 'ord',
+        DATABASE_URL: primary.url,
+        DATABASE_URL_AMS: replica.url,
+        ...urls,
+      }
+      const pool = createPool({ env, connectionLimit: 1, ...options })
+      pools.push(pool)
+      return pool
+    }
+
+    /** Does work as in a request, and tells the position behind what it wrote. */
+    async function position(work: () => Promise<unknown>, everyStatement = false): Promise<string | undefined> {
+      const activity = createActivity('request', { everyStatement })
+      await runInScope(createScope(activity), work)
+      const [fresh] = activity.positions.values()
+      return fresh === undefined ? undefined : 'at' in fresh ? fresh.at : 'until'
+    }
+
+    async function selects(node: MysqlNode): Promise<number> {
+      const table = kind === 'mariadb' ? 'information_schema' : 'performance_schema'
+      const [row] = await node.query<{ n: string }>(
+        `select variable_value as n from ${table}.global_status where variable_name = 'Com_select'`,
+      )
+      return Number(row?.n)
+    }
+
+    test('a token costs no query: for autocommit writes, transactions and prepared statements', async () => {
+      const pool = open('ord')
+      await position(() => pool.query('insert into item () values ()')) // greeted, and told to track
+      const own = 1
+      const before = await selects(primary)
+      const positions: (string | undefined)[] = []
+      for (let i = 0; i < 5; i++) {
+        positions.push(await position(() => pool.query('insert into item () values ()')))
+        positions.push(await position(() => pool.execute('update item set value = value + ? where id = 1', [1])))
+        positions.push(
+          await position(async () => {
+            const connection = await pool.getConnection()
+            await connection.beginTransaction()
+            await connection.query('insert into item () values ()')
+            await connection.commit()
+            connection.release()
+          }),
+        )
+        positions.push(await position(() => pool.query('call add_item()')))
+      }
+      expect(await selects(primary)).toBe(before + own)
+      expect(positions.filter((at) => at !== undefined && at !== 'until' && gtids.isValid(at))).toHaveLength(20)
+      const reached = (await pool.replication.status()).position as string
+      expect(positions.every((at) => gtids.covers(reached, at as string))).toBe(true)
+      // However many there were, the text is one interval.
+      expect(positions.at(-1)?.split(':').length).toBeLessThanOrEqual(2)
+    })
+
+    test('what changes nothing has no position, and neither has what was rolled back', async () => {
+      const pool = open('ord')
+      // MariaDB logs that somebody tried.
+      const unchanged = await position(() => pool.query('update item set value = 5 where id = 0'))
+      if (kind === 'mysql') expect(unchanged).toBeUndefined()
+      expect(await position(() => pool.query('select * from item where id = 1'))).toBeUndefined()
+      expect(
+        await position(async () => {
+          const connection = await pool.getConnection()
+          await connection.beginTransaction()
+          await connection.query('insert into item () values ()')
+          await connection.rollback()
+          connection.release()
+        }),
+      ).toBeUndefined()
+    })
+
+    test('where an answer has rows and no place for the position, it is asked for', async () => {
+      const pool = open('ord')
+      const forms = [() => pool.query('select adds()')]
+      if (kind === 'mariadb') forms.push(() => pool.query('insert into item () values () returning id'))
+      for (const form of forms) {
+        const at = await position(form, true)
+        const [row] = await primary.query<{ n: number }>('select max(id) as n from app.item')
+        await cluster.caughtUp()
+        const [there] = await replica.query<{ n: number }>('select max(id) as n from app.item')
+        expect([there, gtids.isValid(at ?? '-')]).toEqual([row, true])
+        expect(gtids.covers((await open('ams').replication.status()).position as string, at as string)).toBe(true)
+      }
+    })
+
+    test("the app's own session tracking stays, and ours comes back behind a reset", async () => {
+      const pool = open('ord')
+      const connection = await pool.getConnection()
+      const write = (): Promise<unknown> => connection.query('insert into item () values ()')
+      const tracked = async (): Promise<string[]> => {
+        const [rows] = await connection.query('select @@session.session_track_system_variables as names')
+        return (rows as { names: string }[])[0]!.names.split(',')
+      }
+      const before = await tracked()
+      expect(await position(write)).not.toBe('until')
+      expect(await tracked()).toEqual(expect.arrayContaining(before))
+      await connection.query("set session session_track_system_variables = 'autocommit'")
+      expect(await position(write)).toMatch(/\d$/)
+      await connection.reset()
+      expect(await position(write)).toMatch(/\d$/)
+      await connection.changeUser({})
+      expect(await position(write)).toMatch(/\d$/)
+      connection.release()
+    })
+
+    test('a user who could write on the replica: said once, and what may write goes to the primary', async () => {
+      const told: unknown[] = []
+      const listen = (message: unknown): unknown => told.push((message as { message: string }).message)
+      channel('flyroute:notice').subscribe(listen)
+      try {
+        const pool = open('ams', { connectionLimit: 3 }, { DATABASE_URL_AMS: replica.adminUrl })
+        const [rows] = await pool.query('select @@port as port')
+        expect(rows).toEqual([{ port: replica.port }])
+        const error = await pool.query('call add_item()').catch((reason: unknown) => reason)
+        expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'write' })
+        await Promise.all([pool.query('select 1'), pool.query('select 1'), pool.query('select 1')])
+        expect(told.filter((text) => /would accept writes/.test(String(text)))).toHaveLength(1)
+        expect((await pool.replication.status()).role).toBe('replica')
+      } finally {
+        channel('flyroute:notice').unsubscribe(listen)
+      }
+    })
+
+    test('a refusal of a read-only transaction on the primary is the app’s own', async () => {
+      const pool = open('ord')
+      const connection = await pool.getConnection()
+      await connection.query('start transaction read only')
+      const error = await connection.query('insert into item () values ()').catch((reason: unknown) => reason)
+      expect(error).toMatchObject({ errno: 1792 })
+      expect(isPrimaryRequired(error)).toBe(false)
+      await connection.rollback()
+      connection.release()
+    })
+
+    test('… and on a replica too', async () => {
+      const pool = open('ams')
+      const connection = await pool.getConnection()
+      await connection.query('start transaction read only')
+      const error = await connection.query('call add_item()').catch((reason: unknown) => reason)
+      expect(error).toMatchObject({ errno: 1792 })
+      await connection.rollback()
+      connection.release()
+    })
+
+    test('a deadlock is the app’s own error', async () => {
+      const pool = open('ord', { connectionLimit: 2 })
+      const [one, two] = [await pool.getConnection(), await pool.getConnection()]
+      const outcomes = await position(async () => {
+        await one.beginTransaction()
+        await two.beginTransaction()
+        await one.query('update item set value = 1 where id = 1')
+        await two.query('update item set value = 1 where id = 2')
+        const both = await Promise.allSettled([
+          one.query('update item set value = 2 where id = 2'),
+          two.query('update item set value = 2 where id = 1'),
+        ])
+        const failed = both.find(({ status }) => status === 'rejected') as PromiseRejectedResult
+        expect(failed.reason).toMatchObject({ code: 'ER_LOCK_DEADLOCK', errno: 1213 })
+        await Promise.all([one.rollback(), two.rollback()])
+      })
+      expect(outcomes).toBeUndefined()
+      one.release()
+      two.release()
+    })
+
+    test('a server of one’s own plays the replica', async () => {
+      const pool = open('ord', { simulate: 'replica', env: { DATABASE_URL: primary.url } })
+      const error = await pool.query('insert into item () values ()').catch((reason: unknown) => reason)
+      expect(isPrimaryRequired(error)).toBe(true)
+      const hidden = await pool.query('call add_item()').catch((reason: unknown) => reason)
+      expect(hidden).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'refused' })
+      const [rows] = await pool.query('select 1 as one')
+      expect(rows).toEqual([{ one: 1 }])
+      await runOnPrimary(() => pool.query('insert into item () values ()'))
+    })
+
+    // Behind this one the cluster is not what it was.
+    test('a primary that another one has taken over from answers nobody who has seen that one', async () => {
+      const token = await open('ord').replication.currentToken()
+      await replica.promote()
+      const next = open('ord', {}, { DATABASE_URL: replica.url })
+      await next.query('insert into item () values ()')
+      const newer = await next.replication.currentToken()
+      // The old one goes on, and counts past what the new one has written.
+      const stale = open('ord', {}, { DATABASE_URL: primary.url })
+      for (let i = 0; i < 5; i++) await stale.query('insert into item () values ()')
+      await expect(stale.replication.waitFor(token)).resolves.toBeUndefined()
+      await expect(stale.replication.waitFor(newer)).rejects.toMatchObject({
+        code: 'ERR_REPLAY_UNAVAILABLE',
+        reason: 'stale-primary',
+      })
+      await expect(next.replication.waitFor(newer)).resolves.toBeUndefined()
+    })
+
+    test('a time on the primary is what a token says without GTIDs, and who asks for a position is told why', async () => {
+      if (kind === 'mariadb') return // its GTIDs cannot be switched off where it replicates
+      for (const mode of ['ON_PERMISSIVE', 'OFF_PERMISSIVE', 'OFF'])
+        await primary.query(`set global gtid_mode = ${mode}`)
+      const pool = open('ord')
+      expect(await position(() => pool.query('insert into item () values ()'))).toBe('until')
+      const error = await pool.replication.currentToken().catch((reason: unknown) => reason)
+      expect(error).toBeInstanceOf(ConfigurationError)
+    })
+  })
+}
