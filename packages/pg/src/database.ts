@@ -29,6 +29,9 @@ const primaryAnswerMs = 30_000
 /** How long (ms) a connection next door may take, unless the app says: nobody waits for ever for a replica. */
 const replicaConnectionTimeoutMs = 5_000
 
+/** The same for one that is known to be unavailable. */
+const lastTryMs = 250
+
 /** One database: what its pools and clients share. */
 export interface PgDatabase {
   readonly driver: Driver
@@ -37,8 +40,6 @@ export interface PgDatabase {
   readonly observer: Observer
   /** The driver's options for the member that is read from, out of those that a pool or a client is made with. */
   localConfig(options: FlyroutePoolOptions): PoolConfig
-  /** How long (ms) one connection to it may take; undefined where the app has its own time-out, or none is needed. */
-  readonly connectionTimeoutMs: number | undefined
   /** Pools whose listeners set up connections: what they do on `connect` is done for connections to the primary as well. */
   readonly listeners: Set<EventEmitter>
   /** The pool to the primary, opened now if it was not. */
@@ -89,7 +90,6 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
     replayCostMs: options.replayCostMs,
     secrets: typeof secret === 'string' ? [secret] : secret,
   })
-  const needsTimeout = topology.role === 'replica' && !rest.connectionTimeoutMillis
   let primary: PrimaryConnections | undefined
   let ended: Promise<void> | undefined
   const database: PgDatabase = {
@@ -97,7 +97,6 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
     replication,
     observer,
     localConfig,
-    connectionTimeoutMs: needsTimeout ? replicaConnectionTimeoutMs : undefined,
     listeners: new Set(),
     classifier: createClassifier({ dialect: 'postgres', ...(functions === undefined ? {} : { functions }) }),
     primaryPool() {
@@ -119,14 +118,17 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
 }
 
 /** The driver's options for one connection to the member next door, out of those of its pool. */
-export function clientConfig({ connectionTimeoutMs }: PgDatabase, options: unknown): PoolConfig {
+export function clientConfig({ replication }: PgDatabase, options: unknown): PoolConfig {
   const config = (options ?? {}) as PoolConfig
-  if (connectionTimeoutMs === undefined) return config
-  const { connectionString, password } = config
+  if (replication.expects === 'primary') return config
+  const { connectionString, password, connectionTimeoutMillis = 0 } = config
   // Not enumerable in a pool's options, and so not copied.
   const hidden = { ...(connectionString ? { connectionString } : {}), ...(password === undefined ? {} : { password }) }
-  // For the connection only: whoever waits for one of the pool's waits as long as the app wants.
-  return { ...config, ...hidden, connectionTimeoutMillis: connectionTimeoutMs }
+  // For the connection only: whoever waits for one of the pool's waits as long as the app wants. What waited while the
+  // replica was found to be gone is not kept for long.
+  const timeout = connectionTimeoutMillis || replicaConnectionTimeoutMs
+  const shortened = replication.isUnavailable ? Math.min(timeout, lastTryMs) : timeout
+  return { ...config, ...hidden, connectionTimeoutMillis: shortened }
 }
 
 /** What the app says of its own pool holds for the one to the primary too, but for its size. */

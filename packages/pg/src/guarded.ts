@@ -1,6 +1,7 @@
 import type { Role, ServerInstance } from '@flyroute/core/adapter'
 import type { PgDatabase } from './database.ts'
 import type { BareClient, QueryArgument, QueryClass, Release } from './driver-types.ts'
+import type { Side } from './observer.ts'
 import type { Session } from './session.ts'
 
 /** What a connection was checked out for: a single statement of `pool.query`, or to be used by the app. */
@@ -10,6 +11,7 @@ export type Purpose = 'statement' | 'client'
 export interface Guarded {
   readonly client: BareClient
   readonly database: PgDatabase
+  readonly side: Side
   readonly session: Session
   /** The class whose objects the driver makes of texts. */
   readonly Query: QueryClass

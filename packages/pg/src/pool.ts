@@ -1,5 +1,5 @@
 import type { Replication } from '@flyroute/core'
-import { currentScope, type Scope } from '@flyroute/core/adapter'
+import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
 import pg from 'pg'
 import { checkoutTo } from './checkout.ts'
 import { guardClient } from './client.ts'
@@ -13,7 +13,7 @@ import {
   textOf,
 } from './driver-types.ts'
 import { Rerun } from './failure.ts'
-import type { Purpose } from './guarded.ts'
+import { guardOf, type Purpose } from './guarded.ts'
 import { type FlyroutePoolOptions, hideSecrets } from './options.ts'
 import { noteUnreachable } from './outage.ts'
 import { openPrimaryPool } from './primary-pool.ts'
@@ -79,7 +79,7 @@ export function guardPool(
       // Without a listener, an idle connection that dies would end the process.
       this.on('error', () => undefined)
       this.#watchdog = new Watchdog(replication)
-      this.#watchdog.watch(this)
+      this.#watchdog.watch(this, (client) => guardOf(client)?.side === 'local')
     }
 
     override connect(callback?: Callback): Promise<unknown> | undefined {
@@ -93,7 +93,10 @@ export function guardPool(
       } else {
         void super.connect((error, client) => {
           if (!error) return deliver(undefined, client)
-          this.#connectElsewhere(error, scope).then((other) => deliver(undefined, other), deliver)
+          runInScope(scope, () => this.#connectElsewhere(error, scope)).then(
+            (other) => deliver(undefined, other),
+            deliver,
+          )
         })
       }
       return result as Promise<unknown> | undefined
@@ -145,7 +148,8 @@ export function guardPool(
     /** A single statement has failed. What a replica could not do is done on the primary, or asked of it. */
     #failed(error: unknown, config: unknown, values: unknown, scope: Scope | undefined, deliver: Callback): void {
       const { replication, primaryPool } = this.#database
-      if (error instanceof Rerun) return void primaryPool().query(config, values, deliver)
+      const runThere = (): unknown => runInScope(scope, () => primaryPool().query(config, values, deliver))
+      if (error instanceof Rerun) return void runThere()
       if (readError(error) !== 'unavailable') return deliver(error)
       if (replication.topology.role === 'primary') {
         noteUnreachable(scope, error)
@@ -154,7 +158,7 @@ export function guardPool(
       replication.failed(error)
       try {
         replication.toPrimary('unavailable', undefined, scope, error)
-        primaryPool().query(config, values, deliver)
+        runThere()
       } catch (required) {
         deliver(required)
       }

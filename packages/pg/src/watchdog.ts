@@ -2,7 +2,7 @@ import type { DatabaseReplication } from '@flyroute/core/adapter'
 
 /** How often (ms) connections are looked at, and for how many looks one may be at the same statement. */
 const lookMs = 500
-const patience = 4
+const patience = 2
 
 interface WatchedPool {
   on(event: 'connect' | 'remove', listener: (client: WatchedClient) => void): unknown
@@ -21,7 +21,7 @@ interface Work {
 }
 
 /**
- * Notices a replica that hangs instead of failing: where a connection has been at one statement for two seconds, the
+ * Notices a replica that hangs instead of failing: where a connection has been at one statement for a second, the
  * server is asked on another one. A long query on a server that answers is left alone; of one that does not, all
  * connections that wait for it are cut, so that who waits is served elsewhere.
  *
@@ -37,9 +37,11 @@ export class Watchdog {
     this.#replication = replication
   }
 
-  watch(pool: WatchedPool): void {
+  /** @param isOurs whether a client that the pool tells of leads to the replica */
+  watch(pool: WatchedPool, isOurs: (client: WatchedClient) => boolean): void {
     if (this.#replication.expects === 'primary') return
     pool.on('connect', (client) => {
+      if (!isOurs(client)) return
       this.#clients.set(client, { statement: undefined, looks: 0 })
       this.#timer ??= this.#start()
     })

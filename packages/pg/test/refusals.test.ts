@@ -1,0 +1,188 @@
+import { describe, expect, test } from '@jest/globals'
+import { isPrimaryRequired } from '@flyroute/core'
+import pg from 'pg'
+import { Bench } from './support/open.ts'
+import { inRequest, rejection, request } from './support/request.ts'
+
+// On a replica: what is refused before a byte is sent, what the server refuses, and what it means afterwards.
+
+const bench = new Bench(`
+  create table item (id int primary key);
+  insert into item values (1);
+  create sequence counter;
+  create function touch() returns int language plpgsql as $$ begin insert into item values (2); return 1; end $$;
+  create procedure touch_all() language sql as $$ insert into item values (3) $$`)
+
+/** A pool that has one connection, and its process on the server. */
+async function connected(
+  options: pg.PoolConfig = {},
+): Promise<{ pool: pg.Pool; pid: number; statements(): Promise<string> }> {
+  const pool = bench.far({ max: 1, ...options })
+  const { rows } = await pool.query('select pg_backend_pid() as pid')
+  const pid = (rows[0] as { pid: number }).pid
+  return {
+    pool,
+    pid,
+    /** The last statement that the server has had on this connection. */
+    async statements() {
+      const [row] = await bench.replica.query<{ query: string }>(`select query from pg_stat_activity where pid = $1`, [
+        pid,
+      ])
+      return row?.query ?? 'disconnected'
+    },
+  }
+}
+
+test('a write is refused before a byte is sent, and costs no connection', async () => {
+  const { pool, pid, statements } = await connected()
+  let removed = 0
+  pool.on('remove', () => removed++)
+  await pool.query('select 42')
+  for (let i = 0; i < 10; i++)
+    expect(await rejection(pool.query('insert into item values (9)'))).toMatchObject({ reason: 'write' })
+  expect(await statements()).toBe('select 42')
+  const client = await pool.connect()
+  expect(await rejection(client.query('update item set id = 1'))).toMatchObject({ reason: 'write' })
+  expect(await statements()).toBe('select 42')
+  client.release()
+  expect(await pool.query('select pg_backend_pid() as pid')).toMatchObject({ rows: [{ pid }] })
+  expect([removed, pool.totalCount]).toEqual([0, 1])
+})
+
+test('a refused write needs no connection at all', async () => {
+  const pool = bench.far()
+  expect(await rejection(pool.query('delete from item'))).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED' })
+  expect(pool.totalCount).toBe(0)
+})
+
+test('refused in every form that a query has', async () => {
+  const pool = bench.far({ max: 2 })
+  const client = await pool.connect()
+  const sql = 'insert into item values ($1)'
+  const called = (run: (done: (error: unknown) => void) => unknown): Promise<unknown> => new Promise(run)
+  const errors = [
+    await rejection(pool.query(sql, [1])),
+    await rejection(pool.query({ text: sql, values: [1], name: 'insert' })),
+    await called((done) => void pool.query('insert into item values (1)', done)),
+    await called((done) => pool.query(sql, [1], done)),
+    await rejection(client.query(sql, [1])),
+    await rejection(client.query({ text: sql, values: [1], rowMode: 'array' })),
+    await called((done) => client.query(sql, [1], done)),
+    await called((done) => client.query({ text: sql, values: [1] } as never, done as never)),
+    await called((done) => client.query({ text: sql, values: [1], callback: done } as never)),
+    await called((done) => client.query(new pg.Query(sql, [1], done as never))),
+    await called((done) => client.query(new pg.Query(sql, [1]), done as never)),
+    await rejection(client.query('select 1; insert into item values (1)')),
+  ]
+  client.release()
+  for (const error of errors)
+    expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'write', detail: 'insert' })
+})
+
+describe('the server’s own refusal', () => {
+  test.each([
+    ['a function that writes', 'select touch()', '25006'],
+    ['a procedure that writes', 'call touch_all()', '25006'],
+    ['a DO block that writes', "do $$ begin execute 'ins' || 'ert into item values (4)'; end $$", '25006'],
+    ['WAL control', "do $$ begin execute 'select pg_current_' || 'wal_lsn()'; end $$", '55000'],
+  ])(
+    '%s: asks for the primary, with the server’s error as its cause; the next time without asking',
+    async (_, sql, code) => {
+      const { pool, pid, statements } = await connected()
+      const error = await rejection(pool.query(sql))
+      expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'refused', cause: { code } })
+      expect(error.cause).toBeInstanceOf(pg.DatabaseError)
+      await pool.query('select 42')
+      expect(await rejection(pool.query(sql))).toMatchObject({ reason: 'write', detail: 'learned' })
+      expect(await statements()).toBe('select 42')
+      expect(await pool.query('select pg_backend_pid() as pid')).toMatchObject({ rows: [{ pid }] })
+    },
+  )
+
+  test('a session that is serializable by default', async () => {
+    const pool = bench.far({ options: '-c default_transaction_isolation=serializable', max: 1 })
+    const error = await rejection(pool.query('select id from item'))
+    expect(error).toMatchObject({ reason: 'refused', cause: { code: '0A000' } })
+  })
+
+  test('is remembered by the scope, so that the request is replayed', async () => {
+    const { activity } = await inRequest(() =>
+      bench
+        .far()
+        .query('select touch()')
+        .catch(() => 'swallowed'),
+    )
+    expect(activity.refusal).toMatchObject({ reason: 'refused' })
+  })
+
+  test('where the request cannot be replayed, the statement runs on the primary', async () => {
+    const pool = bench.far()
+    const { activity, value } = await inRequest(() => pool.query('select touch()'), { obstacle: 'body-too-large' })
+    expect(value?.rows).toEqual([{ touch: 1 }])
+    expect(activity.positions.get('app')).toMatchObject({ at: expect.any(String) })
+    await bench.cluster.primary.query('delete from item where id = 2')
+  })
+})
+
+describe('PREPARE and EXECUTE', () => {
+  test('PREPARE of a write passes, its EXECUTE is refused before it is sent', async () => {
+    const { pool, statements } = await connected()
+    const client = await pool.connect()
+    await client.query('prepare add(int) as insert into item values ($1)')
+    expect(await rejection(client.query('execute add(5)'))).toMatchObject({ reason: 'write' })
+    expect(await statements()).toMatch(/^prepare/)
+    client.release()
+  })
+
+  test('a named statement whose text was given before', async () => {
+    const pool = bench.far()
+    const client = await pool.connect()
+    const { obstacle } = { obstacle: 'upgrade' as const }
+    await client.query({ name: 'touch', text: 'select touch()' }).catch(() => undefined)
+    expect(await rejection(client.query({ name: 'touch' } as never))).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED' })
+    const { rows } = await request(() => client.query({ name: 'one', text: 'select $1::int as n', values: [1] }))
+    expect(rows).toEqual([{ n: 1 }])
+    // Moved to the primary, it has its text with it.
+    const moved = await request(() => client.query({ name: 'one', values: [2] } as never), {
+      obstacle,
+      headersSent: true,
+    })
+    expect((moved as pg.QueryResult).rows).toEqual([{ n: 2 }])
+    client.release()
+  })
+})
+
+describe('what belongs on the primary although a replica would do it', () => {
+  test.each(['select pg_advisory_lock(1)', 'select pg_try_advisory_xact_lock(1, 2)'])('%s', async (sql) => {
+    expect(await rejection(bench.far().query(sql))).toMatchObject({ reason: 'write', detail: 'advisory-lock' })
+  })
+
+  test('an advisory lock is held there to the end of the check-out', async () => {
+    const pool = bench.far({ outsideRequest: 'primary' })
+    const client = await pool.connect()
+    await client.query('select pg_advisory_lock(7)')
+    const held = async (): Promise<number> =>
+      (await bench.cluster.primary.query("select from pg_locks where locktype = 'advisory' and objid = 7")).length
+    expect(await held()).toBe(1)
+    expect((await client.query('select pg_advisory_unlock(7) as done')).rows).toEqual([{ done: true }])
+    expect(await held()).toBe(0)
+    client.release()
+  })
+
+  test('LISTEN hears what the primary says, on the client that asked', async () => {
+    const pool = bench.far({ outsideRequest: 'primary' })
+    const client = await pool.connect()
+    const heard = new Promise((resolve) => client.once('notification', resolve))
+    await client.query('listen news')
+    await bench.cluster.primary.query("notify news, 'hello'")
+    expect(await heard).toMatchObject({ channel: 'news', payload: 'hello' })
+    client.release()
+  })
+})
+
+test('an error of the app’s own is not touched, and does not count as a refusal', async () => {
+  const { activity, error } = await inRequest(() => bench.far().query('select 1/0'))
+  expect(error).toBeInstanceOf(pg.DatabaseError)
+  expect(error).toMatchObject({ code: '22012' })
+  expect([isPrimaryRequired(error), activity.refusal]).toEqual([false, undefined])
+})
