@@ -26,12 +26,14 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
       return state === 'replaced'
     },
     replace(answer) {
-      state = 'replaced'
+      // Ours passes, also where `end` calls `write`, as in HTTP/2; from then on nothing of the app's does.
+      state = 'passed'
       visit.headersSent()
       clearAnswer(response)
       const headers = { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) }
       writeHead.call(response, answer.status, headers)
       end.call(response, answer.body, 'utf8')
+      state = 'replaced'
       // What is piped into an answer that nobody reads is ended, as when its client goes away.
       for (const source of sources) cutOff(source, response)
     },

@@ -162,5 +162,5 @@ export async function request(
   using connection = new Connection(port)
   const length = body === '' ? {} : { 'content-length': String(Buffer.byteLength(body)) }
   connection.write(head(method, path, { ...length, ...headers }) + body)
-  return connection.answer(method !== 'HEAD')
+  return await connection.answer(method !== 'HEAD')
 }

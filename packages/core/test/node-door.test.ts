@@ -1,0 +1,589 @@
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
+import { PassThrough, Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { describe, expect, test } from '@jest/globals'
+import { type NodeHandler, replayable, replayMiddleware, sendReplay } from '../src/node.ts'
+import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
+import { replayResponse } from '../src/replay.ts'
+import { currentScope } from '../src/scope.ts'
+import { Connection, chunk, head, listen, request } from './support/http.ts'
+import { StandIn } from './support/stand-in.ts'
+
+type Options = Omit<ReplayPolicyOptions, 'databases'>
+
+/** A server behind the door of a replica region. */
+async function serve(handler: (database: StandIn) => NodeHandler, options: Options = {}) {
+  const database = new StandIn()
+  const server = createServer(replayable(handler(database), { databases: [database], ...options }) as RequestListener)
+  return { database, ...(await listen(server)) }
+}
+
+async function read(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const data of stream) chunks.push(data)
+  return Buffer.concat(chunks)
+}
+
+const replays = { status: 409, statusMessage: 'Conflict' }
+
+describe('a replay', () => {
+  test('by method comes before the handler', async () => {
+    let ran = 0
+    await using server = await serve(() => (_, response) => {
+      ran++
+      response.end('ran')
+    })
+    expect(await request(server.port, 'POST', '/', {}, 'hello')).toMatchObject(replays)
+    expect(ran).toBe(0)
+    expect((await request(server.port, 'GET')).body).toBe('ran')
+  })
+
+  test.each([
+    ['thrown at once', (database: StandIn) => () => database.write()],
+    ['thrown later', (database: StandIn) => async () => database.write()],
+    [
+      'wrapped',
+      (database: StandIn) => async () => {
+        try {
+          database.write()
+        } catch (cause) {
+          throw new Error('Failed query: insert …', { cause })
+        }
+      },
+    ],
+    [
+      'thrown after headers were set',
+      (database: StandIn) => async (_: IncomingMessage, response: ServerResponse) => {
+        response.statusCode = 201
+        response.setHeader('content-length', '5').setHeader('content-encoding', 'gzip').setHeader('set-cookie', 'a=1')
+        await database.write()
+      },
+    ],
+    [
+      'answered by an error handler',
+      (database: StandIn) => async (_: IncomingMessage, response: ServerResponse) => {
+        await Promise.resolve()
+          .then(() => database.write())
+          .catch((error: Error) => response.writeHead(500).end(error.message))
+      },
+    ],
+    [
+      'swallowed, and thrown once more behind the answer',
+      (database: StandIn) => async (_: IncomingMessage, response: ServerResponse) => {
+        try {
+          database.write()
+        } catch (error) {
+          response.end('oops')
+          throw error
+        }
+      },
+    ],
+    [
+      "among GraphQL's errors",
+      (database: StandIn) => async (_: IncomingMessage, response: ServerResponse) => {
+        const settled = await Promise.allSettled([Promise.resolve().then(() => database.write())])
+        response.setHeader('content-type', 'application/json').end(JSON.stringify({ data: null, errors: settled }))
+      },
+    ],
+  ] as [string, (database: StandIn) => NodeHandler][])('of a refusal that is %s', async (_, handler) => {
+    await using server = await serve(handler)
+    const answer = await request(server.port, 'GET')
+    expect(answer).toMatchObject(replays)
+    expect(answer.header('fly-replay')).toEqual([expect.stringMatching(/^region=ord;state=flyroute:write:insert@app;/)])
+    for (const name of ['set-cookie', 'content-encoding']) expect(answer.header(name)).toEqual([])
+  })
+
+  test('leaves the connection as it was, its body unread', async () => {
+    await using server = await serve(() => (_, response) => response.end('read'))
+    using connection = new Connection(server.port)
+    for (const size of [0, 10, 60_000, 999_999]) {
+      connection.write(head('POST', '/', { 'content-length': String(size) }) + 'x'.repeat(size))
+      expect(await connection.answer()).toMatchObject(replays)
+      connection.write(head('POST', '/', { 'transfer-encoding': 'chunked' }) + chunk('x'.repeat(size + 1)) + chunk(''))
+      expect(await connection.answer()).toMatchObject(replays)
+      connection.write(head('GET', '/'))
+      expect((await connection.answer()).body).toBe('read')
+    }
+  })
+
+  test('of a body that is still on its way does not wait for it', async () => {
+    await using server = await serve(() => (_, response) => response.end('read'))
+    using connection = new Connection(server.port)
+    connection.write(head('POST', '/', { 'content-length': '100000' }))
+    expect(await connection.answer()).toMatchObject(replays)
+    connection.write('x'.repeat(100_000) + head('GET', '/'))
+    expect((await connection.answer()).body).toBe('read')
+  })
+
+  test('answers pipelined requests in their order, each in a scope of its own', async () => {
+    await using server = await serve((database) => async (req, response) => {
+      if (req.url === '/write') database.write()
+      response.end(`${req.url} ${currentScope()?.activity.refusal === undefined}`)
+    })
+    using connection = new Connection(server.port)
+    connection.write(['/a', '/write', '/b'].map((path) => head('GET', path)).join(''))
+    expect((await connection.answer()).body).toBe('/a true')
+    expect(await connection.answer()).toMatchObject(replays)
+    expect((await connection.answer()).body).toBe('/b true')
+  })
+
+  test('ends what is piped into the answer it replaces, and leaves alone what others read as well', async () => {
+    const [piped, pipelined, shared] = [endless(), endless(), endless()]
+    const other = new PassThrough()
+    shared.pipe(other.resume())
+    const outcomes: unknown[] = []
+    await using server = await serve((database) => async (req, response) => {
+      expect(() => database.write()).toThrow()
+      if (req.url === '/pipe') piped.pipe(response)
+      else if (req.url === '/shared') shared.pipe(response)
+      else await pipeline(pipelined, response).catch((error: { code: string }) => outcomes.push(error.code))
+    })
+    for (const path of ['/pipe', '/pipeline', '/shared']) {
+      expect(await request(server.port, 'GET', path)).toMatchObject(replays)
+    }
+    expect([piped.destroyed, pipelined.destroyed, shared.destroyed]).toEqual([true, true, false])
+    expect(outcomes).toEqual(['ERR_STREAM_PREMATURE_CLOSE'])
+    shared.destroy()
+  })
+
+  test('keeps what an app says with every answer, and the end of the connection', async () => {
+    const database = new StandIn()
+    const door = replayMiddleware({ databases: [database], whenReplayUnavailable: 'error', maxReplayBody: 1 })
+    await using server = await listen(
+      createServer((req, response) => {
+        response.setHeader('Access-Control-Allow-Origin', '*').setHeader('Connection', 'close').setHeader('ETag', '"e"')
+        door(req, response, () => response.end('ran'))
+      }),
+    )
+    const answer = await request(server.port, 'POST', '/', {}, 'too long')
+    expect(answer.status).toBe(413)
+    expect(answer.header('access-control-allow-origin')).toEqual(['*'])
+    expect(answer.header('connection')).toEqual(['close'])
+    expect(answer.header('etag')).toEqual([])
+  })
+})
+
+describe('an error of the app', () => {
+  const own = Object.assign(new Error('duplicate key'), { code: '23505' })
+
+  test('passes through the door as it came, at once or later', async () => {
+    const seen: unknown[] = []
+    const database = new StandIn()
+    const options = { databases: [database] }
+    const throws = replayable((_: IncomingMessage, __: ServerResponse) => {
+      throw own
+    }, options)
+    const rejects = replayable((_: IncomingMessage, __: ServerResponse) => Promise.reject(own), options)
+    await using server = await listen(
+      createServer(async (req, response) => {
+        try {
+          await (req.url === '/throw' ? throws(req, response) : rejects(req, response))
+        } catch (error) {
+          seen.push(error)
+          response.writeHead(500).end()
+        }
+      }),
+    )
+    expect((await request(server.port, 'GET', '/throw')).status).toBe(500)
+    expect((await request(server.port, 'GET', '/reject')).status).toBe(500)
+    expect(seen).toEqual([own, own])
+    expect(seen[0]).toBe(own)
+  })
+
+  test('further arguments, `this` and the result are kept', async () => {
+    const results: unknown[] = []
+    const object = {
+      name: 'app',
+      handler(this: { name: string }, _: IncomingMessage, response: ServerResponse, more: string) {
+        response.end()
+        return `${this.name} ${more}`
+      },
+    }
+    const wrapped = replayable(object.handler as (...args: never[]) => string, { databases: [new StandIn()] })
+    await using server = await listen(
+      createServer((req, response) =>
+        results.push(wrapped.call(object as never, ...([req, response, 'x'] as never[]))),
+      ),
+    )
+    await request(server.port, 'GET')
+    expect(results).toEqual(['app x'])
+  })
+})
+
+describe('a chunked body', () => {
+  const part = 'x'.repeat(40_000)
+
+  test('within the limit is replayed once it has ended', async () => {
+    await using server = await serve(() => (_, response) => response.end('ran'))
+    using connection = new Connection(server.port)
+    connection.write(head('POST', '/', { 'transfer-encoding': 'chunked' }))
+    for (let n = 0; n < 25; n++) connection.write(chunk(part))
+    connection.write(chunk(''))
+    expect(await connection.answer()).toMatchObject(replays)
+  })
+
+  test('that turns out too long goes to the handler, every byte once and in order', async () => {
+    let received: Buffer = Buffer.alloc(0)
+    await using server = await serve((database) => async (req, response) => {
+      received = await read(req as IncomingMessage)
+      response.end(database.write())
+    })
+    using connection = new Connection(server.port)
+    connection.write(head('POST', '/', { 'transfer-encoding': 'chunked' }))
+    const parts = Array.from({ length: 60 }, (_, n) => `${n}:${part}`)
+    for (const one of parts) connection.write(chunk(one))
+    connection.write(chunk(''))
+    expect(await connection.answer()).toMatchObject({ status: 200, body: 'primary' })
+    expect(received.equals(Buffer.from(parts.join('')))).toBe(true)
+    connection.write(head('POST', '/', { 'content-length': '1' }) + 'x')
+    expect(await connection.answer()).toMatchObject(replays)
+  })
+
+  test('is held back at the limit, as the handler would hold it back', async () => {
+    let waiting: IncomingMessage | undefined
+    await using server = await serve(() => (req) => {
+      waiting = req as IncomingMessage
+    })
+    using connection = new Connection(server.port)
+    connection.write(head('POST', '/', { 'transfer-encoding': 'chunked' }))
+    const data = Buffer.from(chunk(part))
+    while (waiting === undefined) await new Promise((resolve) => connection.socket.write(data, resolve))
+    let sent = 0
+    // The sockets' buffers fill; then nothing more is taken.
+    for (let idle = 0; idle < 20 && sent < 64_000_000; ) {
+      if (connection.socket.writableNeedDrain) {
+        idle++
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      } else {
+        idle = 0
+        sent += data.length
+        connection.socket.write(data)
+      }
+    }
+    expect(sent).toBeLessThan(64_000_000)
+    expect(waiting.readableLength).toBeLessThan(1_200_000)
+  })
+
+  test('that nobody reads does not spoil the connection', async () => {
+    await using server = await serve(() => (_, response) => response.end('ignored'))
+    using connection = new Connection(server.port)
+    connection.write(head('POST', '/', { 'transfer-encoding': 'chunked' }))
+    for (let n = 0; n < 40; n++) connection.write(chunk(part))
+    connection.write(chunk(''))
+    expect((await connection.answer()).body).toBe('ignored')
+    connection.write(head('GET', '/'))
+    expect((await connection.answer()).body).toBe('ignored')
+  })
+
+  test.each(['data', 'iterate', 'readable'])('is read by the handler as ever (%s)', async (way) => {
+    const readers: Record<string, (req: Readable) => Promise<Buffer>> = {
+      iterate: read,
+      data: (req) =>
+        new Promise((resolve) => {
+          const chunks: Buffer[] = []
+          req.on('data', (data: Buffer) => chunks.push(data)).on('end', () => resolve(Buffer.concat(chunks)))
+        }),
+      readable: (req) =>
+        new Promise((resolve) => {
+          const chunks: Buffer[] = []
+          req.on('readable', () => {
+            for (let data = req.read() as Buffer | null; data !== null; data = req.read() as Buffer | null) {
+              chunks.push(data)
+            }
+          })
+          req.on('end', () => resolve(Buffer.concat(chunks)))
+        }),
+    }
+    await using server = await serve(() => async (req, response) => {
+      response.end(String((await (readers[way] as (req: Readable) => Promise<Buffer>)(req as IncomingMessage)).length))
+    })
+    using connection = new Connection(server.port)
+    connection.write(head('POST', '/', { 'transfer-encoding': 'chunked' }))
+    for (let n = 0; n < 30; n++) connection.write(chunk(part))
+    connection.write(chunk(''))
+    expect((await connection.answer()).body).toBe(String(30 * part.length))
+  })
+
+  test('of a request whose write is found in the handler is replayed once it was read to its end', async () => {
+    await using server = await serve(
+      (database) => async (req, response) => {
+        if (req.url === '/after') await read(req as IncomingMessage)
+        response.end(database.write())
+      },
+      { replayBefore: [] },
+    )
+    using connection = new Connection(server.port)
+    connection.write(head('POST', '/after', { 'transfer-encoding': 'chunked' }) + chunk('x') + chunk(''))
+    expect(await connection.answer()).toMatchObject(replays)
+    connection.write(head('POST', '/before', { 'transfer-encoding': 'chunked' }))
+    expect((await connection.answer()).body).toBe('primary')
+  })
+
+  test('that somebody has read before the door is not measured', async () => {
+    const database = new StandIn()
+    const door = replayMiddleware({ databases: [database] })
+    await using server = await listen(
+      createServer(async (req, response) => {
+        await read(req)
+        door(req, response, () => response.end(database.write()))
+      }),
+    )
+    using connection = new Connection(server.port)
+    connection.write(head('POST', '/', { 'transfer-encoding': 'chunked' }) + chunk('x') + chunk(''))
+    expect((await connection.answer()).body).toBe('primary')
+  })
+
+  test('of a client that goes away in the middle is nobody’s business any more', async () => {
+    let ran = 0
+    await using server = await serve(() => () => ran++)
+    using connection = new Connection(server.port)
+    connection.write(head('POST', '/', { 'transfer-encoding': 'chunked' }) + chunk(part))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    connection.socket.destroy()
+    expect((await request(server.port, 'POST', '/', {}, 'x')).status).toBe(409)
+    expect(ran).toBe(0)
+  })
+})
+
+describe('the scope', () => {
+  test('holds in events of request and response, timers, promises and streams, and ends with the request', async () => {
+    const inside: Record<string, boolean> = {}
+    const note = (name: string): void => {
+      inside[name] = currentScope()?.activity.kind === 'request'
+    }
+    let closed: () => void = () => undefined
+    const close = new Promise<void>((resolve) => (closed = resolve))
+    await using server = await serve(
+      () => async (req, response) => {
+        if (req.url === '/next') return response.end(String(currentScope()?.activity.positions.size))
+        note('handler')
+        req.on('data', () => note('data')).on('end', () => note('end'))
+        response
+          .on('finish', () => note('finish'))
+          .on('close', () => {
+            note('close')
+            closed()
+          })
+        setTimeout(() => note('timer'), 1)
+        await new Promise((resolve) => req.on('close', resolve))
+        note('promise')
+        Readable.from(
+          (async function* () {
+            note('stream')
+            yield 'x'
+            currentScope()?.activity.positions.set('left behind', { until: 1 })
+          })(),
+        ).pipe(response as ServerResponse)
+      },
+      { replayBefore: [] },
+    )
+    expect(currentScope()).toBeUndefined()
+    using connection = new Connection(server.port)
+    connection.write(head('POST', '/', { 'content-length': '5' }))
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    connection.write('hello')
+    expect((await connection.answer()).body).toBe('x')
+    await close
+    expect(inside).toEqual(
+      Object.fromEntries(
+        ['handler', 'data', 'end', 'timer', 'promise', 'stream', 'finish', 'close'].map((n) => [n, true]),
+      ),
+    )
+    connection.write(head('GET', '/next'))
+    expect((await connection.answer()).body).toBe('0')
+  })
+
+  test('does not reach the server’s own listeners, on the same connection either', async () => {
+    const outside: boolean[] = []
+    const database = new StandIn()
+    const door = replayable((_: IncomingMessage, response: ServerResponse) => response.end('x'), {
+      databases: [database],
+    })
+    await using server = await listen(
+      createServer((req, response) => {
+        outside.push(currentScope() === undefined)
+        door(req, response)
+        outside.push(currentScope() === undefined)
+      }),
+    )
+    using connection = new Connection(server.port)
+    for (let n = 0; n < 3; n++) {
+      connection.write(head('GET', '/'))
+      await connection.answer()
+    }
+    connection.write(head('GET', '/') + head('GET', '/'))
+    await connection.answer()
+    await connection.answer()
+    expect(outside).toEqual(Array(10).fill(true))
+  })
+
+  test('aborts its signal when the client goes away before the end, and not after it', async () => {
+    const signals: (AbortSignal | undefined)[] = []
+    let arrived: () => void = () => undefined
+    const arrival = new Promise<void>((resolve) => (arrived = resolve))
+    await using server = await serve(() => (req, response) => {
+      signals.push(currentScope()?.activity.signal)
+      if (req.url === '/answer') response.end()
+      else arrived()
+    })
+    await request(server.port, 'GET', '/answer')
+    using connection = new Connection(server.port)
+    connection.write(head('GET', '/'))
+    await arrival
+    connection.socket.destroy()
+    await new Promise((resolve) => signals[1]?.addEventListener('abort', resolve))
+    expect(signals.map((signal) => signal?.aborted)).toEqual([false, true])
+  })
+})
+
+describe('HTTP/2', () => {
+  const exchange = async (
+    handler: (database: StandIn) => NodeHandler,
+    headers: Record<string, string>,
+    sent: Buffer[] = [],
+    role: 'primary' | 'replica' = 'replica',
+  ) => {
+    const database = new StandIn({ role })
+    const door = replayable(handler(database), { databases: [database], debugHeader: true })
+    await using server = await listen(createHttp2Server(door as never) as never)
+    const client = connectHttp2(server.url)
+    try {
+      const stream = client.request(headers, { endStream: sent.length === 0 })
+      for (const data of sent) stream.write(data)
+      if (sent.length > 0) stream.end()
+      const answer = await new Promise<Record<string, unknown>>((resolve) => stream.on('response', resolve))
+      return { answer, body: (await read(stream)).toString() }
+    } finally {
+      client.close()
+    }
+  }
+  const post = { ':method': 'POST', ':path': '/' }
+
+  test('replays by method and by statement, without a warning', async () => {
+    const warnings: Error[] = []
+    const warn = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', warn)
+    const handler = (database: StandIn) => (_: unknown, response: ServerResponse) => {
+      response.statusCode = 500
+      expect(() => database.write()).toThrow()
+      response.setHeader('set-cookie', 'a=1')
+      response.end('oops')
+    }
+    for (const [headers, body] of [
+      [post, [Buffer.alloc(10)]],
+      [{ ...post, 'content-length': '10' }, [Buffer.alloc(10)]],
+      [post, []],
+      [{ ':path': '/' }, []],
+    ] as const) {
+      const { answer } = await exchange(handler as never, headers, [...body])
+      expect(answer).toMatchObject({ ':status': 409, 'fly-replay': expect.stringContaining('region=ord') })
+      expect(answer['set-cookie']).toBeUndefined()
+    }
+    await new Promise(setImmediate)
+    process.off('warning', warn)
+    expect(warnings).toEqual([])
+  })
+
+  test('a body of unknown length that is too long goes to the handler whole', async () => {
+    const parts = Array.from({ length: 40 }, (_, n) => Buffer.alloc(40_000, n))
+    let received: Buffer = Buffer.alloc(0)
+    const handler = (database: StandIn) => async (req: IncomingMessage, response: ServerResponse) => {
+      received = await read(req)
+      response.end(database.write())
+    }
+    const { answer, body } = await exchange(handler as never, post, parts)
+    expect([answer[':status'], body]).toEqual([200, 'primary'])
+    expect(received.equals(Buffer.concat(parts))).toBe(true)
+  })
+
+  const ways: Record<string, (response: ServerResponse) => unknown> = {
+    setHeader: (r) => {
+      r.setHeader('set-cookie', ['a=1', 'b=2'])
+      r.end('x')
+    },
+    'writeHead with an object': (r) => r.writeHead(200, { 'set-cookie': ['a=1', 'b=2'] }).end('x'),
+    'setHeader, writeHead with a flat list': (r) => {
+      r.setHeader('set-cookie', ['a=1', 'b=2'])
+      r.writeHead(200, ['x-app', 'yes']).end('x')
+    },
+    'write and end': (r) => {
+      r.setHeader('set-cookie', ['a=1', 'b=2'])
+      r.write('x')
+      r.end()
+    },
+  }
+  test.each(Object.entries(ways))('keeps the cookies of the app beside the token: %s', async (_, way) => {
+    const handler = (database: StandIn) => (__: IncomingMessage, response: ServerResponse) => {
+      database.write()
+      way(response)
+    }
+    const { answer } = await exchange(handler as never, { ':path': '/', ':authority': 'localhost:3000' }, [], 'primary')
+    const cookies = answer['set-cookie'] as string[]
+    expect(cookies.slice(0, 2)).toEqual(['a=1', 'b=2'])
+    expect(cookies[2]).toMatch(/^flyroute=1\./)
+    // The authority is the host: on localhost the cookie must not be Secure.
+    expect(cookies[2]).not.toContain('Secure')
+    expect(answer['flyroute-debug']).toBe('region=ord; role=primary; reason=local')
+  })
+})
+
+describe('a middleware', () => {
+  test('hands its own failure to the next error handler, once', async () => {
+    const failure = new Error('predicate')
+    const database = new StandIn()
+    const policy = createReplayPolicy({ databases: [database] })
+    const door = replayMiddleware({ ...policy, before: () => Promise.reject(failure) })
+    const nexts: unknown[] = []
+    await using server = await listen(
+      createServer((req, response) =>
+        door(req, response, (error) => {
+          nexts.push(error)
+          response.end('handled')
+        }),
+      ),
+    )
+    expect((await request(server.port, 'GET')).body).toBe('handled')
+    expect(nexts).toEqual([failure])
+  })
+})
+
+describe('sendReplay', () => {
+  test('answers by hand, with nothing of another answer', async () => {
+    await using server = await listen(
+      createServer((_, response) => {
+        response.setHeader('content-encoding', 'gzip').setHeader('x-request-id', '7').statusMessage = 'Other'
+        sendReplay(response, replayResponse({ region: 'ord' }))
+      }),
+    )
+    const answer = await request(server.port, 'GET')
+    expect(answer).toMatchObject(replays)
+    expect(answer.header('fly-replay')).toEqual(['region=ord'])
+    expect([answer.header('content-encoding'), answer.header('x-request-id')]).toEqual([[], ['7']])
+  })
+
+  test('says so when the headers have left', async () => {
+    let thrown: unknown
+    await using server = await listen(
+      createServer((_, response) => {
+        response.write('x')
+        try {
+          sendReplay(response, replayResponse({ region: 'ord' }))
+        } catch (error) {
+          thrown = error
+        }
+        response.end()
+      }),
+    )
+    expect((await request(server.port, 'GET')).body).toBe('x')
+    expect(thrown).toMatchObject({ code: 'ERR_HTTP_HEADERS_SENT' })
+  })
+})
+
+function endless(): Readable {
+  return new Readable({
+    read() {
+      setImmediate(() => this.push(Buffer.alloc(1_000)))
+    },
+  })
+}
