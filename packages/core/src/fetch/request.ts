@@ -1,4 +1,4 @@
-import type { IncomingRequest } from '../policy.ts'
+import type { IncomingRequest, UnmeasuredBody } from '../policy.ts'
 import { FetchBody } from './body.ts'
 
 /** A Fetch request as the policy sees it. */
@@ -6,12 +6,12 @@ export class FetchRequest implements IncomingRequest {
   /** The request to hand on: another one than came in where its body has to be counted. */
   readonly current: Request
   readonly method: string
-  readonly body: FetchBody | undefined
+  readonly body: UnmeasuredBody | undefined
 
   constructor(request: Request) {
     this.method = request.method
     this.body = bodyOfUnknownLength(request)
-    this.current = this.body === undefined ? request : new Request(request, this.body.init)
+    this.current = this.body instanceof FetchBody ? new Request(request, this.body.init) : request
   }
 
   get path(): string {
@@ -34,8 +34,17 @@ export class FetchRequest implements IncomingRequest {
   }
 }
 
-function bodyOfUnknownLength(request: Request): FetchBody | undefined {
+/** What somebody has read before us: nobody can tell any more whether the proxy can replay it. */
+const readBefore: UnmeasuredBody = {
+  bytes: Number.POSITIVE_INFINITY,
+  complete: true,
+  measure: () => Promise.resolve(false),
+}
+
+function bodyOfUnknownLength(request: Request): UnmeasuredBody | undefined {
   // Asking for the body makes light-weight requests of servers heavy: only where there is one, and nobody knows its length.
   if (request.method === 'GET' || request.method === 'HEAD' || request.headers.has('content-length')) return undefined
-  return request.body === null || request.body.locked ? undefined : new FetchBody(request.body)
+  const { body } = request
+  if (body === null) return undefined
+  return request.bodyUsed || body.locked ? readBefore : new FetchBody(body)
 }
