@@ -2,7 +2,8 @@ import { startPostgres } from '@flyroute/lab/databases'
 import { expect, test } from '@jest/globals'
 import pg from 'pg'
 import { postgres, schema } from './cases/postgres.ts'
-import { disagreements, type Outcome, testVerdicts } from './verdicts.ts'
+import { postgresRefusal } from './refusals.ts'
+import { disagreements, testVerdicts } from './verdicts.ts'
 
 testVerdicts(postgres)
 
@@ -18,7 +19,7 @@ test('a hot standby does with each statement what the table says', async () => {
   try {
     const found = await disagreements(postgres, async ({ sql, before }) => {
       for (const text of before) await standby.query(text)
-      const outcome = await standby.query(sql).then(() => 'ran' as const, refusal)
+      const outcome = await standby.query(sql).then(() => 'ran' as const, postgresRefusal)
       // In this order: as long as serializable is the default, a standby runs nothing but SET and RESET.
       for (const text of ['rollback', 'reset all', 'discard all']) await standby.query(text)
       return outcome
@@ -28,11 +29,3 @@ test('a hot standby does with each statement what the table says', async () => {
     await standby.end()
   }
 })
-
-/** A standby says so with SQLSTATE 25006, or with another one and "recovery" or "hot standby" in the message. */
-function refusal(error: Error & { code?: string }): Outcome | Error {
-  if (error.code === '25006') return 'refused'
-  const indirectly =
-    ['0A000', '55000', 'XX000'].includes(error.code ?? '') && /recovery|hot standby/.test(error.message)
-  return indirectly ? 'refused' : error
-}
