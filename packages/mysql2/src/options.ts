@@ -44,9 +44,12 @@ const ours: readonly (keyof FlyrouteOptions)[] = [
 /** How to reach a server, in the driver's words; these are the primary endpoint. */
 const endpointWords = ['uri', 'host', 'port', 'user', 'password', 'database', 'socketPath'] as const
 
-/** Options as the driver takes them: an object, or a URL. */
+/** A copy of options as the driver takes them: an object, or a URL. */
 export function asOptions(options: FlyroutePoolOptions | string | undefined): FlyroutePoolOptions {
-  return typeof options === 'string' ? { uri: options } : (options ?? {})
+  if (typeof options === 'string') return { uri: options }
+  // Knex, among others, hides it from copies.
+  const password = options?.password
+  return { ...options, ...(password === undefined ? {} : { password }) }
 }
 
 /** The driver's options without ours. */
