@@ -135,7 +135,8 @@ export class Guard implements Guarded {
 
   /** A member that is not what the settings say is left, so that the next connection looks again who is who. */
   get #isMisplaced(): boolean {
-    if (this.#isDoubtful) return true
+    if (this.#isDoubtful || this.#onPrimary.isStale) return true
+    if (this.server !== undefined && this.database.replication.isDeposed(this.server)) return true
     if (this.role === 'primary' || this.database.replication.expects === 'replica') return false
     return Date.now() - this.#greetedAt > misplacedMs
   }
@@ -156,6 +157,7 @@ export class Guard implements Guarded {
       if (message.parameterName === 'in_hot_standby') this.#standbyChanged(message.parameterValue === 'on')
     })
     client.connection?.on('errorMessage', (error: { code?: string }) => {
+      session.fails()
       this.#onPrimary.lost(error)
       if (error.code !== '25006' || this.role !== 'primary' || session.transaction?.readOnly) return
       this.#isDoubtful = true

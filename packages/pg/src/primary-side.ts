@@ -1,10 +1,11 @@
+import { ReplayUnavailableError } from '@flyroute/core'
 import type { Activity, Scope } from '@flyroute/core/adapter'
 import { callbackOf, isSubmittable } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
 import { noteUnreachable } from './outage.ts'
 import type { Transaction } from './session.ts'
-import { keepInScope, makeQuery, replyTo, type Statement } from './statement.ts'
+import { keepInScope, makeQuery, reject, replyTo, type Statement } from './statement.ts'
 
 /**
  * A connection to a primary, used in a request: everything is sent as it is, and behind whatever commits something the
@@ -12,6 +13,8 @@ import { keepInScope, makeQuery, replyTo, type Statement } from './statement.ts'
  */
 export class PrimarySide {
   readonly #guard: Guarded
+  /** Another primary has taken over from this one, and a client has seen it: nothing of here may be shown any more. */
+  isStale = false
   /** The request that has used the connection last. */
   #user: Scope | undefined
 
@@ -25,9 +28,15 @@ export class PrimarySide {
   }
 
   run(statement: Statement, activity: Activity): unknown {
-    const { config, analysis } = statement
-    this.#user = statement.scope
-    const { session, database } = this.#guard
+    const { config, analysis, scope } = statement
+    this.#user = scope
+    const { session, database, server, client } = this.#guard
+    if (session.transaction === undefined && server !== undefined) {
+      if (database.replication.isStalePrimary(database.replication.need(scope), server)) {
+        this.isStale = true
+        return reject(statement, new ReplayUnavailableError('stale-primary'), client)
+      }
+    }
     const { transaction, isFailed } = session
     const { transaction: control, several } = analysis
     const writes = analysis.access !== 'read' || activity.everyStatement

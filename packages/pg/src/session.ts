@@ -49,6 +49,11 @@ export class Session {
     return this.#isQuiet && this.status === 'E'
   }
 
+  /** The server has answered with an error. */
+  fails(): void {
+    if (this.status === 'T') this.status = 'E'
+  }
+
   /** Takes note of a statement that is about to be sent. */
   sends(config: QueryArgument, analysis: Analysis): void {
     const { transaction: control, several, chain, readOnly } = analysis
@@ -98,10 +103,9 @@ export class Session {
 
   /** Nothing is on its way: the server's word is the latest there is. */
   get #isQuiet(): boolean {
-    const { readyForQuery, _queryQueue: queue, _sentQueryQueue: sent } = this.#client
-    return (
-      readyForQuery === true && (queue === undefined || queue.length === 0) && (sent === undefined || sent.length === 0)
-    )
+    const { readyForQuery, _activeQuery: active, _queryQueue: queue, _sentQueryQueue: sent } = this.#client
+    // Behind an error nothing is being read, although the server has yet to say that it is ready.
+    return (readyForQuery === true || active === null) && !queue?.length && !sent?.length
   }
 }
 

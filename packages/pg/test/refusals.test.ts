@@ -71,7 +71,7 @@ test('refused in every form that a query has', async () => {
     await called((done) => client.query({ text: sql, values: [1] } as never, done as never)),
     await called((done) => client.query({ text: sql, values: [1], callback: done } as never)),
     await called((done) => client.query(new pg.Query(sql, [1], done as never))),
-    await called((done) => client.query(new pg.Query(sql, [1]), done as never)),
+    await called((done) => client.query(new pg.Query(sql, [1]) as never, done as never)),
     await rejection(client.query('select 1; insert into item values (1)')),
   ]
   client.release()

@@ -1,0 +1,105 @@
+import { once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+
+/** What the wire can be told to do when a client sends a statement. */
+export type OnStatement = (text: string, cut: () => void) => void
+
+/**
+ * A stretch of wire in front of a server: it delays both directions, and reads along which statements a client sends, by
+ * the messages of Postgres' protocol.
+ */
+export class Wire implements AsyncDisposable {
+  /** Texts of Query and Parse messages, in their order. */
+  readonly statements: string[] = []
+  onStatement: OnStatement = () => undefined
+  #delayMs = 0
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+
+  private constructor(port: number) {
+    this.#server = createServer((near) => this.#join(near, connect(port, '127.0.0.1')))
+  }
+
+  static async to(port: number): Promise<Wire> {
+    const wire = new Wire(port)
+    wire.#server.listen(0, '127.0.0.1')
+    await once(wire.#server, 'listening')
+    return wire
+  }
+
+  /** The URL of the server, by way of this wire. */
+  url(url: string): string {
+    const through = new URL(url)
+    through.port = String((this.#server.address() as { port: number }).port)
+    return through.href
+  }
+
+  /** @param ms one way; what is under way already arrives as it would have */
+  delay(ms: number): void {
+    this.#delayMs = ms
+  }
+
+  /** Cuts all connections, without an orderly end. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+    await once(this.#server, 'close')
+  }
+
+  #join(near: Socket, far: Socket): void {
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      this.#sockets.add(socket)
+      socket.setNoDelay(true)
+      socket.on('error', () => undefined)
+      socket.once('close', () => {
+        this.#sockets.delete(socket)
+        other.destroy()
+      })
+    }
+    const read = this.#reader(() => {
+      near.resetAndDestroy()
+      far.end()
+    })
+    near.on('data', (chunk: Buffer) => {
+      this.#later(() => far.write(chunk))
+      read(chunk)
+    })
+    far.on('data', (chunk: Buffer) => this.#later(() => near.write(chunk)))
+  }
+
+  #later(deliver: () => void): void {
+    if (this.#delayMs === 0) deliver()
+    else setTimeout(deliver, this.#delayMs)
+  }
+
+  /** Reads the messages of a client: a type, a length, a body; the first one has no type. */
+  #reader(cut: () => void): (chunk: Buffer) => void {
+    let rest = Buffer.alloc(0)
+    let isFirst = true
+    return (chunk) => {
+      rest = Buffer.concat([rest, chunk])
+      for (;;) {
+        const head = isFirst ? 0 : 1
+        if (rest.length < head + 4) return
+        const length = head + rest.readUInt32BE(head)
+        if (rest.length < length) return
+        const type = isFirst ? '' : String.fromCharCode(rest[0] as number)
+        const body = rest.subarray(head + 4, length)
+        rest = rest.subarray(length)
+        isFirst = false
+        if (type !== 'Q' && type !== 'P') continue
+        const strings = body.toString('utf8').split('\0')
+        const text = (type === 'Q' ? strings[0] : strings[1]) ?? ''
+        this.statements.push(text)
+        this.onStatement(text, cut)
+      }
+    }
+  }
+}
