@@ -27,7 +27,13 @@ export async function runFixture(
   })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  await eventually(`${name} has printed a line`, () => output.includes('\n') || child.exitCode !== null)
+  // Starting a cluster takes a second, and many on a machine that is busy.
+  await eventually(`${name} has printed a line`, () => output.includes('\n') || child.exitCode !== null, 40_000).catch(
+    (error: unknown) => {
+      child.kill('SIGKILL')
+      throw error
+    },
+  )
   return { child: child as ChildProcess & { pid: number }, line: output.split('\n', 1)[0] ?? '' }
 }
 
