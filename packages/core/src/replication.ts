@@ -118,6 +118,8 @@ export class DatabaseReplication implements Replication {
   readonly #secrets: readonly string[] | undefined
   readonly #source: ReplicationSource
   readonly #instances: Map<string, ServerInstance> = new Map()
+  /** By cluster the newest epoch that a primary was seen in. */
+  readonly #newestEpochs: Map<string, number> = new Map()
   readonly #catchUp: CatchUp
   readonly #breaker: Breaker
   readonly #configured: Topology
@@ -243,6 +245,7 @@ export class DatabaseReplication implements Replication {
     instance.acceptsWrites = observation.acceptsWrites
     instance.epoch = Math.max(instance.epoch, epoch)
     if (at !== undefined && (instance.at === undefined || this.algebra.covers(at, instance.at))) instance.at = at
+    if (role === 'primary') this.#newestEpochs.set(cluster, Math.max(epoch, this.#newestEpochs.get(cluster) ?? 0))
     if (side === 'local') this.#setRole(role)
     return instance
   }
@@ -490,11 +493,17 @@ export class DatabaseReplication implements Replication {
    * On the primary's side: whether a token was made by a primary that took over from this one, so that this one must
    * not answer. What this primary has not reached otherwise (forged, another cluster) is nothing to wait for.
    */
-  isStalePrimary(need: Freshness, server: ServerInstance): boolean {
-    if ('until' in need || server.cluster !== need.cluster) return false
+  isStalePrimary(need: Freshness | undefined, server: ServerInstance): boolean {
+    if (this.isDeposed(server)) return true
+    if (need === undefined || 'until' in need || server.cluster !== need.cluster) return false
     const { at, source } = server
     if (at !== undefined && this.algebra.isOvertaken?.({ at, source }, need.at)) return true
     return server.epoch < need.epoch
+  }
+
+  /** Whether this process has seen a primary that took over from this one: what is written to it will be lost. */
+  isDeposed(server: ServerInstance): boolean {
+    return server.role === 'primary' && server.epoch < (this.#newestEpochs.get(server.cluster) ?? 0)
   }
 
   // --- what was written ---------------------------------------------------------------------------------------------
