@@ -14,19 +14,17 @@ export interface TokenCookie {
 
 // Reading one cookie and writing one is all that is needed here; core has no dependencies.
 
-/** The last cookie of this name in a `cookie` header; undefined where there is none. */
+/** The last cookie of this name in a `cookie` header; undefined where there is none. In time linear in its length. */
 export function readCookie(header: string | undefined, name: string): string | undefined {
   if (!header) return undefined
-  for (let end = header.length; end > 0; ) {
-    const start = header.lastIndexOf(';', end - 1) + 1
-    const equals = header.indexOf('=', start)
-    if (equals !== -1 && equals < end && header.slice(start, equals).trim() === name) {
-      return header
-        .slice(equals + 1, end)
-        .trim()
-        .replace(/^"(.*)"$/, '$1')
-    }
-    end = start - 1
+  const mark = `${name}=`
+  for (let at = header.lastIndexOf(mark); at !== -1; at = at === 0 ? -1 : header.lastIndexOf(mark, at - 1)) {
+    let before = at - 1
+    while (header[before] === ' ') before--
+    if (before !== -1 && header[before] !== ';') continue
+    const end = header.indexOf(';', at)
+    const value = header.slice(at + mark.length, end === -1 ? undefined : end).trim()
+    return value.replace(/^"(.*)"$/, '$1')
   }
   return undefined
 }
