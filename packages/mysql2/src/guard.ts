@@ -230,7 +230,10 @@ export function guardConnection(connection: BareConnection, database: MysqlDatab
   return guardOf(connection) ?? setGuard(connection, new Guard(connection, database, side))
 }
 
+const noHeaders: ResultHeader[] = []
+
 /** Of an answer the parts without rows: one for each statement in it that has none. */
-function headersOf({ _rows: rows = [] }: Command): ResultHeader[] {
+function headersOf({ _rows: rows }: Command): readonly ResultHeader[] {
+  if (rows === undefined || (rows.length === 1 && Array.isArray(rows[0]))) return noHeaders
   return rows.filter((row) => !Array.isArray(row) && row !== null && row !== undefined) as ResultHeader[]
 }

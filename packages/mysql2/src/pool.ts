@@ -49,42 +49,55 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePo
     promise: pool.promise.bind(pool),
     end: pool.end.bind(pool),
   }
-  /** Those who wait for a connection already: the pool passes them through its own method once more. */
-  const waiting = new WeakSet<Deliver>()
+  /** Those in the driver's queue: it passes them through its own method once more when a connection dies. */
+  const queued = new WeakSet<Deliver>()
+  let asking: Deliver | undefined
+  pool.on('enqueue', () => {
+    if (asking !== undefined) queued.add(asking)
+  })
 
   pool.on('connection', (connection: BareConnection) => {
     if (guardOf(connection) !== undefined) return
     guardConnection(connection, database, 'local')
+    watchdog.watch(connection)
     // Without a listener, a connection that dies twice would end the process.
     connection.on('error', () => undefined)
   })
 
+  const ask = (deliver: Deliver): void => runInScope(undefined, () => base.getConnection(deliver))
   pool.getConnection = (callback) => {
-    if (waiting.has(callback)) return base.getConnection(callback)
+    if (queued.has(callback)) return base.getConnection(callback)
     const scope = currentScope()
-    // The pool calls back in the scope of whoever has given the connection back.
-    const deliver: Deliver = (error, connection) => {
-      if (connection !== undefined && connection._pool === pool) watchdog.out(connection)
-      runInScope(scope, () => (error ? callback(error) : callback(null, connection)))
-    }
     if (replication.topology.role === 'replica' && (replication.isUnavailable || goesToPrimary(scope))) {
-      connectToPrimary(scope).then((connection) => deliver(null, connection), deliver)
+      connectToPrimary(scope).then(
+        (connection) => runInScope(scope, () => callback(null, connection)),
+        (error: unknown) => runInScope(scope, () => callback(error)),
+      )
       return
     }
-    const local: Deliver = (error, connection) => {
-      if (!error) return deliver(null, connection)
-      connectElsewhere(error, scope).then((other) => deliver(null, other), deliver)
+    asking = (error, connection) => {
+      if (error) {
+        connectElsewhere(error, scope).then(
+          (other) => runInScope(scope, () => callback(null, other)),
+          (reason: unknown) => runInScope(scope, () => callback(reason)),
+        )
+      } else if (currentScope() === scope) callback(null, connection)
+      // The pool calls back in the scope of whoever has given the connection back.
+      else runInScope(scope, () => callback(null, connection))
     }
-    waiting.add(local)
     // A socket answers in the scope that it was opened in: that of one request among many.
-    runInScope(undefined, () => base.getConnection(local))
+    if (scope === undefined) base.getConnection(asking)
+    else ask(asking)
+    asking = undefined
   }
 
   pool.releaseConnection = (connection) => {
-    watchdog.back(connection)
-    if (connection._pool && connection._pool !== pool) return connection._pool.releaseConnection(connection)
-    if (connection._pool && guardOf(connection)?.givenBack() === false) return connection.destroy()
-    base.releaseConnection(connection)
+    const { _pool: owner } = connection
+    if (owner === pool) {
+      if (guardOf(connection)?.givenBack() === false) connection.destroy()
+      else base.releaseConnection(connection)
+    } else if (owner) owner.releaseConnection(connection)
+    else base.releaseConnection(connection)
   }
 
   pool.promise = (Implementation) =>

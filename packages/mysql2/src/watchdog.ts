@@ -1,36 +1,40 @@
 import type { DatabaseReplication } from '@flyroute/core/adapter'
 import type { BareConnection } from './driver-types.ts'
 
-/** How often (ms) busy connections are looked at, and for how many looks one may be busy before its server is asked. */
+/** How often (ms) connections are looked at, and for how many looks one may be at the same command before its server is asked. */
 const lookMs = 500
 const patience = 4
 
+interface Watched {
+  command: unknown
+  looks: number
+}
+
 /**
- * Notices a replica that hangs instead of failing: where a connection has been out for two seconds, the server is asked
- * on another one. A long query on a server that answers is left alone; of one that does not, all connections are cut,
- * so that who waits is served elsewhere.
+ * Notices a replica that hangs instead of failing: where a connection has been at one command for two seconds, the server is
+ * asked on another one. A long query on a server that answers is left alone; of one that does not, all busy connections are
+ * cut, so that who waits is served elsewhere. Looks now and then, so that a statement costs it nothing.
  */
 export class Watchdog {
   readonly #replication: DatabaseReplication
-  readonly #busy: Map<BareConnection, number> = new Map()
+  readonly #watched: Map<BareConnection, Watched> = new Map()
   #timer: NodeJS.Timeout | undefined
-  #looks = 0
   #asking = false
 
   constructor(replication: DatabaseReplication) {
     this.#replication = replication
   }
 
-  /** The pool has given out a connection. */
-  out(connection: BareConnection): void {
+  /** Looks at a connection from now on, until it ends. */
+  watch(connection: BareConnection): void {
     if (this.#replication.expects === 'primary') return
-    this.#busy.set(connection, this.#looks)
-    this.#timer ??= this.#start()
-  }
-
-  /** It has it back. */
-  back(connection: BareConnection): void {
-    this.#busy.delete(connection)
+    this.#watched.set(connection, { command: undefined, looks: 0 })
+    const gone = (): void => {
+      this.#watched.delete(connection)
+    }
+    connection.once('end', gone)
+    connection.once('error', gone)
+    this.#timer ??= setInterval(() => this.#look(), lookMs).unref()
   }
 
   end(): void {
@@ -38,15 +42,16 @@ export class Watchdog {
     this.#timer = undefined
   }
 
-  #start(): NodeJS.Timeout {
-    const timer = setInterval(() => {
-      this.#looks++
-      if (this.#busy.size === 0) return this.end()
-      const [oldest] = this.#busy.values()
-      if (!this.#asking && this.#looks - (oldest ?? this.#looks) >= patience) void this.#ask()
-    }, lookMs)
-    timer.unref()
-    return timer
+  #look(): void {
+    let isSuspicious = false
+    for (const [{ _command: command, _closing }, watched] of this.#watched) {
+      const isBusy = command !== undefined && command !== null && !_closing
+      watched.looks = isBusy && command === watched.command ? watched.looks + 1 : 0
+      watched.command = command
+      if (watched.looks >= patience) isSuspicious = true
+    }
+    if (this.#watched.size === 0) this.end()
+    else if (isSuspicious && !this.#asking) void this.#ask()
   }
 
   async #ask(): Promise<void> {
@@ -54,11 +59,11 @@ export class Watchdog {
     try {
       await this.#replication.observe()
       // It answers: whoever is still busy is given as long again.
-      for (const connection of this.#busy.keys()) this.#busy.set(connection, this.#looks)
+      for (const watched of this.#watched.values()) watched.looks = 0
     } catch (error) {
       this.#replication.failed(error)
       const lost = Object.assign(new Error('The replica does not answer'), { code: 'ETIMEDOUT' })
-      for (const connection of this.#busy.keys()) connection.stream.destroy(lost)
+      for (const [connection, { looks }] of this.#watched) if (looks > 0) connection.stream.destroy(lost)
     } finally {
       this.#asking = false
     }
