@@ -128,6 +128,7 @@ export class DatabaseReplication implements Replication {
   #asksNext: Promise<Observation> | undefined
   #observed: ServerInstance | undefined
   #highest: Position | undefined
+  #furthestRead: Position | undefined
   #said: Set<string> = new Set()
   readonly #stallMs: number
   #judgedAt = Number.NEGATIVE_INFINITY
@@ -484,9 +485,16 @@ export class DatabaseReplication implements Replication {
     )
   }
 
-  /** A position, raised to the furthest one that this process knows of. */
-  latest(position: Position): Position | undefined {
-    return this.#highest === undefined ? undefined : mergePositions(position, this.#highest, this.algebra)
+  /**
+   * A position, raised to the furthest one that this process has written or (monotonic) read: answers overtake each other,
+   * and the last one to arrive must not take a client back.
+   */
+  latest(position: Position): Position {
+    let latest = position
+    for (const other of [this.#highest, this.#furthestRead]) {
+      if (other !== undefined) latest = mergePositions(latest, other, this.algebra)
+    }
+    return latest
   }
 
   /**
@@ -535,6 +543,9 @@ export class DatabaseReplication implements Replication {
 
   /** The position that a monotonic read has seen. */
   read(activity: Activity, position: Position): void {
+    const { algebra } = this
+    this.#furthestRead =
+      this.#furthestRead === undefined ? position : mergePositions(this.#furthestRead, position, algebra)
     const before = activity.positions.get(this.name)
     if (before !== undefined && 'until' in before) return
     activity.positions.set(this.name, before === undefined ? position : mergePositions(before, position, this.algebra))
