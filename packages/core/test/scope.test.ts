@@ -1,0 +1,191 @@
+import { describe, expect, test } from '@jest/globals'
+import { assertPrimary } from '../src/assert-primary.ts'
+import { runWithToken } from '../src/run-with-token.ts'
+import { createActivity, createScope, currentScope, notReplayable, runInScope, runOnPrimary } from '../src/scope.ts'
+import { encodeToken } from '../src/token.ts'
+import { createTopology } from '../src/topology.ts'
+import { StandIn } from './support/stand-in.ts'
+
+const secret = 'a secret of thirty-two characters'
+
+describe('runOnPrimary', () => {
+  test('runs now, in a scope that ends with it, and gives back what it gives', async () => {
+    expect(runOnPrimary(() => currentScope()?.onPrimary)).toBe(true)
+    expect(currentScope()).toBeUndefined()
+    await expect(runOnPrimary(async () => (await Promise.resolve(), currentScope()?.onPrimary))).resolves.toBe(true)
+    expect(() =>
+      runOnPrimary(() => {
+        throw new RangeError('own')
+      }),
+    ).toThrow(RangeError)
+    expect(currentScope()).toBeUndefined()
+  })
+
+  test('shares the activity of the request around it, which is not replayed after a write in it', () => {
+    const database = new StandIn()
+    const activity = createActivity('request')
+    runInScope(createScope(activity), () => {
+      expect(notReplayable(activity)).toBeUndefined()
+      expect(runOnPrimary(() => database.write())).toBe('primary')
+      expect(currentScope()?.onPrimary).toBe(false)
+    })
+    expect(notReplayable(activity)).toBe('already-written')
+    expect([...activity.written]).toEqual(['app'])
+  })
+
+  test('does not leak into work beside it', async () => {
+    const seen: (boolean | undefined)[] = []
+    await Promise.all([
+      runOnPrimary(async () => {
+        await new Promise(setImmediate)
+        seen[0] = currentScope()?.onPrimary
+      }),
+      (async () => {
+        await new Promise(setImmediate)
+        seen[1] = currentScope()?.onPrimary
+      })(),
+    ])
+    expect(seen).toEqual([true, undefined])
+  })
+
+  test('outside a request is a job, which has nothing to replay', () => {
+    const activity = runOnPrimary(() => currentScope()?.activity)
+    expect(activity && notReplayable(activity)).toBe('outside-request')
+  })
+})
+
+describe('runWithToken', () => {
+  const database = new StandIn()
+  const token = (at: number) => encodeToken(new Map([['app', database.position(at)]]))
+  const need = () => database.replication.need()
+
+  test('asks of the reads in it what the token says', () => {
+    expect(runWithToken(token(5), need)).toMatchObject({ at: '0/5' })
+    expect(need()).toBeUndefined()
+  })
+
+  test('asks on top of what the scope around it asks', () => {
+    expect(runWithToken(token(9), () => runWithToken(token(5), need))).toMatchObject({ at: '0/9' })
+    expect(runWithToken(token(5), () => runWithToken(token(9), need))).toMatchObject({ at: '0/9' })
+  })
+
+  test('keeps on the primary what is on the primary', () => {
+    expect(runOnPrimary(() => runWithToken(token(5), () => currentScope()?.onPrimary))).toBe(true)
+  })
+
+  test.each([undefined, '', 'nonsense', encodeToken(new Map([['other', database.position(5)]]))])(
+    'asks for nothing where the token says nothing (%#)',
+    (nothing) => {
+      expect(runWithToken(nothing, need)).toBeUndefined()
+    },
+  )
+
+  test('takes a signed token only, where there is a secret', () => {
+    const signed = encodeToken(new Map([['app', database.position(5)]]), [secret])
+    expect(runWithToken(signed, need, { secret })).toMatchObject({ at: '0/5' })
+    expect(runWithToken(token(5), need, { secret })).toBeUndefined()
+    expect(runWithToken(signed, need, { secret: ['another secret, of today', secret] })).toMatchObject({ at: '0/5' })
+  })
+})
+
+describe('tokens of a database', () => {
+  test('go from one process to another as plain strings', async () => {
+    const [home, away] = [new StandIn({ role: 'primary', at: 7 }), new StandIn({ at: 7 })]
+    const token = await home.replication.currentToken()
+    await away.replication.waitFor(token)
+    await home.replication.waitFor(token)
+    away.at = 6
+    const behind = new StandIn({ at: 6 })
+    await expect(behind.replication.waitFor(token, { timeoutMs: 10 })).rejects.toMatchObject({
+      code: 'ERR_PRIMARY_REQUIRED',
+      reason: 'stale',
+    })
+    await behind.replication.end()
+  })
+
+  test('include what this process has written', async () => {
+    const home = new StandIn({ role: 'primary', at: 7 })
+    runOnPrimary(() => home.write())
+    home.at = 7
+    const away = new StandIn({ at: 8 })
+    await away.replication.waitFor(await home.replication.currentToken())
+    const behind = new StandIn({ at: 7 })
+    const waiting = behind.replication.waitFor(await home.replication.currentToken(), { timeoutMs: 10 })
+    await expect(waiting).rejects.toMatchObject({ reason: 'stale' })
+    await behind.replication.end()
+  })
+
+  test('that say nothing are not waited for; an abort ends a wait with its reason', async () => {
+    const away = new StandIn()
+    for (const token of ['', 'nonsense', `1.${'A'.repeat(5_000)}`]) await away.replication.waitFor(token)
+    expect(away.asked).toBe(0)
+    const token = await new StandIn({ role: 'primary', at: 7 }).replication.currentToken()
+    const reason = new Error('enough')
+    const controller = new AbortController()
+    const waiting = away.replication.waitFor(token, { timeoutMs: 60_000, signal: controller.signal })
+    setTimeout(() => controller.abort(reason), 5)
+    await expect(waiting).rejects.toBe(reason)
+    await expect(away.replication.waitFor(token, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    await away.replication.end()
+  })
+
+  test('of a newer primary end at a stale one', async () => {
+    const [successor, stale] = [new StandIn({ role: 'primary' }), new StandIn({ role: 'primary', at: 99 })]
+    successor.epoch = 2
+    const waiting = stale.replication.waitFor(await successor.replication.currentToken())
+    await expect(waiting).rejects.toMatchObject({ code: 'ERR_REPLAY_UNAVAILABLE', reason: 'stale-primary' })
+  })
+})
+
+describe('assertPrimary', () => {
+  const refusal = { code: 'ERR_PRIMARY_REQUIRED', reason: 'write', detail: 'assert-primary' }
+
+  test('passes where the primary is, and ends what is elsewhere with what to do', async () => {
+    const [home, away] = [new StandIn({ role: 'primary' }), new StandIn()]
+    assertPrimary(home.replication.topology)
+    await assertPrimary(home)
+    expect(() => assertPrimary(away.replication.topology)).toThrow(expect.objectContaining(refusal))
+    await expect(assertPrimary(away)).rejects.toMatchObject(refusal)
+    await expect(assertPrimary(away)).rejects.toThrow('wrap the work in runOnPrimary(fn)')
+  })
+
+  test('asks the server, whatever the settings say', async () => {
+    const misplaced = new StandIn({ role: 'primary' })
+    misplaced.role = 'replica'
+    await expect(assertPrimary(misplaced)).rejects.toMatchObject(refusal)
+  })
+
+  test('without an argument the environment decides: a laptop is the primary', () => {
+    assertPrimary()
+  })
+
+  test('passes in runOnPrimary, and in a request asks for a replay', () => {
+    const { topology } = new StandIn().replication
+    runOnPrimary(() => assertPrimary(topology))
+    const activity = createActivity('request')
+    expect(() => runInScope(createScope(activity), () => assertPrimary(topology))).toThrow('answer with replayResponse')
+    expect(activity.refusal).toMatchObject(refusal)
+  })
+})
+
+describe('two copies of the package in one process', () => {
+  test('share the scope', async () => {
+    const copy = (await import(`../src/scope.ts?${'copy'}`)) as typeof import('../src/scope.ts')
+    expect(copy.runOnPrimary).not.toBe(runOnPrimary)
+    expect(copy.runOnPrimary(() => currentScope()?.onPrimary)).toBe(true)
+    const activity = createActivity('request')
+    runInScope(createScope(activity), () => expect(copy.currentScope()?.activity).toBe(activity))
+  })
+})
+
+test('a topology without a primary region is no reason to fail', () => {
+  const { primary } = new StandIn().replication.topology
+  const topology = createTopology({
+    region: undefined,
+    primaryRegion: undefined,
+    role: 'replica',
+    primary,
+    local: primary,
+  })
+  expect(() => assertPrimary(topology)).toThrow(expect.objectContaining({ target: {} }))
+})
