@@ -3,9 +3,12 @@
 export {
   type Analysis,
   type Classifier,
+  type ClassifierOptions,
   createClassifier,
   createStatementMemory,
+  type PreparedStep,
   type StatementMemory,
+  type TransactionControl,
 } from './classify/index.ts'
 export { gtids, upTo, visible } from './dialect/gtid.ts'
 export { isOfReadOnlyTransaction, readMysqlError } from './dialect/mysql.ts'

@@ -2,11 +2,13 @@ export { assertPrimary } from './assert-primary.ts'
 export {
   type Access,
   type Classification,
+  type ClassificationExplanation,
   type ClassifyOptions,
   classify,
   type Dialect,
   explainClassification,
   type FunctionNames,
+  type StatementExplanation,
 } from './classify/index.ts'
 export {
   ConfigurationError,

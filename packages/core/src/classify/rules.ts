@@ -14,14 +14,14 @@ export type ClauseRule = (scanner: Scanner) => Verdict | undefined
 /** Judges the call of a function; the parenthesis has just been read. */
 export type CallRule = (scanner: Scanner) => Verdict | undefined
 
-const made = new Map<string, Verdict>()
+/** All verdicts there are; each reason is made once an access. */
+const made: Record<Access, Map<string, Verdict>> = { read: new Map(), write: new Map(), unknown: new Map() }
 
 function verdict(access: Access, reason: string): Verdict {
-  const key = `${access} ${reason}`
-  let found = made.get(key)
+  let found = made[access].get(reason)
   if (found === undefined) {
     found = Object.freeze({ access, reason })
-    made.set(key, found)
+    made[access].set(reason, found)
   }
   return found
 }

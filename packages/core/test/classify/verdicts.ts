@@ -18,7 +18,7 @@ export function testVerdicts(rows: readonly Row[]): void {
 }
 
 /** What the table says that a read-only server does; `either` where the text cannot tell. */
-export function expected({ access, runsThough }: Row): Outcome | 'either' {
+function expected({ access, runsThough }: Row): Outcome | 'either' {
   if (access === 'unknown') return 'either'
   return access === 'read' || runsThough !== undefined ? 'ran' : 'refused'
 }
