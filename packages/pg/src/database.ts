@@ -1,6 +1,6 @@
+import type { EventEmitter } from 'node:events'
 import { resolveTopology, type Topology } from '@flyroute/core'
 import { type Classifier, createClassifier, createTopology, DatabaseReplication } from '@flyroute/core/adapter'
-import type { EventEmitter } from 'node:events'
 import type pg from 'pg'
 import type { PoolConfig } from 'pg'
 import type { BareClient, ClientClass } from './driver-types.ts'
@@ -81,7 +81,18 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
   }
   const observer = new Observer(topology.role, simulated, (error) => replication.withoutPosition(error))
   const Client = driver.Client as unknown as ClientClass
-  const source = new PgReplicationSource(Client, localConfig(options), observer, () => replication.observerLost())
+  const primaryConfig = (): PoolConfig => configFor(topology.primary, primaryOptions(rest, options.primaryPool))
+  const source = new PgReplicationSource({
+    Client,
+    config: localConfig(options),
+    observer,
+    side: 'local',
+    lost: () => replication.observerLost(),
+    primary:
+      topology.role === 'primary'
+        ? undefined
+        : new PgReplicationSource({ Client, config: primaryConfig(), observer, side: 'primary' }),
+  })
   const replication = new DatabaseReplication({
     name: options.name,
     topology,
@@ -101,7 +112,7 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
     classifier: createClassifier({ dialect: 'postgres', ...(functions === undefined ? {} : { functions }) }),
     primaryPool() {
       if (primary !== undefined) return primary
-      const config = configFor(topology.primary, primaryOptions(rest, options.primaryPool))
+      const config = primaryConfig()
       const isBounded = Boolean(config.query_timeout ?? config.statement_timeout)
       primary = openPrimary(database, config, isBounded ? undefined : primaryAnswerMs)
       return primary

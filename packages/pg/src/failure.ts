@@ -19,8 +19,10 @@ export class Rerun {
 /**
  * What an error that a statement met on a replica is to the app: the driver's own, the one that asks for a replay, or the
  * word that the primary is to be asked. A replica has written nothing, so running there what failed here runs it once.
+ *
+ * @param canMove whether nothing had run in its transaction before it
  */
-export function judgeFailure(guard: Guarded, statement: Statement, error: unknown): unknown {
+export function judgeFailure(guard: Guarded, statement: Statement, error: unknown, canMove: boolean): unknown {
   const word = guard.role === 'replica' ? readError(error) : undefined
   if (word === undefined) return error
   const { replication, classifier } = guard.database
@@ -31,7 +33,7 @@ export function judgeFailure(guard: Guarded, statement: Statement, error: unknow
     classifier.learn(textOf(config) ?? '')
   }
   if (word === 'unavailable') replication.failed(error)
-  const movable = !isSubmittable(config) && canMove(guard)
+  const movable = !isSubmittable(config) && canMove
   try {
     // A read that replay has cancelled is made once on the primary, in a request or not: that is nearer than a replay.
     if (word !== 'recovery-conflict' || transaction !== undefined || !movable) {
@@ -47,9 +49,4 @@ export function judgeFailure(guard: Guarded, statement: Statement, error: unknow
     noteUnavailable(scope, refusal)
     return refusal
   }
-}
-
-/** Whether what runs on this connection could as well run on another one: no transaction has read anything yet. */
-export function canMove({ session: { transaction } }: Guarded): boolean {
-  return transaction === undefined || (!transaction.used && transaction.begin.length > 0)
 }

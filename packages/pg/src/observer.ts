@@ -24,7 +24,7 @@ select pg_is_in_recovery()::text,
   case when pg_is_in_recovery() then pg_last_wal_receive_lsn() end::text,
   case when not pg_is_in_recovery() then null
     when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() and exists (select from pg_stat_wal_receiver) then 0
-    else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) end::text,
+    else coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()), 'Infinity') end::text,
   case when pg_is_in_recovery() then pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) end::text`
 
 /**

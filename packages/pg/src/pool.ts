@@ -172,13 +172,14 @@ export function guardPool(
     /** The member next door cannot be had. */
     async #connectElsewhere(error: unknown, scope: Scope | undefined): Promise<unknown> {
       const { replication } = this.#database
-      if (readError(error) !== 'unavailable') throw error
+      const isOut = isExhausted(error)
+      if (!isOut && readError(error) !== 'unavailable') throw error
       if (replication.expects === 'primary') {
         noteUnreachable(scope, error)
         throw error
       }
       // All connections being out is the app's own affair, unless they are out because the replica hangs.
-      if (isExhausted(error) && (await answers(replication))) throw error
+      if (isOut && (await answers(replication))) throw error
       replication.failed(error)
       replication.toPrimary('unavailable', undefined, scope, error)
       return this.#database.primaryPool().connect()

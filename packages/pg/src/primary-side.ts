@@ -41,7 +41,6 @@ export class PrimarySide {
     const { transaction: control, several } = analysis
     const writes = analysis.access !== 'read' || activity.everyStatement
     session.sends(config, analysis)
-    if (analysis.synchronousCommit && session.transaction !== undefined) session.transaction.asynchronous = true
     if (control === undefined || several) {
       const commits = transaction === undefined || control !== undefined
       if (writes && !commits) this.#wroteIn(transaction, activity)

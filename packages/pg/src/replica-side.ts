@@ -1,7 +1,7 @@
 import { ReplayUnavailableError } from '@flyroute/core'
 import { currentScope, type Freshness, notReplayable, runInScope, type Scope } from '@flyroute/core/adapter'
 import { type Callback, callbackOf, isSubmittable, type QueryArgument } from './driver-types.ts'
-import { canMove, judgeFailure, Rerun } from './failure.ts'
+import { judgeFailure, Rerun } from './failure.ts'
 import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
 import { readPositionInto } from './primary-side.ts'
@@ -80,17 +80,18 @@ export class ReplicaSide {
   #send(statement: Statement): unknown {
     const { config, values, callback, analysis, scope } = statement
     const { session, client, purpose, send } = this.#guard
+    const { canMove } = session
     session.sends(config, analysis)
     if (scope?.activity.consistency === 'monotonic' && analysis.transaction === undefined) {
       return holdForPosition(this.#guard, statement, {
         ...readPositionInto(this.#guard, scope.activity),
-        failed: (error, deliver) => this.#failed(statement, error, deliver),
+        failed: (error, deliver) => this.#failed(statement, error, canMove, deliver),
       })
     }
     if (isSubmittable(config)) {
       const { handleError } = config
       config.handleError = (error, connection) => {
-        const judged = judgeFailure(this.#guard, statement, error)
+        const judged = judgeFailure(this.#guard, statement, error, canMove)
         handleError?.call(config, judged instanceof Rerun ? error : judged, connection)
       }
       keepInScope(config, scope)
@@ -102,15 +103,17 @@ export class ReplicaSide {
       purpose === 'statement' && asked !== undefined
         ? { deliver: asked, result: undefined }
         : replyTo(asked, scope, client)
-    query.callback = (error, value) => (error ? this.#failed(statement, error, deliver) : deliver(null, value))
+    query.callback = (error, value) => (error ? this.#failed(statement, error, canMove, deliver) : deliver(null, value))
     send(query)
     return result
   }
 
-  #failed(statement: Statement, error: unknown, deliver: Callback): void {
-    const judged = judgeFailure(this.#guard, statement, error)
+  #failed(statement: Statement, error: unknown, canMove: boolean, deliver: Callback): void {
+    const { session, purpose } = this.#guard
+    const judged = judgeFailure(this.#guard, statement, error, canMove)
     // The pool runs its single statements again by itself.
-    if (!(judged instanceof Rerun) || this.#guard.purpose === 'statement') return deliver(judged)
+    if (!(judged instanceof Rerun) || purpose === 'statement') return deliver(judged)
+    if (session.transaction !== undefined) session.transaction.used = false
     const { values, scope } = statement
     const plain = typeof values === 'function' ? undefined : values
     runInScope(scope, () => this.#toPrimary({ ...statement, values: plain, callback: deliver }))
@@ -160,7 +163,7 @@ export class ReplicaSide {
   #toPrimary(statement: Statement): unknown {
     const { values, callback, analysis, scope } = statement
     const { session, database } = this.#guard
-    if (!canMove(this.#guard)) {
+    if (!session.canMove) {
       // What it has read here cannot be read again elsewhere as if nothing had happened.
       const obstacle = (scope && notReplayable(scope.activity)) ?? 'outside-request'
       return this.#refuse(statement, new ReplayUnavailableError(obstacle, { detail: 'transaction' }))

@@ -1,32 +1,44 @@
 import { lsn, type Observation, type ReplicationSource } from '@flyroute/core/adapter'
 import type { BareClient, ClientClass } from './driver-types.ts'
-import { type Observer, rawText } from './observer.ts'
+import { type Observer, rawText, type Side } from './observer.ts'
 
 /** How long (ms) the dedicated connection is kept after its last question, and how long a question may take. */
 const idleMs = 10_000
 const answerMs = 2_000
 
+export interface PgSourceOptions {
+  readonly Client: ClientClass
+  readonly config: object
+  readonly observer: Observer
+  /** Which member is asked. */
+  readonly side: Side
+  /** Told when the connection has died: its server may have been started anew, further back in the log. */
+  readonly lost?: () => void
+  /** Asks the primary, where that is another server. */
+  readonly primary?: PgReplicationSource | undefined
+}
+
 /**
- * The connection that asks the member next door where it stands: one of its own, so that a pool whose connections all
- * hang does not silence it; opened when it is needed, and never what keeps a process alive.
+ * The connection that asks a member where it stands: one of its own, so that a pool whose connections all hang does not
+ * silence it; opened when it is needed, and never what keeps a process alive.
  */
 export class PgReplicationSource implements ReplicationSource {
   readonly algebra: typeof lsn = lsn
-  readonly #Client: ClientClass
+  readonly #options: PgSourceOptions
   readonly #config: object
-  readonly #observer: Observer
-  readonly #lost: () => void
   #client: Promise<BareClient> | undefined
   #idle: NodeJS.Timeout | undefined
   #ended = false
 
-  /** @param lost told when the connection has died: its server may have been started anew, further back in the log */
-  constructor(Client: ClientClass, config: object, observer: Observer, lost: () => void) {
-    this.#Client = Client
+  constructor(options: PgSourceOptions) {
     const name = 'flyroute'
-    this.#config = { ...config, application_name: name, connectionTimeoutMillis: answerMs, query_timeout: answerMs }
-    this.#observer = observer
-    this.#lost = lost
+    this.#options = options
+    this.#config = {
+      ...options.config,
+      application_name: name,
+      connectionTimeoutMillis: answerMs,
+      query_timeout: answerMs,
+    }
   }
 
   async observe(): Promise<Observation> {
@@ -39,7 +51,7 @@ export class PgReplicationSource implements ReplicationSource {
       client.ref?.()
       const ask = (text: string): Promise<{ rows: unknown[] }> =>
         client.query({ text, types: rawText, rowMode: 'array' }) as Promise<{ rows: unknown[] }>
-      const observation = await this.#observer.ask(ask, client, 'local')
+      const observation = await this.#options.observer.ask(ask, client, this.#options.side)
       client.unref?.()
       this.#idle = setTimeout(() => void this.#close(opened), idleMs)
       this.#idle.unref?.()
@@ -50,15 +62,19 @@ export class PgReplicationSource implements ReplicationSource {
     }
   }
 
+  observePrimary(): Promise<Observation> {
+    return (this.#options.primary ?? this).observe()
+  }
+
   async end(): Promise<void> {
     this.#ended = true
     clearTimeout(this.#idle)
-    if (this.#client !== undefined) await this.#close(this.#client)
+    await Promise.all([this.#client && this.#close(this.#client), this.#options.primary?.end()])
   }
 
   async #open(): Promise<BareClient> {
-    const client = new this.#Client(this.#config)
-    client.on('error', () => this.#lost())
+    const client = new this.#options.Client(this.#config)
+    client.on('error', () => this.#options.lost?.())
     client.once('end', () => {
       this.#client = undefined
     })

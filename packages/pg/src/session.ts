@@ -44,6 +44,12 @@ export class Session {
     return this.#transaction
   }
 
+  /** Whether what is sent now could as well run on another connection: no transaction has read anything yet. */
+  get canMove(): boolean {
+    const { transaction } = this
+    return transaction === undefined || (!transaction.used && transaction.begin.length > 0)
+  }
+
   /** The server has aborted the transaction, and will answer its COMMIT with ROLLBACK. */
   get isFailed(): boolean {
     return this.#isQuiet && this.status === 'E'
@@ -54,8 +60,13 @@ export class Session {
     if (this.status === 'T') this.status = 'E'
   }
 
-  /** Takes note of a statement that is about to be sent. */
+  /** Takes note of a statement that is about to be sent. What the session says of itself changes only when it was. */
   sends(config: QueryArgument, analysis: Analysis): void {
+    this.#follow(config, analysis)
+    if (analysis.synchronousCommit && this.#transaction !== undefined) this.#transaction.asynchronous = true
+  }
+
+  #follow(config: QueryArgument, analysis: Analysis): void {
     const { transaction: control, several, chain, readOnly } = analysis
     const open = this.#isOpen
     this.#ahead = open
@@ -74,7 +85,7 @@ export class Session {
       this.#transaction.begin.push(config)
       this.#transaction.readOnly = readOnly ?? this.#transaction.readOnly
     } else {
-      if (open && this.transaction !== undefined) this.transaction.used = true
+      if (this.transaction !== undefined) this.transaction.used = true
       this.#noteSetting(config, analysis)
     }
   }

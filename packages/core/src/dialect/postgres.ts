@@ -68,9 +68,11 @@ const unavailable = new Set([
   'EAI_AGAIN',
 ])
 
-/** The driver's own errors of a lost or unreachable connection have no code, only these words. */
-const lostConnection =
-  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error)/
+/**
+ * The driver's own errors of a lost or unreachable connection have no code, only these words. A pool that has none to give
+ * in time ("timeout exceeded when trying to connect") says nothing of the server.
+ */
+const lostConnection = /^(Connection terminated|timeout expired|Client has encountered a connection error)/
 
 /** What an error that a *replica* gave means; undefined for every error that is the app's own. */
 export function readPostgresError(error: unknown): ServerWord | undefined {

@@ -12,12 +12,20 @@ export class Wire implements AsyncDisposable {
   /** Texts of Query and Parse messages, in their order. */
   readonly statements: string[] = []
   onStatement: OnStatement = () => undefined
+  /** The port that new connections lead to. */
+  port: number
+  /** How many connections were made. */
+  connections = 0
   #delayMs = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
   private constructor(port: number) {
-    this.#server = createServer((near) => this.#join(near, connect(port, '127.0.0.1')))
+    this.port = port
+    this.#server = createServer((near) => {
+      this.connections++
+      this.#join(near, connect(this.port, '127.0.0.1'))
+    })
   }
 
   static async to(port: number): Promise<Wire> {

@@ -1,0 +1,278 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { channel } from 'node:diagnostics_channel'
+import { readFile } from 'node:fs/promises'
+import type pg from 'pg'
+import { Bench } from './support/open.ts'
+import { inRequest, rejection } from './support/request.ts'
+import { Wire } from './support/wire.ts'
+
+// A replica that goes away in all its ways: no crash, no lost read, no leaked connection, and the way back.
+
+const bench = new Bench('create table item (id int primary key); insert into item select generate_series(1, 1000)')
+
+const unhandled: unknown[] = []
+const note = (error: unknown): unknown => unhandled.push(error)
+beforeAll(() => void process.on('unhandledRejection', note).on('uncaughtException', note))
+afterAll(() => {
+  process.off('unhandledRejection', note).off('uncaughtException', note)
+  expect(unhandled).toEqual([])
+})
+
+const where = 'select pg_is_in_recovery() as replica'
+const onReplica = [{ replica: true }]
+const onPrimary = [{ replica: false }]
+
+async function back(pool: pg.Pool, timeoutMs = 5_000): Promise<void> {
+  const giveUpAt = Date.now() + timeoutMs
+  for (;;) {
+    const { rows } = await pool.query(where)
+    if ((rows[0] as { replica: boolean }).replica) return
+    if (Date.now() > giveUpAt) throw new Error('Still on the primary')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+/** Ends the process of a connection on the replica, by an administrator. */
+async function terminate(pid: number): Promise<void> {
+  await bench.replica.query('select pg_terminate_backend($1, 5000)', [pid])
+}
+
+async function withClient<T>(pool: pg.Pool, use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  try {
+    return await use(client)
+  } finally {
+    client.release()
+  }
+}
+
+async function pidOf(client: pg.Pool | pg.PoolClient): Promise<number> {
+  const { rows } = await (client as pg.Pool).query('select pg_backend_pid() as pid')
+  return (rows[0] as { pid: number }).pid
+}
+
+test('an idle connection that dies is no more than a new connection', async () => {
+  const pool = bench.far({ max: 1 })
+  await terminate(await pidOf(pool))
+  await back(pool, 1_000)
+  expect(pool.totalCount).toBe(1)
+})
+
+test('a connection that dies while it is checked out does not end the process', async () => {
+  const pool = bench.far({ max: 1 })
+  const client = await pool.connect()
+  await terminate(await pidOf(client))
+  // What it can still do is done on the primary, one statement by itself.
+  expect((await client.query(where)).rows).toEqual(onPrimary)
+  client.release()
+  await back(pool, 1_000)
+})
+
+test.each<[string, (pool: pg.Pool, sql: string) => Promise<unknown>]>([
+  ['pool.query', async (pool, sql) => (await pool.query(sql)).rows],
+  ['pool.query by callback', (pool, sql) => new Promise((resolve, reject) => {
+    pool.query(sql, (error: unknown, result: pg.QueryResult) => (error ? reject(error) : resolve(result.rows)))
+  })], // biome-ignore format: short
+  ['client.query', async (pool, sql) => {
+    const client = await pool.connect()
+    try {
+      return (await client.query(sql)).rows
+    } finally {
+      client.release()
+    }
+  }], // biome-ignore format: short
+])(
+  '57P01 in the middle of a read, by %s: replayed in a request, made on the primary outside of one',
+  async (_, query) => {
+    const pool = bench.far({ max: 1 })
+    const slow = 'select pg_is_in_recovery() as replica from pg_sleep(0.3)'
+    const interrupted = async <T>(run: () => Promise<T>): Promise<T> => {
+      const pid = await pidOf(pool)
+      const reading = run()
+      reading.catch(() => undefined)
+      await running(pid)
+      await terminate(pid)
+      return reading
+    }
+    expect(await interrupted(() => query(pool, slow))).toEqual(onPrimary)
+    await back(pool)
+    const { error, activity } = await interrupted(() => inRequest(() => query(pool, slow)))
+    expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable', cause: { code: '57P01' } })
+    expect(activity.refusal).toBe(error)
+    await back(pool)
+    expect(
+      await interrupted(async () => (await inRequest(() => query(pool, slow), { obstacle: 'upgrade' })).value),
+    ).toEqual(onPrimary)
+  },
+)
+
+test('in a transaction that has read, the error is the app’s; in a request it is a replay', async () => {
+  const pool = bench.far({ max: 1 })
+  const transaction = async (): Promise<unknown> => {
+    const client = await pool.connect()
+    try {
+      await client.query('begin')
+      await terminate(await pidOf(client))
+      return await client.query(where)
+    } finally {
+      client.release()
+    }
+  }
+  expect(await rejection(transaction())).not.toMatchObject({ code: 'ERR_PRIMARY_REQUIRED' })
+  await back(pool)
+  const { error } = await inRequest(transaction)
+  expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
+})
+
+test('a transaction that has only begun is begun on the primary', async () => {
+  const pool = bench.far({ max: 1 })
+  await withClient(pool, async (client) => {
+    const pid = await pidOf(client)
+    await client.query('begin isolation level repeatable read')
+    await terminate(pid)
+    expect((await client.query(where)).rows).toEqual(onPrimary)
+    expect((await client.query('show transaction_isolation')).rows).toEqual([
+      { transaction_isolation: 'repeatable read' },
+    ])
+    expect((await client.query('commit')).command).toBe('COMMIT')
+  })
+  await back(pool)
+})
+
+test('40001, a read that replay has cancelled: made once on the primary, in a request too', async () => {
+  await bench.replica.settings({ max_standby_streaming_delay: 0, hot_standby_feedback: 'off' })
+  try {
+    const pool = bench.far({ max: 1 })
+    for (const run of [
+      (fn: () => Promise<pg.QueryResult>) => fn(),
+      async (fn: () => Promise<pg.QueryResult>) => (await inRequest(fn)).value,
+    ]) {
+      const pid = await pidOf(pool)
+      const reading = run(() =>
+        pool.query(
+          'select pg_is_in_recovery() as replica, count(*)::int > 0 as any from item, pg_sleep(0.5) group by 1',
+        ),
+      )
+      await running(pid)
+      await bench.cluster.primary.query('delete from item where id in (select id from item limit 300)')
+      await bench.cluster.primary.query('vacuum item')
+      expect((await reading)?.rows).toEqual([{ replica: false, any: true }])
+      expect((await pool.query(where)).rows).toEqual(onReplica)
+    }
+  } finally {
+    await bench.replica.settings({ max_standby_streaming_delay: null, hot_standby_feedback: null })
+  }
+})
+
+test('57P03: a server that is shutting down takes no more connections', async () => {
+  const pool = bench.far({ max: 2 })
+  const client = await pool.connect()
+  await client.query('begin')
+  const [row] = await bench.replica.query<{ data_directory: string }>('show data_directory')
+  const pid = Number((await readFile(`${row?.data_directory}/postmaster.pid`, 'utf8')).split('\n')[0])
+  process.kill(pid, 'SIGTERM') // Waits for the sessions that there are.
+  const { error } = await inRequest(() => pool.query(where))
+  expect(error).toMatchObject({ reason: 'unavailable', cause: { code: '57P03' } })
+  expect((await pool.query(where)).rows).toEqual(onPrimary)
+  await client.query('rollback')
+  client.release(true)
+  await bench.replica.kill()
+  await bench.replica.start()
+  await back(pool)
+})
+
+test('a replica that is down is not hammered, and the events tell', async () => {
+  await using wire = await Wire.to(bench.replica.port)
+  const pool = bench.far({ env: { ...bench.env, DATABASE_URL_AMS: wire.url(bench.replica.url) } })
+  const told: string[] = []
+  const listeners = (['replica-unavailable', 'replica-available'] as const).map((name) => {
+    const listen = (): unknown => told.push(name)
+    channel(`flyroute:${name}`).subscribe(listen)
+    return () => channel(`flyroute:${name}`).unsubscribe(listen)
+  })
+  await pool.query(where)
+  const { port } = wire
+  wire.port = 1 // Nobody listens there.
+  wire.cut()
+  const before = wire.connections
+  const until = Date.now() + 1_000
+  let reads = 0
+  while (Date.now() < until) {
+    expect((await pool.query(where)).rows).toEqual(onPrimary)
+    reads++
+  }
+  expect(reads).toBeGreaterThan(50)
+  expect(wire.connections - before).toBeLessThan(10)
+  wire.port = port
+  await back(pool)
+  for (const stop of listeners) stop()
+  expect(told).toEqual(['replica-unavailable', 'replica-available'])
+  await pool.end()
+})
+
+test('a replica that hangs, with more requests than connections: all are served, and soon', async () => {
+  const pool = bench.far({ max: 2 })
+  await Promise.all([pool.query(where), pool.query(where)])
+  bench.replica.pauseProcess()
+  const begun = performance.now()
+  try {
+    const results = await Promise.all(Array.from({ length: 10 }, () => pool.query(where)))
+    expect(results.map(({ rows }) => rows)).toEqual(results.map(() => onPrimary))
+    expect(performance.now() - begun).toBeLessThan(6_000)
+  } finally {
+    bench.replica.resumeProcess()
+  }
+  await back(pool)
+})
+
+test('a pool that the app itself has exhausted is no replica that is down', async () => {
+  const pool = bench.far({ max: 1, connectionTimeoutMillis: 500 })
+  await back(pool)
+  const expected = 'timeout exceeded when trying to connect'
+  await withClient(pool, async () => {
+    expect(await rejection(pool.query(where))).toMatchObject({ message: expected })
+    expect((await inRequest(() => pool.connect())).error).toMatchObject({ message: expected })
+  })
+  expect((await pool.query(where)).rows).toEqual(onReplica)
+})
+
+test('a primary that is down: the write fails as with the driver, and the scope knows why', async () => {
+  await using wire = await Wire.to(bench.cluster.primary.port)
+  const url = wire.url(bench.cluster.primary.url)
+  const far = bench.far({ env: { ...bench.env, DATABASE_URL: url } })
+  const near = bench.near({ env: { ...bench.env, FLY_REGION: 'ord', DATABASE_URL: url } })
+  wire.port = 1
+  for (const [pool, options] of [
+    [far, { obstacle: 'upgrade' as const }],
+    [near, {}],
+  ] as const) {
+    const { error, activity } = await inRequest(() => pool.query('insert into item values (0)'), options)
+    expect(error).toMatchObject({ message: expect.stringMatching(/ECONNREFUSED|ECONNRESET|terminated/) })
+    expect(activity.primaryUnreachable).toBe(error)
+  }
+  await Promise.all([far.end(), near.end()])
+})
+
+test('after all that, nothing is left open', async () => {
+  const count = async (): Promise<number> => {
+    const [row] = await bench.replica.query<{ n: number }>(
+      "select count(*)::int as n from pg_stat_activity where usename = 'app'",
+    )
+    return row?.n ?? -1
+  }
+  await bench.endAll()
+  const giveUpAt = Date.now() + 5_000
+  while ((await count()) > 0 && Date.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 10))
+  expect(await count()).toBe(0)
+})
+
+/** Waits until the server is at a statement of this connection. */
+async function running(pid: number): Promise<void> {
+  for (;;) {
+    const rows = await bench.replica.query(
+      "select from pg_stat_activity where pid = $1 and state = 'active' and wait_event = 'PgSleep'",
+      [pid],
+    )
+    if (rows.length > 0) return
+  }
+}
