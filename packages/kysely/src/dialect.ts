@@ -1,0 +1,86 @@
+import type { Replication } from '@flyroute/core'
+import { createClassifier, DatabaseReplication, memberTopology, withRole } from '@flyroute/core/adapter'
+import type { DatabaseIntrospector, Dialect, DialectAdapter, Driver, Kysely, QueryCompiler } from 'kysely'
+import { FlyrouteDriver, type GuardedDatabase } from './driver.ts'
+import { factsOf } from './facts/index.ts'
+import { languageOf } from './language.ts'
+import type { FlyrouteDialectOptions } from './options.ts'
+import { DialectSource } from './replication.ts'
+
+/**
+ * A dialect of Kysely around any other one: what writes is not sent to a replica, reads wait until the replica is as
+ * fresh as their request needs it, and positions are taken behind what commits. Everything is judged as the SQL text that
+ * Kysely has compiled, raw or built, so nothing can be forgotten.
+ *
+ * With one dialect, connected to the member of this region, a request that writes is replayed in the primary's region.
+ * With two, what cannot be replayed runs on the primary from here (`runOnPrimary`).
+ *
+ * @throws TypeError for a dialect whose language is not known
+ * @throws ConfigurationError that lists everything that is wrong in the environment
+ * @example
+ * const dialect = new FlyrouteDialect({
+ *   primary: new PostgresDialect({ pool: new Pool({ connectionString: process.env.DATABASE_URL }) }),
+ *   replica: new PostgresDialect({ pool: new Pool({ connectionString: process.env.DATABASE_REPLICA_URL }) }),
+ * })
+ * const db = new Kysely<Database>({ dialect })
+ * app.use(replayMiddleware({ databases: [dialect] }))
+ */
+export class FlyrouteDialect implements Dialect {
+  /** Where the data comes from; for the doors of `@flyroute/core`. */
+  readonly replication: Replication
+  readonly #local: Dialect
+  readonly #makeDriver: () => Driver
+
+  constructor(options: FlyrouteDialectOptions) {
+    if (options.database !== undefined) {
+      // Guarded below Kysely already.
+      const { dialect, database } = options
+      this.replication = database.replication
+      this.#local = dialect
+      this.#makeDriver = () => dialect.createDriver()
+      return
+    }
+    const { env, region, primaryRegion, name, functions, outsideRequest, replayCostMs, secret } = options
+    const { topology = memberTopology({ env, region, primaryRegion, source: 'the dialect', database: name }) } = options
+    const isReplica = topology.role === 'replica'
+    const one = options.dialect ?? (isReplica ? options.replica : options.primary)
+    const facts = factsOf(options.language ?? languageOf(one))
+    // One dialect is connected to whatever it is connected to; a file that nobody replicates is written where it is.
+    const expected = withRole(topology, facts.language === 'sqlite' && options.dialect ? 'primary' : topology.role)
+    const other = options.dialect === undefined && isReplica ? options.primary : undefined
+    const source = new DialectSource(facts, expected.role)
+    const replication = new DatabaseReplication({
+      name,
+      topology: expected,
+      source,
+      outsideRequest,
+      replayCostMs,
+      secrets: typeof secret === 'string' ? [secret] : secret,
+      reachesPrimary: other !== undefined,
+    })
+    const classifier = createClassifier({
+      dialect: facts.language,
+      ...(functions === undefined ? {} : { functions }),
+    })
+    const database: GuardedDatabase = { facts, replication, classifier, source }
+    this.replication = replication
+    this.#local = one
+    this.#makeDriver = () => new FlyrouteDriver(database, one.createDriver(), other?.createDriver())
+  }
+
+  createDriver(): Driver {
+    return this.#makeDriver()
+  }
+
+  createQueryCompiler(): QueryCompiler {
+    return this.#local.createQueryCompiler()
+  }
+
+  createAdapter(): DialectAdapter {
+    return this.#local.createAdapter()
+  }
+
+  createIntrospector(db: Kysely<never>): DatabaseIntrospector {
+    return this.#local.createIntrospector(db)
+  }
+}

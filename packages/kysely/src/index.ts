@@ -1,0 +1,2 @@
+export { FlyrouteDialect } from './dialect.ts'
+export type { FlyrouteDialectOptions, FlyrouteOptions } from './options.ts'

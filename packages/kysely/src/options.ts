@@ -1,0 +1,43 @@
+import type { Dialect as Language, FunctionNames, Replication, ResolveTopologyOptions, Topology } from '@flyroute/core'
+import type { Dialect } from 'kysely'
+
+/** What flyroute wants to know beside the dialects. */
+export interface FlyrouteOptions extends Pick<ResolveTopologyOptions, 'env' | 'region' | 'primaryRegion'> {
+  /** Where things are, instead of what the environment says. */
+  readonly topology?: Topology | undefined
+  /** Tells the databases of one app apart, the same in every region. Default: `default`. */
+  readonly name?: string | undefined
+  /** The database's language. Default: what the dialect's own SQL looks like. */
+  readonly language?: Language | undefined
+  /** A write outside of any request (boot, cron, a socket): an error, or the primary. Default: `refuse`. */
+  readonly outsideRequest?: 'refuse' | 'primary' | undefined
+  /** Functions of one's own that write although no text shows it, or that only read. */
+  readonly functions?: FunctionNames | undefined
+  /** What a replay to the primary region costs from here (ms). Default: estimated from the distance. */
+  readonly replayCostMs?: number | undefined
+  /** Signs what `currentToken()` gives. Default: `FLYROUTE_SECRET`. */
+  readonly secret?: string | readonly string[] | undefined
+}
+
+/** One dialect, connected to the member of this region. */
+export interface OneDialect {
+  readonly dialect: Dialect
+  /**
+   * The pool or database that the dialect was made with, if an adapter of flyroute has made that: it is guarded already,
+   * and its `replication` is this dialect's.
+   */
+  readonly database?: { readonly replication: Replication } | undefined
+  readonly primary?: undefined
+  readonly replica?: undefined
+}
+
+/** A dialect connected to the primary, and one connected to this region's replica. Only what is used is opened. */
+export interface TwoDialects {
+  readonly primary: Dialect
+  readonly replica: Dialect
+  readonly dialect?: undefined
+  readonly database?: undefined
+}
+
+/** Options of `FlyrouteDialect`. */
+export type FlyrouteDialectOptions = FlyrouteOptions & (OneDialect | TwoDialects)

@@ -1,0 +1,156 @@
+import type { Activity, Analysis, Scope } from '@flyroute/core/adapter'
+import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
+import { asksOn } from './ask.ts'
+import type { GuardedConnection } from './connection.ts'
+import type { Run, Transaction } from './transaction.ts'
+
+type ExecuteOptions = Parameters<DatabaseConnection['executeQuery']>[1]
+
+/** A connection to a primary: everything is sent as it is, and behind what commits in a request a position is taken. */
+export class PrimarySide {
+  readonly #connection: GuardedConnection
+
+  constructor(connection: GuardedConnection) {
+    this.#connection = connection
+  }
+
+  /** Sends; a server that refuses to write is asked again what it is. */
+  send<R>(query: CompiledQuery, options: ExecuteOptions): Promise<QueryResult<R>> {
+    return this.#connection.inner.executeQuery<R>(query, options).catch((error: unknown) => this.#failed(error))
+  }
+
+  async #failed(error: unknown): Promise<never> {
+    const { owner, transaction } = this.#connection
+    const { facts, replication } = owner.database
+    if (transaction !== undefined && facts.language === 'postgres') transaction.failed = true
+    if (facts.readError(error) === 'refusal' && !transaction?.readOnly)
+      await replication.observe().catch(() => undefined)
+    throw error
+  }
+
+  async execute<R>(
+    query: CompiledQuery,
+    options: ExecuteOptions,
+    analysis: Analysis,
+    scope: Scope | undefined,
+  ): Promise<QueryResult<R>> {
+    if (scope === undefined) return this.send(query, options)
+    const { activity } = scope
+    if (!this.#begins(analysis, activity)) {
+      const result = await this.send<R>(query, options)
+      if (activity.consistency === 'monotonic' && !writes(analysis, activity)) await this.#read(activity)
+      return result
+    }
+    return this.#commits(() => this.send<R>(query, options), activity, isAsynchronous(analysis))
+  }
+
+  async *stream<R>(
+    query: CompiledQuery,
+    chunkSize: number,
+    options: ExecuteOptions,
+    analysis: Analysis,
+    scope: Scope | undefined,
+  ): AsyncIterableIterator<QueryResult<R>> {
+    const { inner } = this.#connection
+    const rows = (): AsyncIterableIterator<QueryResult<R>> => inner.streamQuery<R>(query, chunkSize, options)
+    if (scope === undefined || !this.#begins(analysis, scope.activity)) return yield* rows()
+    const { replication } = this.#connection.owner.database
+    const { activity } = scope
+    let outcome: 'done' | 'failed' | 'unknown' = 'unknown'
+    replication.writeBegins(activity)
+    try {
+      yield* rows()
+      outcome = 'done'
+    } catch (error) {
+      outcome = this.#outcomeOf(error)
+      throw error
+    } finally {
+      replication.writeEnds(activity, outcome)
+      if (outcome === 'done') await this.#wrote(activity, isAsynchronous(analysis))
+    }
+  }
+
+  /** The COMMIT of a transaction in which a request has written. */
+  async commit<T>(run: Run<T>, transaction: Transaction, writer: Activity): Promise<T> {
+    const { replication } = this.#connection.owner.database
+    try {
+      const result = await run(this.#connection)
+      replication.writeEnds(writer, transaction.failed ? 'failed' : 'done')
+      if (!transaction.failed) await this.#wrote(writer, transaction.asynchronous)
+      return result
+    } catch (error) {
+      replication.writeEnds(writer, transaction.failed ? 'failed' : this.#outcomeOf(error))
+      throw error
+    }
+  }
+
+  /** Takes note of what is about to be sent; true for a write that commits by itself. */
+  #begins(analysis: Analysis, activity: Activity): boolean {
+    const { transaction, owner } = this.#connection
+    if (transaction !== undefined && analysis.synchronousCommit) transaction.asynchronous = true
+    if (!writes(analysis, activity)) return false
+    if (transaction === undefined) return true
+    if (transaction.writer === undefined) {
+      transaction.writer = activity
+      owner.database.replication.writeBegins(activity)
+    }
+    return false
+  }
+
+  async #commits<T>(run: () => Promise<T>, activity: Activity, asynchronous: boolean): Promise<T> {
+    const { replication } = this.#connection.owner.database
+    replication.writeBegins(activity)
+    let result: T
+    try {
+      result = await run()
+    } catch (error) {
+      replication.writeEnds(activity, this.#outcomeOf(error))
+      throw error
+    }
+    replication.writeEnds(activity, 'done')
+    await this.#wrote(activity, asynchronous)
+    return result
+  }
+
+  #outcomeOf(error: unknown): 'failed' | 'unknown' {
+    return this.#connection.owner.database.facts.isAnswer(error) ? 'failed' : 'unknown'
+  }
+
+  async #wrote(activity: Activity, asynchronous: boolean): Promise<void> {
+    const { replication, facts } = this.#connection.owner.database
+    if (activity.consistency === 'none') return
+    const { server, inner } = this.#connection
+    try {
+      if (server === undefined) throw new Error('The server has not said what it is')
+      replication.wrote(activity, await facts.position(asksOn(inner), server, asynchronous))
+    } catch (error) {
+      // It is written, whatever comes of the question behind it.
+      replication.withoutPosition(error)
+      replication.wrote(activity, undefined)
+    }
+  }
+
+  async #read(activity: Activity): Promise<void> {
+    await readPosition(this.#connection, activity)
+  }
+}
+
+/** What a monotonic reader has seen; nothing where nobody can tell. */
+export async function readPosition(
+  { owner, server, inner, transaction }: GuardedConnection,
+  activity: Activity,
+): Promise<void> {
+  const { replication, facts } = owner.database
+  if (server === undefined || transaction?.failed) return
+  const position = await facts.position(asksOn(inner), server, false).catch(() => undefined)
+  if (position !== undefined) replication.read(activity, position)
+}
+
+function writes(analysis: Analysis, activity: Activity): boolean {
+  return analysis.access !== 'read' || activity.everyStatement
+}
+
+/** What a procedure sets for its transaction cannot be seen: there the position that is always far enough is taken. */
+function isAsynchronous({ synchronousCommit, access }: Analysis): boolean {
+  return synchronousCommit || access === 'unknown'
+}

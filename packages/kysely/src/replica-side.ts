@@ -1,0 +1,233 @@
+import { ReplayUnavailableError } from '@flyroute/core'
+import { type Analysis, currentScope, type Freshness, notReplayable, type Scope } from '@flyroute/core/adapter'
+import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
+import type { GuardedConnection } from './connection.ts'
+import { readPosition } from './primary-side.ts'
+import type { Run } from './transaction.ts'
+
+type ExecuteOptions = Parameters<DatabaseConnection['executeQuery']>[1]
+
+/** How long (ms) a statement waits for a replica that is behind: in a request, and in a job that nobody waits for. */
+const requestWaitMs = 1_000
+const jobWaitMs = 5_000
+
+/**
+ * A connection to a replica: what writes is refused before it is sent, what the server refuses is translated, reads wait
+ * until the server is as fresh as they need it; and where there is a dialect for the primary, that stands in.
+ */
+export class ReplicaSide {
+  readonly #connection: GuardedConnection
+
+  constructor(connection: GuardedConnection) {
+    this.#connection = connection
+  }
+
+  async execute<R>(
+    query: CompiledQuery,
+    options: ExecuteOptions,
+    analysis: Analysis,
+    scope: Scope | undefined,
+  ): Promise<QueryResult<R>> {
+    const run = (on: GuardedConnection): Promise<QueryResult<R>> =>
+      on === this.#connection ? on.inner.executeQuery<R>(query, options) : on.execute<R>(query, options)
+    const { transaction } = this.#connection
+    if (transaction?.standIn !== undefined) return run(transaction.standIn)
+    if (!(await this.#runsHere(analysis, scope))) return this.#elsewhere(run, scope)
+    const wasUsed = this.#notes(analysis)
+    try {
+      const result = await run(this.#connection)
+      if (scope?.activity.consistency === 'monotonic') await readPosition(this.#connection, scope.activity)
+      return result
+    } catch (error) {
+      if (transaction !== undefined) transaction.failed = true
+      if (!this.#runsAgain(error, query.sql, analysis, scope, wasUsed)) throw error
+      return this.#elsewhere(run, scope)
+    }
+  }
+
+  async *stream<R>(
+    query: CompiledQuery,
+    chunkSize: number,
+    options: ExecuteOptions,
+    analysis: Analysis,
+    scope: Scope | undefined,
+  ): AsyncIterableIterator<QueryResult<R>> {
+    const { transaction, inner, owner } = this.#connection
+    if (transaction?.standIn !== undefined) {
+      return yield* transaction.standIn.stream<R>(query, chunkSize, options, scope)
+    }
+    let isHere = await this.#runsHere(analysis, scope)
+    if (isHere) {
+      const wasUsed = this.#notes(analysis)
+      let hasBegun = false
+      try {
+        for await (const chunk of inner.streamQuery<R>(query, chunkSize, options)) {
+          hasBegun = true
+          yield chunk
+        }
+        if (scope?.activity.consistency === 'monotonic') await readPosition(this.#connection, scope.activity)
+      } catch (error) {
+        if (transaction !== undefined) transaction.failed = true
+        // Rows that are out cannot be taken back.
+        if (!this.#runsAgain(error, query.sql, analysis, scope, wasUsed || hasBegun)) throw error
+        isHere = false
+      }
+    }
+    if (isHere) return
+    if (transaction !== undefined) {
+      const standIn = await this.#standIn()
+      return yield* standIn.stream<R>(query, chunkSize, options, scope)
+    }
+    this.#refuseSettings(scope)
+    const primary = await owner.acquirePrimary()
+    try {
+      yield* primary.stream<R>(query, chunkSize, options, scope)
+    } finally {
+      await owner.releaseConnection(primary)
+    }
+  }
+
+  async begin<T>(text: string, run: Run<T>, analysis: Analysis): Promise<T> {
+    const scope = currentScope()
+    const { owner } = this.#connection
+    if (await this.#runsHere(analysis, scope)) {
+      try {
+        const result = await run(this.#connection)
+        this.#connection.enters(text, run, analysis)
+        return result
+      } catch (error) {
+        if (!this.#runsAgain(error, text, analysis, scope, false)) throw error
+      }
+    }
+    this.#refuseSettings(scope)
+    const primary = await owner.acquirePrimary()
+    try {
+      const result = await primary.begin(text, run)
+      this.#connection.enters(text, run, analysis).standIn = primary
+      return result
+    } catch (error) {
+      await owner.releaseConnection(primary)
+      throw error
+    }
+  }
+
+  /** Whether a statement runs on this connection; false: on the primary's. Waits for what its reader has to see. */
+  async #runsHere(analysis: Analysis, scope: Scope | undefined): Promise<boolean> {
+    const { transaction, server, owner } = this.#connection
+    const { replication } = owner.database
+    const { access, reason } = analysis
+    if (transaction !== undefined) {
+      if (transaction.refusal !== undefined) throw transaction.refusal
+      // What has read something stays here; and what fails in a read-only one fails on the primary too, but for a lock that
+      // succeeds here and protects nothing there.
+      if (access !== 'write' && transaction.used) return true
+      if (transaction.readOnly && reason !== 'advisory-lock') return true
+    }
+    try {
+      if (replication.route(access, reason, scope) === 'primary') return false
+      const need = scope === undefined ? undefined : replication.need(scope)
+      if (need === undefined || replication.isFresh(server, need) || (await this.#catchesUp(need, scope))) return true
+      replication.toPrimary('stale', undefined, scope)
+      return false
+    } catch (refusal) {
+      if (transaction !== undefined) transaction.refusal = refusal as Error
+      throw refusal
+    }
+  }
+
+  async #catchesUp(need: Freshness, scope: Scope | undefined): Promise<boolean> {
+    const { server, owner } = this.#connection
+    const { replication } = owner.database
+    const isJob = scope?.activity.kind === 'job'
+    const options = { timeoutMs: isJob ? jobWaitMs : requestWaitMs, signal: scope?.activity.signal, patient: isJob }
+    if (replication.observes(server)) return replication.catchUp(need, options)
+    // One name leads to several replicas: only this connection can ask its own, and once has to do.
+    await this.#connection.greet()
+    return replication.isFresh(this.#connection.server, need)
+  }
+
+  /** @returns whether something had run in the transaction before */
+  #notes({ reason, transaction: control }: Analysis): boolean {
+    const { transaction } = this.#connection
+    if (transaction === undefined) {
+      if (reason === 'set' || reason === 'reset' || reason === 'discard') this.#connection.hasSettings = true
+      return false
+    }
+    const wasUsed = transaction.used
+    if (control !== 'set') transaction.used = true
+    return wasUsed
+  }
+
+  /**
+   * What an error means that the replica gave: true where the primary is to be asked instead.
+   *
+   * @throws PrimaryRequiredError or ReplayUnavailableError in its place
+   */
+  #runsAgain(error: unknown, sql: string, analysis: Analysis, scope: Scope | undefined, isBound: boolean): boolean {
+    const { transaction, owner, server } = this.#connection
+    const { replication, facts, classifier } = owner.database
+    const word = facts.readError(error)
+    if (word === undefined) return false
+    if (word === 'refusal') {
+      if (transaction?.readOnly && facts.isOfReadOnlyTransaction(error)) return false
+      classifier.learn(sql)
+    }
+    if (word === 'unavailable') {
+      replication.failed(error)
+      replication.disconnected(server)
+    }
+    try {
+      replication.toPrimary(word === 'refusal' ? 'refused' : 'unavailable', analysis.reason, scope, error)
+      if (!isBound) return true
+      if (word !== 'refusal') return false
+      throw inTheWay(scope, 'transaction', error)
+    } catch (refusal) {
+      if (transaction !== undefined) transaction.refusal = refusal as Error
+      throw refusal
+    }
+  }
+
+  // --- elsewhere ----------------------------------------------------------------------------------------------------
+
+  async #elsewhere<T>(run: Run<T>, scope: Scope | undefined): Promise<T> {
+    const { transaction, owner } = this.#connection
+    if (transaction !== undefined) return run(await this.#standIn())
+    this.#refuseSettings(scope)
+    const primary = await owner.acquirePrimary()
+    try {
+      return await run(primary)
+    } finally {
+      await owner.releaseConnection(primary)
+    }
+  }
+
+  /** Begins this connection's transaction on the primary, where nothing has run in it yet. */
+  async #standIn(): Promise<GuardedConnection> {
+    const { transaction, owner, driver, inner } = this.#connection
+    if (transaction === undefined) throw new Error('There is no transaction')
+    if (transaction.used && !transaction.failed) {
+      transaction.refusal = inTheWay(currentScope(), 'transaction')
+      throw transaction.refusal
+    }
+    await driver.rollbackTransaction(inner)
+    const primary = await owner.acquirePrimary()
+    try {
+      await primary.begin(transaction.text, transaction.begin)
+    } catch (error) {
+      await owner.releaseConnection(primary)
+      throw error
+    }
+    transaction.standIn = primary
+    return primary
+  }
+
+  /** What was set on this connection is not set on another one. */
+  #refuseSettings(scope: Scope | undefined): void {
+    if (this.#connection.hasSettings) throw inTheWay(scope, 'session')
+  }
+}
+
+function inTheWay(scope: Scope | undefined, detail: string, cause?: unknown): ReplayUnavailableError {
+  const obstacle = (scope && notReplayable(scope.activity)) ?? 'outside-request'
+  return new ReplayUnavailableError(obstacle, { detail, cause })
+}

@@ -1,0 +1,14 @@
+import { startPostgres } from '@flyroute/testkit'
+import { describeAdapter, postgres } from '@flyroute/testkit/conformance'
+import { postgresDialect } from './support/dialects.ts'
+import { subjectOf, versions } from './support/subject.ts'
+
+for (const [name, version] of Object.entries(versions)) {
+  describeAdapter({
+    name: `Kysely ${name} over Postgres`,
+    dialect: postgres,
+    startCluster: () => startPostgres({ replicas: 1 }),
+    open: (options) => subjectOf(version, options, (url, max) => postgresDialect(version, url, max)),
+    without: { hanging: 'a driver of Kysely has no word for a connection that hangs' },
+  })
+}
