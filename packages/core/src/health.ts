@@ -1,6 +1,6 @@
 import { errorCode } from './events.ts'
 import type { HttpAnswer } from './replay.ts'
-import type { Replication, ReplicationStatus } from './replication.ts'
+import type { DatabaseReplication, Replication, ReplicationStatus } from './replication.ts'
 
 /** What makes a health check fail. Without thresholds a replica that lags stays in service: replays serve its clients. */
 export interface HealthOptions {
@@ -12,13 +12,11 @@ export interface HealthOptions {
   readonly timeoutMs?: number
 }
 
-interface DatabaseHealth {
+/** One database in the answer's JSON. */
+interface DatabaseHealth extends Partial<Pick<ReplicationStatus, 'role' | 'region' | 'lagBytes' | 'lagSeconds'>> {
   readonly name: string
   readonly healthy: boolean
-  readonly role?: ReplicationStatus['role']
-  readonly region?: string | undefined
-  readonly lagBytes?: number | undefined
-  readonly lagSeconds?: number | undefined
+  /** Why it is not healthy, or what it gets along without. */
   readonly problem?: string
 }
 
@@ -26,12 +24,13 @@ type Database = { readonly replication: Replication }
 
 /** Replicas that have been seen caught up: before that a fresh machine would serve the past. */
 const caughtUp = new WeakSet<Replication>()
-/** Less than this many seconds behind counts as caught up: a busy primary is never replayed to the last byte. */
-const caughtUpSeconds = 1
+/** So far behind (seconds) counts as caught up: a busy primary is never replayed to the end, and LiteFS counts in seconds. */
+const caughtUpSeconds = 2
 
 /**
  * The answer for a Fly health check: 200 or 503, and JSON with role, region and lag of each database. It fails until
- * a replica has first caught up, while no member can be reached, and above the thresholds that are asked for.
+ * a replica has first caught up, while no member can be reached, and above the thresholds that are asked for. Where only
+ * the replica is gone it does not: replays serve its clients.
  *
  * @example
  * app.get('/healthz', async (_, res) => sendReplay(res, await healthResponse([pool])))
@@ -51,27 +50,38 @@ export async function healthResponse(
 }
 
 async function check(replication: Replication, options: HealthOptions): Promise<DatabaseHealth> {
-  const {
-    maxLagSeconds = Number.POSITIVE_INFINITY,
-    maxLagBytes = Number.POSITIVE_INFINITY,
-    timeoutMs = 2_000,
-  } = options
-  const name = (replication as { name?: string }).name ?? 'default'
-  let status: ReplicationStatus
+  const { timeoutMs = 2_000 } = options
+  const { name = 'default', primaryAnswers } = replication as Partial<DatabaseReplication>
   try {
-    status = await within(timeoutMs, replication.status())
+    return { name, ...judge(replication, await within(timeoutMs, replication.status()), options) }
   } catch (error) {
-    return { name, healthy: false, problem: `no member can be reached${describe(error)}` }
+    const { region } = replication.topology
+    const why = describe(error)
+    const primary = await within(timeoutMs, primaryAnswers?.call(replication) ?? Promise.resolve(false)).catch(
+      () => false,
+    )
+    return primary
+      ? { name, healthy: true, region, problem: `the replica cannot be reached${why}; its requests are replayed` }
+      : { name, healthy: false, region, problem: `no member can be reached${why}` }
   }
+}
+
+function judge(
+  replication: Replication,
+  status: ReplicationStatus,
+  options: HealthOptions,
+): Omit<DatabaseHealth, 'name'> {
+  const { maxLagSeconds = Number.POSITIVE_INFINITY, maxLagBytes = Number.POSITIVE_INFINITY } = options
   const { role, region, lagBytes, lagSeconds } = status
-  const facts = { name, role, region, lagBytes, lagSeconds }
-  if (role === 'primary') return { ...facts, healthy: true }
-  if ((lagSeconds ?? 0) < caughtUpSeconds || lagBytes === 0) caughtUp.add(replication)
-  if (!caughtUp.has(replication)) return { ...facts, healthy: false, problem: 'the replica has not caught up yet' }
+  const facts = { role, region, lagBytes, lagSeconds }
+  if (role === 'primary') return { healthy: true, ...facts }
+  // A server that tells no time tells bytes perhaps; one that tells nothing is believed.
+  if (lagSeconds === undefined ? (lagBytes ?? 0) === 0 : lagSeconds <= caughtUpSeconds) caughtUp.add(replication)
+  if (!caughtUp.has(replication)) return { healthy: false, ...facts, problem: 'the replica has not caught up yet' }
   const late = (lagSeconds ?? 0) > maxLagSeconds || (lagBytes ?? 0) > maxLagBytes
   return late
-    ? { ...facts, healthy: false, problem: 'the replica lags above the threshold' }
-    : { ...facts, healthy: true }
+    ? { healthy: false, ...facts, problem: 'the replica lags above the threshold' }
+    : { healthy: true, ...facts }
 }
 
 function describe(error: unknown): string {

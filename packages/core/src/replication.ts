@@ -67,6 +67,8 @@ export interface ReplicationSource {
   observe(): Promise<Observation>
   /** Ends what `observe` holds open. */
   end(): Promise<void>
+  /** Asks the primary, from wherever this is; rejects when it does not answer in time. Default: nobody can ask it. */
+  observePrimary?(): Promise<Observation>
   /** The same as `observe`, at once, where that costs next to nothing: what is known then is never older than its use. */
   look?(): Observation
   /** Where the primary is at the moment, if the database itself says so. Default: in the topology's primary region. */
@@ -604,6 +606,12 @@ export class DatabaseReplication implements Replication {
       lagSeconds,
       replicaUnavailable: this.#breaker.isOpen,
     }
+  }
+
+  /** Whether the primary answers from here: what a replica that is down is replayed to. */
+  async primaryAnswers(): Promise<boolean> {
+    const observation = await this.#source.observePrimary?.()
+    return observation?.role === 'primary'
   }
 
   /** Ends the poller and the probes; the adapter calls it when its pool ends. */
