@@ -97,11 +97,12 @@ async function answer(ask: Ask, sql: string): Promise<readonly unknown[]> {
 
 function readObservation(row: readonly unknown[], expected: Role): Observation {
   const [recovering, started, cluster, timeline, at, received, lagSeconds, lagBytes] = row
+  const id = typeof cluster === 'string' ? cluster : ''
   const told = recovering === undefined ? expected : recovering === true ? 'replica' : 'primary'
   return {
-    instance: `${String(cluster ?? '')}@${String(started ?? told)}`,
+    instance: `${id}@${typeof started === 'string' ? started : told}`,
     role: told,
-    cluster: String(cluster ?? ''),
+    cluster: id,
     epoch: typeof timeline === 'string' ? Number.parseInt(timeline, 16) : 0,
     at: typeof at === 'string' ? withoutPageHeader(at) : undefined,
     received: typeof received === 'string' ? received : undefined,

@@ -3,15 +3,21 @@ import type { OpenOptions, Subject } from '@flyroute/testkit/conformance'
 import * as kysely from 'kysely'
 import type { CompiledQuery, Dialect } from 'kysely'
 import * as kysely028 from 'kysely-0-28'
+import { Migrator } from 'kysely/migration'
 
 /** What the tests use of Kysely. */
 export type Version = Pick<
   typeof kysely,
-  'CompiledQuery' | 'Kysely' | 'MysqlDialect' | 'Migrator' | 'PostgresDialect' | 'SqliteDialect' | 'sql'
->
+  'CompiledQuery' | 'Kysely' | 'MysqlDialect' | 'PostgresDialect' | 'SqliteDialect' | 'sql'
+> & {
+  readonly Migrator: typeof Migrator
+}
 
 /** By name; the older one's types differ where nobody looks here. */
-export const versions: Readonly<Record<string, Version>> = { '0.29': kysely, '0.28': kysely028 as unknown as Version }
+export const versions: Readonly<Record<string, Version>> = {
+  '0.29': { ...kysely, Migrator },
+  '0.28': kysely028 as unknown as Version,
+}
 
 type Row = Record<string, unknown>
 
