@@ -53,14 +53,21 @@ export interface ResultHeader {
   readonly changedRows?: number
   readonly info?: string
   readonly stateChanges?: {
-    readonly gtids: readonly string[]
-    readonly systemVariables: Readonly<Record<string, string>>
+    readonly gtids?: readonly string[]
+    readonly systemVariables?: Readonly<Record<string, string>>
   }
+}
+
+/** What a connection was made with. */
+export interface ConnectionConfig {
+  readonly queryFormat?: unknown
+  /** What the driver says of itself to the server. */
+  readonly connectAttributes?: { readonly _client_version?: string }
 }
 
 /** A connection of the driver, of a pool or not. */
 export interface BareConnection extends EventEmitter {
-  readonly config: { readonly queryFormat?: unknown }
+  readonly config: ConnectionConfig
   readonly stream: { destroy(error?: Error): void; ref?(): void; unref?(): void }
   readonly clientEncoding: string
   readonly _handshakePacket?: { readonly serverVersion?: string } | null
@@ -73,7 +80,7 @@ export interface BareConnection extends EventEmitter {
   handlePacket(): void
   query(options: unknown, callback: Callback): Command
   prepare(options: object, callback: (error: unknown, statement: PreparedStatement) => void): unknown
-  connect(callback: Callback): void
+  promise(Implementation?: unknown): object
   release?(): void
   destroy(): void
   end(callback?: () => void): unknown
@@ -81,7 +88,7 @@ export interface BareConnection extends EventEmitter {
 
 /** A pool of the driver, below its overloads. */
 export interface BarePool extends EventEmitter {
-  readonly config: { readonly connectionConfig: object }
+  readonly config: { readonly connectionConfig: ConnectionConfig }
   getConnection(callback: (error: unknown, connection?: BareConnection) => void): void
   releaseConnection(connection: BareConnection): void
   promise(Implementation?: unknown): object

@@ -16,6 +16,7 @@ import {
   type ResultHeader,
   textOf,
 } from './driver-types.ts'
+import { keepErrors } from './error-identity.ts'
 import type { Exchange } from './exchange.ts'
 import { guardOf, setGuard } from './guards.ts'
 import type { Greeting } from './observer.ts'
@@ -213,6 +214,8 @@ export class Guard implements TurnHandler {
         this.#enqueue = enqueue
       },
     })
+    const promise = connection.promise.bind(connection)
+    connection.promise = (Implementation) => promise(keepErrors(connection.config, Implementation))
     const lost = (): void => {
       if (this.#left) return
       this.#left = true

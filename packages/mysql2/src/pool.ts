@@ -3,6 +3,7 @@ import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
 import mysql, { type Pool } from 'mysql2'
 import { type MysqlDatabase, openDatabase } from './database.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
+import { hand, keepErrors } from './error-identity.ts'
 import { guardConnection } from './guard.ts'
 import { guardOf } from './guards.ts'
 import { asOptions, type FlyroutePoolOptions, hideSecrets } from './options.ts'
@@ -71,7 +72,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePo
     if (replication.topology.role === 'replica' && (replication.isUnavailable || goesToPrimary(scope))) {
       connectToPrimary(scope).then(
         (connection) => runInScope(scope, () => callback(null, connection)),
-        (error: unknown) => runInScope(scope, () => callback(error)),
+        (error: unknown) => runInScope(scope, () => hand(error, callback)),
       )
       return
     }
@@ -79,7 +80,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePo
       if (error) {
         connectElsewhere(error, scope).then(
           (other) => runInScope(scope, () => callback(null, other)),
-          (reason: unknown) => runInScope(scope, () => callback(reason)),
+          (reason: unknown) => runInScope(scope, () => hand(reason, callback)),
         )
       } else if (currentScope() === scope) callback(null, connection)
       // The pool calls back in the scope of whoever has given the connection back.
@@ -101,7 +102,10 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePo
   }
 
   pool.promise = (Implementation) =>
-    Object.defineProperty(base.promise(Implementation), 'replication', { value: replication, enumerable: true })
+    Object.defineProperty(base.promise(keepErrors(pool.config.connectionConfig, Implementation)), 'replication', {
+      value: replication,
+      enumerable: true,
+    })
 
   pool.end = (callback) => {
     watchdog.end()

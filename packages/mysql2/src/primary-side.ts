@@ -206,8 +206,8 @@ export class PrimarySide {
   #ownGtids(headers: readonly ResultHeader[]): string | undefined {
     const found: string[] = []
     for (const { stateChanges } of headers) {
-      const last = stateChanges?.systemVariables['last_gtid']
-      if (stateChanges !== undefined) found.push(...stateChanges.gtids)
+      const last = stateChanges?.systemVariables?.['last_gtid']
+      found.push(...(stateChanges?.gtids ?? []))
       if (last !== undefined && last !== '') found.push((this.#last = last))
     }
     return found.length === 0 ? undefined : found.join(',')

@@ -1,5 +1,6 @@
 import { type Analysis, runInScope, type Scope } from '@flyroute/core/adapter'
 import type { BareConnection, Callback, Command, Kind, Packet } from './driver-types.ts'
+import { hand } from './error-identity.ts'
 import { Exchange } from './exchange.ts'
 
 /** What happens to a command that it is somebody's turn to run. */
@@ -102,7 +103,7 @@ export class Turn extends Exchange {
   deliver(error: unknown): void {
     const { command } = this
     this.#isDelivered = true
-    if (command.onResult) command.onResult(error)
+    if (command.onResult) hand(error, command.onResult)
     else if (command.listenerCount('error') > 0) command.emit('error', error)
     command.emit('end')
   }
