@@ -117,6 +117,6 @@ class WritingIterator implements IterableIterator<unknown> {
 }
 
 /** The first word of a statement, for messages. */
-export function wordOf(sql: string): string {
+function wordOf(sql: string): string {
   return /^\s*([a-z]+)/i.exec(sql)?.[1]?.toLowerCase() ?? 'write'
 }

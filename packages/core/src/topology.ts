@@ -1,5 +1,5 @@
-export type { Connection, Dialect, Endpoint } from './endpoint.ts'
+export type { Connection, Endpoint } from './endpoint.ts'
 export { type MemberOptions, memberTopology } from './topology/member.ts'
 export type { ResolveTopologyOptions } from './topology/options.ts'
 export { resolveTopology } from './topology/resolve.ts'
-export { createTopology, type Topology, type TopologyFields, type TopologyNote, withRole } from './topology/topology.ts'
+export { createTopology, type Topology, withRole } from './topology/topology.ts'

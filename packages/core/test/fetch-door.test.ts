@@ -14,7 +14,7 @@ function door(handler: (database: StandIn) => Handler, more: StandInOptions & Pa
 }
 const get = (path = '/', init?: RequestInit) => new Request(`https://app.example${path}`, init)
 const post = (body?: BodyInit, headers: Record<string, string> = {}) =>
-  get('/', { method: 'POST', headers, ...(body === undefined ? {} : { body, duplex: 'half' }) } as RequestInit)
+  get('/', { method: 'POST', headers, ...(body === undefined ? {} : { body, duplex: 'half' }) })
 const isReplay = (response: Response) => response.status === 409 && response.headers.has('fly-replay')
 
 describe('a replay', () => {

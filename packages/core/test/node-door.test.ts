@@ -200,7 +200,7 @@ describe('an error of the app', () => {
         return `${this.name} ${more}`
       },
     }
-    const wrapped = replayable(object.handler as (...args: never[]) => string, { databases: [new StandIn()] })
+    const wrapped = replayable(object.handler, { databases: [new StandIn()] })
     await using server = await listen(
       createServer((req, response) =>
         results.push(wrapped.call(object as never, ...([req, response, 'x'] as never[]))),
@@ -296,7 +296,7 @@ describe('a chunked body', () => {
         }),
     }
     await using server = await serve(() => async (req, response) => {
-      response.end(String((await (readers[way] as (req: Readable) => Promise<Buffer>)(req as IncomingMessage)).length))
+      response.end(String((await (readers[way] as (req: Readable) => Promise<Buffer>)(req)).length))
     })
     using connection = new Connection(server.port)
     connection.write(head('POST', '/', { 'transfer-encoding': 'chunked' }))
@@ -476,7 +476,7 @@ describe('HTTP/2', () => {
       [post, []],
       [{ ':path': '/' }, []],
     ] as const) {
-      const { answer } = await exchange(handler as never, headers, [...body])
+      const { answer } = await exchange(handler, headers, [...body])
       expect(answer).toMatchObject({ ':status': 409, 'fly-replay': expect.stringContaining('region=ord') })
       expect(answer['set-cookie']).toBeUndefined()
     }
@@ -492,7 +492,7 @@ describe('HTTP/2', () => {
       received = await read(req)
       response.end(database.write())
     }
-    const { answer, body } = await exchange(handler as never, post, parts)
+    const { answer, body } = await exchange(handler, post, parts)
     expect([answer[':status'], body]).toEqual([200, 'primary'])
     expect(received.equals(Buffer.concat(parts))).toBe(true)
   })
@@ -518,7 +518,7 @@ describe('HTTP/2', () => {
       database.write()
       way(response)
     }
-    const { answer } = await exchange(handler as never, { ':path': '/', ':authority': 'localhost:3000' }, [], 'primary')
+    const { answer } = await exchange(handler, { ':path': '/', ':authority': 'localhost:3000' }, [], 'primary')
     const cookies = answer['set-cookie'] as string[]
     expect(cookies.slice(0, 2)).toEqual(['a=1', 'b=2'])
     expect(cookies[2]).toMatch(/^flyroute=1\./)

@@ -61,7 +61,7 @@ const reads: Record<string, Operation> = {
     ),
   "rowMode: 'array'": (pool) => pool.query({ text: 'select id, name from item where id < 4', rowMode: 'array' }),
   types: (pool) =>
-    pool.query({ text: 'select 1 as x', types: { getTypeParser: () => (value: string) => `<${value}>` } as never }),
+    pool.query({ text: 'select 1 as x', types: { getTypeParser: () => (value: string) => `<${value}>` } }),
   'several statements in one string': (pool) => pool.query('select 1 as a; select 2 as b'),
   'an empty string': (pool) => pool.query(''),
   'a named statement, its text left out the second time': (pool) =>

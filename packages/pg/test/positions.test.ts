@@ -100,7 +100,7 @@ describe('there is one', () => {
 
   test('with pipeline: true', async () => {
     const { value } = await inRequest(async (activity) => {
-      await withClient(bench.near({ pipeline: true } as FlyroutePoolOptions), (client) =>
+      await withClient(bench.near({ pipeline: true }), (client) =>
         Promise.all(['begin', insert, 'commit', 'select 1'].map((sql) => client.query(sql))),
       )
       return activity.positions.get('app')

@@ -63,7 +63,7 @@ test('refused in every form that a query has', async () => {
   const errors = [
     await rejection(pool.query(sql, [1])),
     await rejection(pool.query({ text: sql, values: [1], name: 'insert' })),
-    await called((done) => void pool.query('insert into item values (1)', done)),
+    await called((done) => pool.query('insert into item values (1)', done)),
     await called((done) => pool.query(sql, [1], done)),
     await rejection(client.query(sql, [1])),
     await rejection(client.query({ text: sql, values: [1], rowMode: 'array' })),
@@ -145,7 +145,6 @@ describe('PREPARE and EXECUTE', () => {
     // Moved to the primary, it has its text with it.
     const moved = await request(() => client.query({ name: 'one', values: [2] } as never), {
       obstacle,
-      headersSent: true,
     })
     expect((moved as pg.QueryResult).rows).toEqual([{ n: 2 }])
     client.release()

@@ -46,7 +46,7 @@ function streamOf(response: Response): ReadableStream | undefined {
   for (const symbol of Object.getOwnPropertySymbols(response)) {
     const kept = (response as unknown as Record<symbol, unknown>)[symbol]
     const stream = Array.isArray(kept) ? kept.find((one) => one instanceof ReadableStream) : undefined
-    if (stream !== undefined) return stream as ReadableStream
+    if (stream !== undefined) return stream
   }
   return undefined
 }

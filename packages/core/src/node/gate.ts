@@ -60,7 +60,7 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
     if (gate.isReplaced) return this
     const reason = typeof first === 'string' ? [first] : []
     return (writeHead as (...args: unknown[]) => ServerResponse).call(this, status, ...reason, headers)
-  } as typeof writeHead
+  }
 
   response.write = function (this: ServerResponse, ...args: unknown[]): boolean {
     decide(this.statusCode)

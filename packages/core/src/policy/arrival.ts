@@ -37,7 +37,7 @@ export function readArrival(policy: ResolvedPolicy, request: IncomingRequest): A
   const [, reason, name] = /^flyroute:([\w-]+)[^@]*(?:@(.*))?$/.exec(state ?? '') ?? []
   if (failure === undefined && reason === undefined) return undefined
   const { databases } = policy
-  const meant = databases.find((one) => plain(one.name) === name) ?? (databases[0] as DatabaseReplication)
+  const meant = databases.find((one) => plain(one.name) === name) ?? (databases[0])
   const { primaryRegion } = meant.topology
   const elsewhere = databases.some((one) => one.topology.primaryRegion !== primaryRegion)
   const obstacle = failure !== undefined ? 'replay-failed' : elsewhere ? 'two-primaries' : 'loop'

@@ -16,7 +16,7 @@ export interface ReplayTarget {
 }
 
 /** What Fly Proxy understands in place of a region code: continents, countries, the earth. */
-export const regionAliases = ['apac', 'eu', 'na', 'sa', 'us', 'usa', 'any'] as const
+const regionAliases = ['apac', 'eu', 'na', 'sa', 'us', 'usa', 'any'] as const
 
 /** The `fly-replay` fields of a target, by their own names and in their usual order; what is wrong goes to `problems`. */
 export function targetFields(target: ReplayTarget, problems: Problems): Map<string, string> {
