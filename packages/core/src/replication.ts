@@ -37,6 +37,8 @@ export interface ReplicationStatus {
   readonly lagSeconds?: number | undefined
   /** Whether the replica is being left alone because it could not be reached. */
   readonly replicaUnavailable: boolean
+  /** The replica would run this user's writes, and keep them to itself: nothing but flyroute keeps them away. Only where it is so. */
+  readonly acceptsWrites?: boolean | undefined
 }
 
 /** The one property that an adapter adds to the driver's own object. */
@@ -594,7 +596,7 @@ export class DatabaseReplication implements Replication {
   }
 
   async status(): Promise<ReplicationStatus> {
-    const { role, at, lagBytes, lagSeconds } = await this.observe()
+    const { role, at, lagBytes, lagSeconds, acceptsWrites } = await this.observe()
     return {
       role,
       region:
@@ -605,6 +607,7 @@ export class DatabaseReplication implements Replication {
       lagBytes,
       lagSeconds,
       replicaUnavailable: this.#breaker.isOpen,
+      ...(acceptsWrites ? { acceptsWrites } : {}),
     }
   }
 
