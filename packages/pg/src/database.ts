@@ -87,11 +87,12 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
     config: localConfig(options),
     observer,
     side: 'local',
+    expected: topology.role,
     lost: () => replication.observerLost(),
     primary:
       topology.role === 'primary'
         ? undefined
-        : new PgReplicationSource({ Client, config: primaryConfig(), observer, side: 'primary' }),
+        : new PgReplicationSource({ Client, config: primaryConfig(), observer, side: 'primary', expected: 'primary' }),
   })
   const replication = new DatabaseReplication({
     name: options.name,

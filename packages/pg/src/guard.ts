@@ -137,8 +137,9 @@ export class Guard implements Guarded {
   get #isMisplaced(): boolean {
     if (this.#isDoubtful || this.#onPrimary.isStale) return true
     if (this.server !== undefined && this.database.replication.isDeposed(this.server)) return true
-    if (this.role === 'primary' || this.database.replication.expects === 'replica') return false
-    return Date.now() - this.#greetedAt > misplacedMs
+    const { expects, topology } = this.database.replication
+    if (this.role === 'primary' || expects === 'replica') return false
+    return topology.role === 'primary' || Date.now() - this.#greetedAt > misplacedMs
   }
 
   #analyse(config: QueryArgument): Analysis | undefined {

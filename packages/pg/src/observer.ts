@@ -77,9 +77,11 @@ export class Observer {
     const [recovering, started, cluster, timeline, at, received, lagSeconds, lagBytes] = row
     const told = recovering == null ? undefined : recovering === 'true' ? 'replica' : 'primary'
     const role = told ?? (side === 'primary' ? 'primary' : this.#expected)
+    const plays = this.#simulated && side === 'local'
     return {
-      instance: `${cluster ?? ''}@${started ?? address}`,
-      role: this.#simulated && side === 'local' ? 'replica' : role,
+      // One server that plays both is two.
+      instance: `${cluster ?? ''}@${started ?? address}${plays ? '#replica' : ''}`,
+      role: plays ? 'replica' : role,
       cluster: cluster ?? '',
       epoch: timeline == null ? 0 : timelineOf(timeline),
       at: at == null ? undefined : withoutPageHeader(at),

@@ -1,4 +1,4 @@
-import { lsn, type Observation, type ReplicationSource } from '@flyroute/core/adapter'
+import { lsn, type Observation, type ReplicationSource, type Role } from '@flyroute/core/adapter'
 import type { BareClient, ClientClass } from './driver-types.ts'
 import { type Observer, rawText, type Side } from './observer.ts'
 
@@ -12,6 +12,8 @@ export interface PgSourceOptions {
   readonly observer: Observer
   /** Which member is asked. */
   readonly side: Side
+  /** What the settings say that it is. */
+  readonly expected: Role
   /** Told when the connection has died: its server may have been started anew, further back in the log. */
   readonly lost?: () => void
   /** Asks the primary, where that is another server. */
@@ -53,7 +55,9 @@ export class PgReplicationSource implements ReplicationSource {
         client.query({ text, types: rawText, rowMode: 'array' }) as Promise<{ rows: unknown[] }>
       const observation = await this.#options.observer.ask(ask, client, this.#options.side)
       client.unref?.()
-      this.#idle = setTimeout(() => void this.#close(opened), idleMs)
+      // Where the primary should be and is none, the name may lead to another server next time.
+      const isMisplaced = this.#options.expected === 'primary' && observation.role === 'replica'
+      this.#idle = setTimeout(() => void this.#close(opened), isMisplaced ? 0 : idleMs)
       this.#idle.unref?.()
       return observation
     } catch (error) {
