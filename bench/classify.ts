@@ -1,6 +1,7 @@
 // What it costs to know whether a statement reads or writes, and how often one is right: `classify()` against regexps and
 // syntax trees, on the statements of the classifier's own tests, whose verdicts real read-only servers have confirmed.
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { type Access, classify, type Dialect } from '@flyroute/core'
 import { createClassifier } from '@flyroute/core/adapter'
@@ -99,12 +100,9 @@ for (const [title, make] of [
   console.log(`  ${title.padEnd(14)} 1 KB ${figures[0]}   100 KB ${figures[1]}   10 MB ${figures[2]}`)
 }
 
+const classifier = new URL('./classify/index.js', import.meta.resolve('@flyroute/core'))
 const bundle = await build({
-  stdin: {
-    contents:
-      "export { classify } from '@flyroute/core'; export { createClassifier, createStatementMemory } from '@flyroute/core/adapter'",
-    resolveDir: import.meta.dirname,
-  },
+  entryPoints: [fileURLToPath(classifier)],
   bundle: true,
   minify: true,
   format: 'esm',

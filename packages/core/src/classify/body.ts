@@ -1,4 +1,5 @@
-import { END, type Scanner } from './scan.ts'
+import type { Scanner } from './scan.ts'
+import { END } from './tokens.ts'
 import type { Syntax } from './syntax.ts'
 
 /**

@@ -3,6 +3,7 @@ import { judge } from './judge.ts'
 import { engineOf } from './engine.ts'
 import { read, stronger } from './rules.ts'
 import { Scanner } from './scan.ts'
+import { END, WORD } from './tokens.ts'
 import type { Classification, ClassifyOptions, Dialect } from './types.ts'
 
 /** The verdict on one statement of a text, and where it fell. */
@@ -30,12 +31,13 @@ export function explainClassification(
 ): ClassificationExplanation {
   const { lexicon } = engineOf(dialect, options)
   const scanner = new Scanner(lexicon, sql)
+  const place = placer(sql)
   const statements: StatementExplanation[] = []
   while (scanner.begin()) {
     const first = scanner.start
     const verdict = judge(scanner, new Facts(lexicon))
     const offset = verdict.access === 'read' ? first : Math.min(scanner.start, sql.length)
-    statements.push({ ...verdict, words: wordsUpTo(sql, first, scanner.end), offset, ...place(sql, offset) })
+    statements.push({ ...verdict, words: wordsUpTo(sql, first, scanner.end), offset, ...place(offset) })
     scanner.finish()
   }
   const { access, reason } =
@@ -45,16 +47,26 @@ export function explainClassification(
   function wordsUpTo(text: string, start: number, end: number): string[] {
     const words: string[] = []
     const inside = new Scanner(lexicon, text.slice(start, end))
-    while (words.length < 40 && inside.next() !== 0) {
-      if (inside.token === 1) words.push(text.slice(start + inside.start, start + inside.end).toUpperCase())
+    while (words.length < 40 && inside.next() !== END) {
+      if (inside.token === WORD) words.push(text.slice(start + inside.start, start + inside.end).toUpperCase())
     }
     return words
   }
 }
 
-function place(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset).split('\n')
-  return { line: before.length, column: before.at(-1)!.length + 1 }
+/** Lines and columns of offsets that only grow, in one pass over the text. */
+function placer(text: string): (offset: number) => { line: number; column: number } {
+  let line = 1
+  let begins = 0
+  let next = text.indexOf('\n')
+  return (offset) => {
+    while (next >= 0 && next < offset) {
+      line++
+      begins = next + 1
+      next = text.indexOf('\n', begins)
+    }
+    return { line, column: offset - begins + 1 }
+  }
 }
 
 function line({ access, reason, line: row, column, words }: StatementExplanation): string {

@@ -1,6 +1,7 @@
 import type { Facts } from './facts.ts'
 import { unknown, type Verdict } from './rules.ts'
-import { type Scanner, WORD } from './scan.ts'
+import type { Scanner } from './scan.ts'
+import { WORD } from './tokens.ts'
 
 const UNPARSED = unknown('unparsed')
 

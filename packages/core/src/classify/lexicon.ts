@@ -18,7 +18,8 @@ function withFunctions(
   builtIn: Readonly<Record<string, CallRule>>,
   { write: writing = [], read: reading = [] }: FunctionNames,
 ): Record<string, CallRule> {
-  const calls: Record<string, CallRule> = { ...builtIn }
+  // Without a prototype: a function may be called `constructor`.
+  const calls: Record<string, CallRule> = Object.assign(Object.create(null), builtIn)
   const add = (name: string, verdict: ReturnType<CallRule>): void => {
     const parts = name.toLowerCase().replaceAll(/["`]/g, '').split('.')
     const word = parts.pop()!

@@ -1,5 +1,6 @@
 import { stronger, unknown, type Verdict, write } from './rules.ts'
-import { CLOSE, COMMA, END, OPEN, type Scanner, WORD } from './scan.ts'
+import type { Scanner } from './scan.ts'
+import { CLOSE, COMMA, END, OPEN, WORD } from './tokens.ts'
 
 /**
  * Reads a query at every depth of its parentheses, to the end of its statement or to the parenthesis that closes below

@@ -28,23 +28,9 @@ import {
   STATEMENT_END,
   VARIABLE,
 } from './syntax.ts'
+import { CLOSE, DOT, END, NAME, OPEN, STRING, VALUE, WORD } from './tokens.ts'
 import { type Meaning, sameWord } from './words.ts'
 
-// Kinds of token. Punctuation has its character code as its kind.
-/** The end of the statement: a semicolon outside of parentheses, or the end of the text. */
-export const END = 0
-/** A key word or a name without quotes. */
-export const WORD = 1
-/** A quoted name. */
-export const NAME = 2
-export const STRING = 3
-/** A number, a parameter or a variable. */
-export const VALUE = 4
-export const OPEN = 40
-export const CLOSE = 41
-export const COMMA = 44
-export const DOT = 46
-export const EQUALS = 61
 /** A control character outside of quotes, as no dialect has them. */
 const STRAY = 127
 
@@ -281,32 +267,6 @@ export class Scanner {
         if (!this.resume()) return false
       } else if (token !== OPEN) return true
     }
-  }
-
-  /** The current token as a name: without its quotes, or in lower case. */
-  name(): string {
-    if (this.token === WORD) return this.text.slice(this.start, this.end).toLowerCase()
-    const quote = this.text.charAt(this.end - 1)
-    const inner = this.text.slice(this.start + 1, this.end - 1)
-    return quote === ']' ? inner : inner.replaceAll(quote + quote, quote)
-  }
-
-  /** The current token as a plain value: in lower case, without its quotes. */
-  value(): string {
-    const quoted = this.token === STRING || this.token === NAME
-    return this.text.slice(quoted ? this.start + 1 : this.start, quoted ? this.end - 1 : this.end).toLowerCase()
-  }
-
-  /** The content of the current string literal. */
-  string(): string {
-    const { text } = this
-    const quote = text.charAt(this.end - 1)
-    if (quote === '$') {
-      const tag = text.indexOf('$', this.start + 1) - this.start + 1
-      return text.slice(this.start + tag, this.end - tag)
-    }
-    const inner = text.slice(text.indexOf(quote, this.start) + 1, this.end - 1).replaceAll(quote + quote, quote)
-    return inner.replaceAll(/\\(.)/gs, '$1')
   }
 
   /** Whether the name in front of the current parenthesis is an alias with a list of columns: `AS name (…`. */

@@ -1,7 +1,8 @@
 import type { Facts } from './facts.ts'
-import { walkQuery } from './query.ts'
-import { type StatementRule, unknown, type Verdict, write } from './rules.ts'
-import { OPEN, type Scanner } from './scan.ts'
+import { walkCtes, walkQuery } from './query.ts'
+import { read, type StatementRule, stronger, unknown, type Verdict, write } from './rules.ts'
+import type { Scanner } from './scan.ts'
+import { END, OPEN } from './tokens.ts'
 
 /** A statement whose first word says it all. */
 export function always(verdict: Verdict): StatementRule {
@@ -28,4 +29,14 @@ export function inner(scanner: Scanner, facts: Facts, verbs: ReadonlySet<string>
   while (scanner.token === OPEN) scanner.next()
   if (!scanner.isOneOf(verbs)) return unknown('unparsed')
   return scanner.meaning!.statement!(scanner, facts)
+}
+
+/** WITH: the CTEs, and the main statement behind them, which begins with one of `verbs`; not with another WITH. */
+export function withQuery(verbs: ReadonlySet<string>): StatementRule {
+  return (scanner, facts) => {
+    const found = walkCtes(scanner, read('select'))
+    if (found.access === 'write' || scanner.token === END) return found
+    const main = inner(scanner, facts, verbs)
+    return found.access === 'read' ? main : stronger(main, found)
+  }
 }

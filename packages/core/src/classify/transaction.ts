@@ -1,6 +1,7 @@
 import type { Facts } from './facts.ts'
 import { read, type StatementRule, type Verdict, write } from './rules.ts'
-import { END, type Scanner } from './scan.ts'
+import type { Scanner } from './scan.ts'
+import { END } from './tokens.ts'
 
 /** COMMIT and ROLLBACK in all spellings, with AND CHAIN, TO SAVEPOINT or PREPARED. */
 export function closing(control: 'commit' | 'rollback'): StatementRule {

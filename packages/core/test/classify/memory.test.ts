@@ -51,6 +51,8 @@ test('MySQL prepares texts', () => {
   memory.classify("PREPARE pay FROM 'update orders set note = ''it''''s paid'''")
   memory.classify('prepare look from "select \\"delete\\""')
   memory.classify('prepare later from @text')
+  memory.classify("prepare locking from 'select * from orders\\nfor update'")
+  expect(memory.classify('execute locking')).toMatchObject({ access: 'write', reason: 'locking-clause' })
   expect(memory.classify('execute pay using @a')).toMatchObject({ access: 'write', reason: 'update' })
   expect(memory.classify('EXECUTE look')).toMatchObject({ access: 'read', reason: 'select' })
   expect(memory.classify('execute later')).toMatchObject({ access: 'unknown', reason: 'execute' })

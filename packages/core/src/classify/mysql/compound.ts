@@ -1,6 +1,7 @@
 import type { Facts } from '../facts.ts'
 import { stronger, read, type Verdict } from '../rules.ts'
-import { END, OPEN, type Scanner, WORD } from '../scan.ts'
+import type { Scanner } from '../scan.ts'
+import { END, OPEN, WORD } from '../tokens.ts'
 
 /** Words behind which a statement begins. */
 const BEFORE_STATEMENT = ['atomic', 'begin', 'then', 'else', 'do', 'loop', 'repeat']

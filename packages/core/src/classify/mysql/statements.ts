@@ -1,8 +1,9 @@
 import type { Facts } from '../facts.ts'
-import { walkCtes, walkQuery } from '../query.ts'
+import { walkQuery } from '../query.ts'
 import { read, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
-import { END, type Scanner, WORD } from '../scan.ts'
-import { always, ddl, inner, query } from '../shared.ts'
+import type { Scanner } from '../scan.ts'
+import { END, WORD } from '../tokens.ts'
+import { always, ddl, inner, query, withQuery } from '../shared.ts'
 import { closing, readModes, savepoint } from '../transaction.ts'
 import { compound, NESTING } from './compound.ts'
 import { deallocate, execute, prepare } from './prepared.ts'
@@ -14,11 +15,6 @@ const DML = new Set([...MAIN, 'with'])
 
 /** What SET STATEMENT may be in front of; no other SET, and no block. */
 const ANY = new Set<string>()
-
-function withQuery(scanner: Scanner, facts: Facts): Verdict {
-  const found = walkCtes(scanner, read('select'))
-  return found.access === 'write' || scanner.token === END ? found : inner(scanner, facts, BEHIND_CTES)
-}
 
 /** EXPLAIN and ANALYZE of a write are refused, whether they execute it or only plan. DESCRIBE is the same word. */
 function explain(scanner: Scanner, facts: Facts): Verdict {
@@ -120,7 +116,7 @@ export const statements: Record<string, StatementRule> = {
   select: query(read('select')),
   values: query(read('values')),
   table: query(read('table')),
-  with: withQuery,
+  with: withQuery(BEHIND_CTES),
   insert: always(write('insert')),
   replace: always(write('replace')),
   update: always(write('update')),

@@ -1,6 +1,8 @@
+import { valueOf, stringOf } from '../content.ts'
 import type { Facts } from '../facts.ts'
 import { unknown, type Verdict } from '../rules.ts'
-import { END, OPEN, type Scanner, STRING, WORD } from '../scan.ts'
+import type { Scanner } from '../scan.ts'
+import { END, OPEN, STRING, WORD } from '../tokens.ts'
 
 /** Words of PL/pgSQL behind which a statement begins; `FOR row IN UPDATE …` is one as well. */
 const BEFORE_STATEMENT = ['begin', 'then', 'else', 'loop', 'in']
@@ -11,8 +13,8 @@ export function anonymousBlock(scanner: Scanner, facts: Facts): Verdict {
   while (scanner.next() !== END) {
     if (scanner.is('language')) {
       scanner.next()
-      if (scanner.value() !== 'plpgsql') return unknown('do')
-    } else if (scanner.token === STRING) body = scanner.string()
+      if (valueOf(scanner) !== 'plpgsql') return unknown('do')
+    } else if (scanner.token === STRING) body = stringOf(scanner)
   }
   return body === undefined ? unknown('unparsed') : facts.nested(body, block)
 }
@@ -63,7 +65,7 @@ const OTHERWISE = new Set([
 /** `EXECUTE 'text'`, `EXECUTE format('text', …)`: judged by the beginning that is there to read. */
 function dynamic(scanner: Scanner, facts: Facts): Verdict | undefined {
   if (scanner.accept('format') && scanner.next() !== OPEN) return undefined
-  if (scanner.next() === STRING) return facts.classify(scanner.string())
+  if (scanner.next() === STRING) return facts.classify(stringOf(scanner))
   scanner.unread()
   return undefined
 }

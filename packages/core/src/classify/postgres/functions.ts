@@ -1,5 +1,6 @@
 import { type CallRule, unknown, type Verdict, write } from '../rules.ts'
-import { COMMA, END, type Scanner, STRING, VALUE } from '../scan.ts'
+import type { Scanner } from '../scan.ts'
+import { COMMA, END, STRING, VALUE } from '../tokens.ts'
 
 const BUILT_IN_SCHEMAS = new Set([undefined, 'pg_catalog', 'public'])
 

@@ -1,19 +1,14 @@
+import { valueOf } from '../content.ts'
 import type { Facts } from '../facts.ts'
-import { walkCtes } from '../query.ts'
 import { read, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
-import { DOT, END, EQUALS, OPEN, type Scanner } from '../scan.ts'
-import { always, ddl, inner, query } from '../shared.ts'
+import type { Scanner } from '../scan.ts'
+import { DOT, EQUALS, OPEN } from '../tokens.ts'
+import { always, ddl, inner, query, withQuery } from '../shared.ts'
 import { closing, savepoint } from '../transaction.ts'
 
 const DML = new Set(['select', 'insert', 'replace', 'update', 'delete', 'values'])
 
 const EXPLAINABLE = new Set<string>()
-
-function withQuery(scanner: Scanner, facts: Facts): Verdict {
-  const found = walkCtes(scanner, read('select'))
-  if (found.access === 'write' || scanner.token === END) return found
-  return inner(scanner, facts, DML)
-}
 
 /** DEFERRED is the default; IMMEDIATE and EXCLUSIVE take the write lock at once. */
 function begin(scanner: Scanner, facts: Facts): Verdict {
@@ -40,13 +35,13 @@ function pragma(scanner: Scanner): Verdict {
   if (name === 'optimize') return unknown('pragma')
   if (scanner.token !== EQUALS && scanner.token !== OPEN) return read('pragma')
   scanner.next()
-  const writes = WRITING_WHEN_SET.has(name) || (name === 'auto_vacuum' && AUTO_VACUUM.has(scanner.value()))
+  const writes = WRITING_WHEN_SET.has(name) || (name === 'auto_vacuum' && AUTO_VACUUM.has(valueOf(scanner)))
   return writes ? write('pragma') : read('pragma')
 }
 
 function pragmaName(scanner: Scanner): string {
   scanner.next()
-  return scanner.value()
+  return valueOf(scanner)
 }
 
 /** As `sqlite3_stmt_readonly()`: EXPLAIN is judged by what it explains, although it does not run it. */
@@ -65,7 +60,7 @@ const commit = closing('commit')
 export const statements: Record<string, StatementRule> = {
   select: query(read('select')),
   values: query(read('values')),
-  with: withQuery,
+  with: withQuery(DML),
   insert: always(write('insert')),
   replace: always(write('replace')),
   update: always(write('update')),
