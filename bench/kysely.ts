@@ -1,0 +1,59 @@
+// What `FlyrouteDialect` costs over the bare dialect: the same query, built and compiled by Kysely each time, on the same
+// server, in turns. The bare one runs twice; the difference between those two is the noise of the machine.
+import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { FlyrouteDialect } from '@flyroute/kysely'
+import { startPostgres } from '@flyroute/lab/databases'
+import { type Dialect, Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import { compare, report } from './lib/compare.ts'
+
+interface Tables {
+  post: { id: number; title: string }
+}
+
+const short = process.argv.includes('--short')
+const cluster = await startPostgres({ replicas: 1 })
+const [replica] = cluster.replicas as [(typeof cluster.replicas)[number]]
+const setUp = new pg.Client(cluster.primary.url)
+await setUp.connect()
+await setUp.query(
+  "create table post as select id, 'Title ' || id as title from generate_series(1, 1000) id; alter table post add primary key (id); analyze post",
+)
+await setUp.end()
+await cluster.caughtUp()
+
+for (const clients of [1, 20]) {
+  const dialectTo = (connectionString: string): Dialect =>
+    new PostgresDialect({ pool: async () => new pg.Pool({ connectionString, max: clients, idleTimeoutMillis: 0 }) })
+  const open = (dialect: Dialect): Kysely<Tables> => new Kysely<Tables>({ dialect })
+  const [bare, again] = [open(dialectTo(replica.url)), open(dialectTo(replica.url))]
+  const ours = open(
+    new FlyrouteDialect({
+      primary: dialectTo(cluster.primary.url),
+      replica: dialectTo(replica.url),
+      env: { FLY_REGION: 'ams', PRIMARY_REGION: 'ord' },
+    }),
+  )
+  const workloads: { title: string; run(db: Kysely<Tables>): Promise<unknown> }[] = [
+    { title: '1 row', run: (db) => db.selectFrom('post').selectAll().where('id', '=', 7).execute() },
+    { title: '1,000 rows', run: (db) => db.selectFrom('post').selectAll().orderBy('id').execute() },
+    { title: 'raw SQL', run: (db) => sql`select id, title from post where id = ${7}`.execute(db) },
+  ]
+  for (const { title, run } of workloads) {
+    const figures = await compare(
+      [
+        { name: 'bare Kysely', run: () => run(bare) },
+        { name: 'bare Kysely, again (noise)', run: () => run(again) },
+        { name: 'FlyrouteDialect, outside a request', run: () => run(ours) },
+        {
+          name: 'FlyrouteDialect, in a request',
+          run: () => runInScope(createScope(createActivity('request')), () => run(ours)),
+        },
+      ],
+      { clients, ...(short ? { sliceMs: 50, rounds: 5 } : {}) },
+    )
+    report(`${title}, ${clients === 1 ? '1 client' : `${clients} clients`}, on a replica`, figures)
+  }
+  await Promise.all([bare, again, ours].map((db) => db.destroy()))
+}
+await cluster.dispose()
