@@ -203,7 +203,7 @@ describe('an error of the app', () => {
     const wrapped = replayable(object.handler, { databases: [new StandIn()] })
     await using server = await listen(
       createServer((req, response) =>
-        results.push(wrapped.call(object as never, ...([req, response, 'x'] as never[]))),
+        results.push((wrapped as (...args: unknown[]) => unknown).call(object, req, response, 'x')),
       ),
     )
     await request(server.port, 'GET')

@@ -37,7 +37,8 @@ export function readArrival(policy: ResolvedPolicy, request: IncomingRequest): A
   const [, reason, name] = /^flyroute:([\w-]+)[^@]*(?:@(.*))?$/.exec(state ?? '') ?? []
   if (failure === undefined && reason === undefined) return undefined
   const { databases } = policy
-  const meant = databases.find((one) => plain(one.name) === name) ?? (databases[0])
+  const [first] = databases as readonly [DatabaseReplication]
+  const meant = databases.find((one) => plain(one.name) === name) ?? first
   const { primaryRegion } = meant.topology
   const elsewhere = databases.some((one) => one.topology.primaryRegion !== primaryRegion)
   const obstacle = failure !== undefined ? 'replay-failed' : elsewhere ? 'two-primaries' : 'loop'
