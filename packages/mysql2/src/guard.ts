@@ -113,7 +113,8 @@ export class Guard implements TurnHandler {
     this.#memory.forget()
     this.session.forget()
     this.#onPrimary.forget()
-    this.greeting = undefined
+    // Another user may have other rights; a mere reset leaves the server what it is.
+    if ('currentConfig' in command || this.database.simulated) this.greeting = undefined
     return command
   }
 

@@ -98,6 +98,7 @@ export class PrimarySide {
       return false
     }
     this.#took(turn, activity, own === undefined ? undefined : this.#position(own))
+    turn.release()
     return true
   }
 
@@ -168,6 +169,7 @@ export class PrimarySide {
       else if (several && control !== undefined && transaction?.writer !== undefined) this.#commits(turn, activity)
       else if (activity.consistency === 'monotonic') turn.effect = 'read'
     } else if (control === 'commit' && transaction?.writer !== undefined) this.#commits(turn, activity)
+    if (turn.effect !== undefined) turn.holdEvents()
     if (turn.effect !== 'commit' && writes) activity.written.add(database.replication.name)
   }
 

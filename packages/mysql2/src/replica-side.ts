@@ -39,6 +39,7 @@ export class ReplicaSide {
     const { analysis, scope } = turn
     const { database, session, server } = this.#guard
     const { transaction } = session
+    if (scope?.activity.consistency === 'monotonic') turn.holdEvents()
     // Nobody but us keeps such a user from writing here: what may write is not tried.
     const access = analysis.access === 'unknown' && server?.acceptsWrites ? 'write' : analysis.access
     if (transaction !== undefined) {
@@ -68,7 +69,10 @@ export class ReplicaSide {
     session.ran(turn, headers.at(-1))
     const activity = turn.scope?.activity
     const isRead = turn.kind !== 'prepare' && turn.analysis.transaction === undefined
-    if (activity?.consistency !== 'monotonic' || !isRead) return true
+    if (activity?.consistency !== 'monotonic' || !isRead) {
+      turn.release()
+      return true
+    }
     // What the client has seen, it is to see again.
     turn.hold()
     const seen = async (): Promise<void> => {

@@ -8,6 +8,8 @@ import { connectionOptions } from './options.ts'
 /** How long (ms) the dedicated connection is kept after its last question, and how long a question may take. */
 const idleMs = 10_000
 const answerMs = 2_000
+/** How long (ms) its orderly end may take. */
+const goodbyeMs = 1_000
 
 /**
  * The connection that asks the member next door where it stands: one of its own, so that waits occupy none of the pool's;
@@ -72,6 +74,12 @@ export class MysqlReplicationSource implements ReplicationSource {
       connection.once('end', resolve)
       connection.once('error', resolve)
       connection.end()
+      // A server that hangs does not say goodbye.
+      const timer = setTimeout(() => {
+        connection.stream.destroy()
+        resolve()
+      }, goodbyeMs)
+      connection.once('end', () => clearTimeout(timer))
     })
     this.#forget(connection)
   }

@@ -68,6 +68,7 @@ export class StandIn {
 
   #send(turn: Turn, primary: BareConnection): void {
     const { command, kind, scope } = turn
+    turn.release()
     // It may have begun on the replica, and been refused there.
     command.next = null
     let hasEnded = false

@@ -103,13 +103,20 @@ export class Turn extends Exchange {
   deliver(error: unknown): void {
     const { command } = this
     this.#isDelivered = true
+    this.release()
     if (command.onResult) hand(error, command.onResult)
     else if (command.listenerCount('error') > 0) command.emit('error', error)
     command.emit('end')
   }
 
+  /** Keeps the end from those who listen for it, until `release`: they would be told before we have looked at the answer. */
+  holdEvents(): void {
+    if (!this.command.onResult) this.hold()
+  }
+
   /** Keeps the answer from the caller, until `release`. To be called when it has just come, or before. */
   hold(): void {
+    if (this.#held !== undefined) return
     const { command } = this
     const { onResult, emit } = command
     this.#held = []

@@ -3,6 +3,7 @@ import { createActivity, createScope, gtids, runInScope } from '@flyroute/core/a
 import { createPool, type FlyroutePool } from '@flyroute/mysql2/promise'
 import type { MysqlCluster, MysqlNode } from '@flyroute/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Pool } from 'mysql2'
 import { channel } from 'node:diagnostics_channel'
 import type { FlyroutePoolOptions } from '../src/options.ts'
 
@@ -89,6 +90,31 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
       expect(positions.every((at) => gtids.covers(reached, at as string))).toBe(true)
       // However many there were, the text is one interval.
       expect(positions.at(-1)?.split(':').length).toBeLessThanOrEqual(2)
+    })
+
+    test('it is in hand when events tell of the end', async () => {
+      const callbacks = open('ord') as unknown as { pool: Pool }
+      const activity = createActivity('request')
+      const atEnd = await runInScope(
+        createScope(activity),
+        () =>
+          new Promise<number>((resolve) => {
+            const query = callbacks.pool.query('insert into item () values ()')
+            query.on('end', () => resolve(activity.positions.size))
+          }),
+      )
+      expect(atEnd).toBe(1)
+    })
+
+    test('what a monotonic read has seen has a position too, on either side', async () => {
+      for (const region of ['ord', 'ams'] as const) {
+        const pool = open(region)
+        const activity = createActivity('request', { consistency: 'monotonic' })
+        await runInScope(createScope(activity), () => pool.query('select * from item'))
+        const [fresh] = activity.positions.values()
+        expect(gtids.isValid((fresh as { at: string }).at)).toBe(true)
+        expect((fresh as { at: string }).at).not.toBe('')
+      }
     })
 
     test('what changes nothing has no position, and neither has what was rolled back', async () => {
