@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { assertPrimary } from '../src/assert-primary.ts'
 import { runWithToken } from '../src/run-with-token.ts'
+import type * as Scopes from '../src/scope.ts'
 import { createActivity, createScope, currentScope, notReplayable, runInScope, runOnPrimary } from '../src/scope.ts'
 import { encodeToken } from '../src/token.ts'
 import { createTopology } from '../src/topology.ts'
@@ -170,7 +171,7 @@ describe('assertPrimary', () => {
 
 describe('two copies of the package in one process', () => {
   test('share the scope', async () => {
-    const copy = (await import(`../src/scope.ts?${'copy'}`)) as typeof import('../src/scope.ts')
+    const copy = (await import(`../src/scope.ts?${'copy'}`)) as typeof Scopes
     expect(copy.runOnPrimary).not.toBe(runOnPrimary)
     expect(copy.runOnPrimary(() => currentScope()?.onPrimary)).toBe(true)
     const activity = createActivity('request')

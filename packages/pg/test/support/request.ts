@@ -16,7 +16,7 @@ export async function inRequest<T>(
 /** The same for what is known to succeed. */
 export async function request<T>(fn: () => T | Promise<T>, options: Partial<Activity> = {}): Promise<T> {
   const { value, error } = await inRequest(fn, options)
-  if (error !== undefined) throw error
+  if (error !== undefined) throw error as Error
   return value as T
 }
 
@@ -28,4 +28,9 @@ export async function rejection(promise: Promise<unknown> | undefined): Promise<
     return error as Error & Record<string, unknown>
   }
   throw new Error('It was to be refused, and was not')
+}
+
+/** What can be seen of an error beside its message. */
+export function fieldsOf(error: Error): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(error))
 }
