@@ -2,6 +2,7 @@ import { runInScope } from '@flyroute/core/adapter'
 import type { Callback, ClientClass } from './driver-types.ts'
 import { Guard, type GuardOptions } from './guard.ts'
 import { setGuard } from './guarded.ts'
+import { keepPassword } from './options.ts'
 
 /** What a client is made for, and with which of the driver's options. */
 export interface ClientEntry extends Pick<GuardOptions, 'database' | 'side' | 'answerMs'> {
@@ -21,11 +22,7 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
     constructor(config?: unknown) {
       const { config: own, ...entry } = enter(config)
       super(own)
-      if (typeof own.password === 'function') {
-        // The driver forgets a password that is asked for when there is a URL as well.
-        const password = { value: own.password, writable: true, configurable: true, enumerable: false }
-        Object.defineProperty(this, 'password', password)
-      }
+      keepPassword(this, own)
       this.#guard = new Guard(this, {
         ...entry,
         Query: Base.Query,

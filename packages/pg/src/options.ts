@@ -93,3 +93,9 @@ export function hideSecrets(options: object): void {
     Object.defineProperty(options, word, { value, enumerable: false, writable: true, configurable: true })
   }
 }
+
+/** Of a client that has a URL the driver forgets a password that is to be asked for. */
+export function keepPassword(client: object, { password }: { readonly password?: unknown }): void {
+  if (typeof password !== 'function') return
+  Object.defineProperty(client, 'password', { value: password, enumerable: false, writable: true, configurable: true })
+}

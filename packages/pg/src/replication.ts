@@ -1,6 +1,8 @@
 import { lsn, type Observation, type ReplicationSource, type Role } from '@flyroute/core/adapter'
+import type { PoolConfig } from 'pg'
 import type { BareClient, ClientClass } from './driver-types.ts'
 import { type Observer, rawText, type Side } from './observer.ts'
+import { keepPassword } from './options.ts'
 
 /** How long (ms) the dedicated connection is kept after its last question, and how long a question may take. */
 const idleMs = 10_000
@@ -8,7 +10,7 @@ const answerMs = 2_000
 
 export interface PgSourceOptions {
   readonly Client: ClientClass
-  readonly config: object
+  readonly config: PoolConfig
   readonly observer: Observer
   /** Which member is asked. */
   readonly side: Side
@@ -27,7 +29,7 @@ export interface PgSourceOptions {
 export class PgReplicationSource implements ReplicationSource {
   readonly algebra: typeof lsn = lsn
   readonly #options: PgSourceOptions
-  readonly #config: object
+  readonly #config: PgSourceOptions['config']
   #client: Promise<BareClient> | undefined
   #idle: NodeJS.Timeout | undefined
   #ended = false
@@ -78,6 +80,7 @@ export class PgReplicationSource implements ReplicationSource {
 
   async #open(): Promise<BareClient> {
     const client = new this.#options.Client(this.#config)
+    keepPassword(client, this.#config)
     client.on('error', () => this.#options.lost?.())
     client.once('end', () => {
       this.#client = undefined

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { once } from 'node:events'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
-import { inRequest } from './support/request.ts'
+import { fieldsOf, inRequest } from './support/request.ts'
 
 // Each operation runs on the driver's own pool and on ours, on the primary and on the replica, in a request and outside of
 // one; what it returns, throws and emits has to be the same.
@@ -288,7 +288,7 @@ function plain(error: Error): unknown {
     isDatabaseError: error instanceof pg.DatabaseError,
     isTypeError: error.name === 'TypeError',
     message: error.message,
-    fields: { ...error },
+    fields: fieldsOf(error),
     leadsHere: error.stack?.includes('driver-surface.test.ts') ?? false,
   }
 }

@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll } from '@jest/globals'
 import { createPool, type FlyroutePool, type FlyroutePoolOptions } from '@flyroute/pg'
 import { type PostgresCluster, startPostgres } from '@flyroute/testkit'
+import { afterAll, afterEach, beforeAll } from '@jest/globals'
 import pg from 'pg'
 
 /** One cluster for a file, and pools that end with their test. */

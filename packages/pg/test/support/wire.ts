@@ -84,7 +84,7 @@ export class Wire implements AsyncDisposable {
 
   #later(deliver: () => void): void {
     if (this.#delayMs === 0) deliver()
-    else setTimeout(deliver, this.#delayMs)
+    else setTimeout(deliver, this.#delayMs).unref()
   }
 
   /** Reads the messages of a client: a type, a length, a body; the first one has no type. */

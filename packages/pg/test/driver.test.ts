@@ -1,0 +1,231 @@
+import { describe, expect, test } from '@jest/globals'
+import { isPrimaryRequired } from '@flyroute/core'
+import { createDriver } from '@flyroute/pg'
+import pg from 'pg'
+import { Bench } from './support/open.ts'
+import { fieldsOf, inRequest, rejection } from './support/request.ts'
+
+// The drop-in for the module: what libraries do with `pg`, as their sources have it.
+
+const bench = new Bench('create table item (id int primary key)')
+
+const where = 'select pg_is_in_recovery() as replica'
+const onReplica = [{ replica: true }]
+
+test('is the module, but for its classes', () => {
+  const driver = createDriver({ env: bench.env })
+  expect(driver.types).toBe(pg.types)
+  expect(driver.DatabaseError).toBe(pg.DatabaseError)
+  expect(driver.Query).toBe(pg.Query)
+  expect(driver.defaults).toBe(pg.defaults)
+  expect(driver.native).toBeNull()
+  expect(Object.keys(driver)).toEqual(expect.arrayContaining(['Pool', 'Client']))
+})
+
+test('its objects are those of the driver, for both', async () => {
+  const driver = createDriver({ env: bench.env })
+  const [pool, client] = [new driver.Pool(), new driver.Client()]
+  expect(pool).toBeInstanceOf(pg.Pool)
+  expect(pool).toBeInstanceOf(driver.Pool)
+  expect(pool.constructor.name).toMatch(/Pool$/)
+  expect(client).toBeInstanceOf(pg.Client)
+  expect(client).toBeInstanceOf(driver.Client)
+  await Promise.all([pool.end(), client.end()])
+})
+
+describe('new driver.Client', () => {
+  test('by promise', async () => {
+    const driver = createDriver({ env: bench.env })
+    const client = new driver.Client()
+    expect(await client.connect()).toBe(client)
+    expect((await client.query(where)).rows).toEqual(onReplica)
+    expect(isPrimaryRequired(await rejection(client.query('delete from item')))).toBe(true)
+    await client.end()
+  })
+
+  test('by callback', async () => {
+    const driver = createDriver({ env: bench.env })
+    const client = new driver.Client()
+    await new Promise<void>((resolve, reject) =>
+      client.connect((error: unknown) => (error ? reject(error) : resolve())),
+    )
+    const rows = await new Promise((resolve) => client.query(where, (_, result) => resolve(result.rows)))
+    expect(rows).toEqual(onReplica)
+    await new Promise<void>((resolve) => client.end(() => resolve()))
+  })
+
+  test('with statements that do not wait for the connection', async () => {
+    const client = new (createDriver({ env: bench.env }).Client)()
+    const connecting = client.connect()
+    expect((await client.query(where)).rows).toEqual(onReplica)
+    await connecting
+    await client.end()
+  })
+
+  test('with a URL as text, which is the primary’s', async () => {
+    const driver = createDriver({ env: { ...bench.env, DATABASE_URL: undefined } })
+    const client = new driver.Client(bench.cluster.primary.url)
+    await client.connect()
+    expect((await client.query(where)).rows).toEqual(onReplica)
+    await client.end()
+  })
+
+  test('that cannot connect fails as the driver’s own', async () => {
+    const config = { connectionString: bench.cluster.primary.url.replace(/:[0-9a-f]{32}@/, ':wrong@') }
+    const [ours, theirs] = [new (createDriver({ env: {} }).Client)(config), new pg.Client(config)]
+    const [found, expected] = [await rejection(ours.connect()), await rejection(theirs.connect())]
+    expect(fieldsOf(found)).toEqual(fieldsOf(expected))
+    expect(found.message).toBe(expected.message)
+  })
+
+  test('in a transaction that cannot be replayed, on a connection of its own', async () => {
+    const client = new (createDriver({ env: bench.env }).Client)()
+    await client.connect()
+    const { activity } = await inRequest(
+      async () => {
+        await client.query('begin')
+        await client.query('insert into item values (1)')
+        await client.query('delete from item')
+        await client.query('commit')
+      },
+      { obstacle: 'upgrade' },
+    )
+    expect(activity.positions.get('app')).toMatchObject({ at: expect.any(String) })
+    expect((await client.query(where)).rows).toEqual(onReplica)
+    await client.end()
+  })
+})
+
+describe('libraries', () => {
+  test('TypeORM: new driver.Pool(its options), pool.connect by callback, its own error listener', async () => {
+    const driver = createDriver({ env: { ...bench.env, DATABASE_URL: undefined } })
+    const { hostname: host, port, username: user, password } = new URL(bench.cluster.primary.url)
+    const pool = new driver.Pool({
+      connectionString: undefined,
+      host,
+      user,
+      password,
+      database: 'app',
+      port: Number(port),
+      ssl: undefined,
+      connectionTimeoutMillis: undefined,
+      application_name: undefined,
+      max: undefined,
+    } as never)
+    pool.on('error', () => undefined)
+    const rows = await new Promise((resolve, reject) => {
+      pool.connect((error, connection, release) => {
+        if (error || !connection) return reject(error)
+        connection.on('notice', () => undefined)
+        connection.query(where, undefined as never, (failure: unknown, result: pg.QueryResult) => {
+          release()
+          if (failure) reject(failure)
+          else resolve(result.rows)
+        })
+      })
+    })
+    expect(rows).toEqual(onReplica)
+    await new Promise<void>((resolve) => pool.end(() => resolve()))
+  })
+
+  test('Sequelize: new lib.Client(its config), connection.connection, types, end events', async () => {
+    const lib = createDriver({ env: bench.env })
+    const types = { getTypeParser: (oid: number, format: string) => pg.types.getTypeParser(oid, format as 'text') }
+    const connection = new lib.Client({ types } as never)
+    const parameters: string[] = []
+    const wire = (connection as unknown as { connection: NodeJS.EventEmitter }).connection
+    wire.on('parameterStatus', ({ parameterName }: { parameterName: string }) => parameters.push(parameterName))
+    await new Promise<void>((resolve, reject) =>
+      connection.connect((error: unknown) => (error ? reject(error) : resolve())),
+    )
+    expect(parameters).toContain('server_version')
+    await connection.query('SET client_min_messages TO warning;SET TIME ZONE INTERVAL ' + "'+00:00' HOUR TO MINUTE")
+    const rows = await new Promise((resolve) => connection.query(where, (_, result) => resolve(result.rows)))
+    expect(rows).toEqual(onReplica)
+    const ended = new Promise((resolve) => connection.once('end', resolve))
+    await connection.end()
+    await ended
+  })
+
+  test('Knex: new driver.Client(its settings), connect by promise, query of an object by callback', async () => {
+    const driver = createDriver({ env: bench.env })
+    const connection = new driver.Client({} as never)
+    await connection.connect()
+    const result = await new Promise<pg.QueryResult>((resolve, reject) => {
+      const query = { text: 'select $1::int as x', values: [1], rowMode: undefined }
+      void connection.query(
+        query as never,
+        ((error: unknown, response: pg.QueryResult) => (error ? reject(error) : resolve(response))) as never,
+      )
+    })
+    expect(result.rows).toEqual([{ x: 1 }])
+    await connection.end()
+  })
+
+  test('Drizzle: knows a pool by its class, or by the name of it', async () => {
+    const pool = bench.far()
+    expect(pool instanceof pg.Pool || Object.getPrototypeOf(pool).constructor.name.includes('Pool')).toBe(true)
+    expect(Object.getPrototypeOf(pool).constructor.name).toMatch(/Pool$/)
+    const { rows } = await pool.query({
+      text: where,
+      rowMode: 'array',
+      types: { getTypeParser: () => (value: string) => value } as never,
+    })
+    expect(rows).toEqual([['t']])
+  })
+
+  test('a class of the app’s own on top', async () => {
+    class Counting extends createDriver({ env: bench.env }).Pool {
+      asked = 0
+      ask(): Promise<pg.QueryResult> {
+        this.asked++
+        return this.query(where)
+      }
+    }
+    const pool = new Counting()
+    expect((await pool.ask()).rows).toEqual(onReplica)
+    expect(pool.asked).toBe(1)
+    await pool.end()
+  })
+})
+
+test('pools for the same primary share one replication, whose end is that of the last; others have their own', async () => {
+  const driver = createDriver({ env: bench.env })
+  const [one, two] = [new driver.Pool(), new driver.Pool({ max: 3 })] as unknown as {
+    replication: unknown
+    options: { max: number }
+    end(): Promise<void>
+    query: pg.Pool['query']
+  }[]
+  const other = new (createDriver({ env: {} }).Pool)({ connectionString: bench.replica.url }) as unknown as {
+    replication: unknown
+    end(): Promise<void>
+  }
+  expect(one?.replication).toBe(driver.replication)
+  expect(two?.replication).toBe(driver.replication)
+  expect([one?.options.max, two?.options.max]).toEqual([10, 3])
+  expect(other.replication).not.toBe(driver.replication)
+  await one?.end()
+  expect(await driver.replication.status()).toMatchObject({ role: 'replica' })
+  expect((await two?.query(where))?.rows).toEqual(onReplica)
+  await two?.end()
+  await expect(driver.replication.status()).rejects.toThrow('ended')
+  await other.end()
+  const again = new driver.Pool()
+  expect((await again.query(where)).rows).toEqual(onReplica)
+  await again.end()
+})
+
+test('a Client class of the app’s own, in the pool’s options', async () => {
+  let made = 0
+  class Own extends pg.Client {
+    constructor(config?: pg.ClientConfig) {
+      super(config)
+      made++
+    }
+  }
+  const pool = bench.far({ Client: Own as never })
+  expect((await pool.query(where)).rows).toEqual(onReplica)
+  expect(isPrimaryRequired(await rejection(pool.query('delete from item')))).toBe(true)
+  expect(made).toBe(1)
+})
