@@ -243,3 +243,67 @@ test('a token that does not fit any more is shortened, not thrown at the client'
   const ended = await attend(policy, incoming(), () => database.write())
   expect(place(ended.headers['flyroute-token'])).toEqual({ until: expect.any(Number) })
 })
+
+describe('answers of several machines', () => {
+  const machine = (machineId: string, at = 0) => app({ machineId, at })
+  /** What a browser makes of cookies, whichever of them come first. */
+  const browser = (...answers: { cookies: readonly string[] }[]) => {
+    const jar = new Map<string, string>()
+    for (const line of answers.flatMap(({ cookies }) => cookies)) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (line.includes('Max-Age=0;')) jar.delete(name)
+      else jar.set(name, value)
+    }
+    return jar
+  }
+  const header = (jar: ReadonlyMap<string, string>) => ({ cookie: [...jar].map((pair) => pair.join('=')).join('; ') })
+  const write = ({ policy, database }: ReturnType<typeof app>, headers = {}) =>
+    attend(policy, incoming({ method: 'POST', headers }), () => database.write())
+
+  test('that overtake each other do not take the client back', async () => {
+    const [first, second] = [machine('aaaaaa', 4), machine('bbbbbb', 8)]
+    const [earlier, later] = [await write(first), await write(second)]
+    for (const order of [
+      [earlier, later],
+      [later, earlier],
+    ]) {
+      const { visit } = await attend(app().policy, incoming({ headers: header(browser(...order)) }))
+      expect(visit.incoming.get('app')).toMatchObject({ at: '0/9' })
+    }
+  })
+
+  test('leave eight cookies at most, and the newest tokens in them', async () => {
+    let jar = new Map<string, string>()
+    for (let index = 0; index < 12; index++) {
+      const answer = await write(machine(`00000${index.toString(16)}`, index * 16), header(jar))
+      jar = browser({ cookies: [...jar].map(([name, value]) => `${name}=${value}`) }, answer)
+    }
+    expect(jar.size).toBe(8)
+    expect(jar.has('flyroute.00000b')).toBe(true)
+    const { visit } = await attend(app().policy, incoming({ headers: header(jar) }))
+    expect(visit.incoming.get('app')).toMatchObject({ at: '0/B1' })
+  })
+
+  test('are all forgotten with what was forged', async () => {
+    const { policy, database } = machine('cccccc')
+    const forged = token(database.position(99, { cluster: 'other' }))
+    const headers = {
+      cookie: `flyroute=${forged}; flyroute.dddddd=${forged}`,
+      'fly-replay-src': 'state=flyroute:stale@app',
+    }
+    const { cookies } = await attend(policy, incoming({ headers }))
+    expect(cookies.map((line) => line.split('; ').slice(0, 2).join())).toEqual([
+      'flyroute.cccccc=,Max-Age=0',
+      'flyroute=,Max-Age=0',
+      'flyroute.dddddd=,Max-Age=0',
+    ])
+  })
+
+  test('may come back as a list in the header, from clients that do without cookies', async () => {
+    const tokens = [await write(machine('aaaaaa', 8)), await write(machine('bbbbbb', 4))].map(
+      ({ headers }) => headers['flyroute-token'],
+    )
+    const list = incoming({ headers: { 'flyroute-token': tokens.join(', ') } })
+    expect((await attend(app().policy, list)).visit.incoming.get('app')).toMatchObject({ at: '0/9' })
+  })
+})

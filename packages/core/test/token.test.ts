@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { lsn } from '../src/dialect/postgres.ts'
-import { readCookie, writeCookie } from '../src/policy/cookie.ts'
+import { cookieOfMachine, readCookies, writeCookie } from '../src/policy/cookie.ts'
 import { hasReached, mergePositions, type Position } from '../src/position.ts'
 import { decodeToken, encodeToken, type Freshness, stricter, type TokenContent } from '../src/token.ts'
 
@@ -220,14 +220,23 @@ describe('the cookie', () => {
     ['', undefined],
     [undefined, undefined],
   ])('is found in %j', (header, value) => {
-    expect(readCookie(header, 'flyroute')).toBe(value)
+    expect(readCookies(header, 'flyroute').get('flyroute')).toBe(value)
+  })
+
+  test('has another name on each machine, and all of them are found', () => {
+    expect(cookieOfMachine('flyroute', undefined)).toBe('flyroute')
+    const names = ['148ed127c04389', '148ed127c0438a'].map((id) => cookieOfMachine('flyroute', id))
+    expect(names).toEqual(['flyroute.c04389', 'flyroute.c0438a'])
+    const header = `${names[0]}=1.x; a=b; flyroute=1.y; ${names[1]}=1.z; flyroutes.x=no; flyroute.=1.w`
+    expect([...readCookies(header, 'flyroute').values()].toSorted()).toEqual(['1.w', '1.x', '1.y', '1.z'])
+    for (const odd of ['', 'a b', 'x;y=z', '=']) expect(cookieOfMachine('flyroute', odd)).toBe('flyroute')
   })
 
   test('is looked for in no more than one pass', () => {
     const begun = performance.now()
-    readCookie(';'.repeat(1_000_000), 'flyroute')
-    readCookie('flyroute'.repeat(200_000), 'flyroute')
-    readCookie('a=b;'.repeat(300_000), 'flyroute')
+    readCookies(';'.repeat(1_000_000), 'flyroute')
+    readCookies('flyroute'.repeat(200_000), 'flyroute')
+    readCookies('a=b;'.repeat(300_000), 'flyroute')
     expect(performance.now() - begun).toBeLessThan(1_000)
   })
 })

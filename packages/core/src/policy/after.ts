@@ -10,7 +10,7 @@ import { notReplayable } from '../scope.ts'
 import { replayAnswer, unavailableAnswer } from './answers.ts'
 import { writeCookie } from './cookie.ts'
 import type { ResolvedPolicy } from './options.ts'
-import { nextToken } from './tokens.ts'
+import { nextCookies, nextToken } from './tokens.ts'
 import type { Visit } from './visit.ts'
 
 /** How a handler has ended. */
@@ -73,8 +73,12 @@ function addedHeaders(policy: ResolvedPolicy, visit: Visit): Verdict['headers'] 
   const token = nextToken(policy, visit)
   if (token === undefined && !policy.debugHeader) return noHeaders
   const headers: [string, string][] = []
-  if (token !== undefined && policy.cookie !== undefined) {
-    headers.push(['set-cookie', writeCookie(policy.cookie, token, visit.request.header('host'))])
+  const { cookie } = policy
+  if (token !== undefined && cookie !== undefined) {
+    const host = visit.request.header('host')
+    for (const [name, value] of nextCookies(policy, visit, token)) {
+      headers.push(['set-cookie', writeCookie({ ...cookie, name }, value, host)])
+    }
   }
   if (token !== undefined && policy.tokenHeader !== undefined) headers.push([policy.tokenHeader, token])
   if (policy.debugHeader) headers.push(['flyroute-debug', debugText(policy, visit)])

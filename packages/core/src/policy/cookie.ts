@@ -1,6 +1,6 @@
 /** The cookie that carries a client's token. It is always HttpOnly, and Secure except on localhost. */
 export interface TokenCookie {
-  /** Default: `flyroute`. */
+  /** Default: `flyroute`. A machine on Fly.io appends a mark of its own (`flyroute.c04389`), and reads those of all. */
   readonly name?: string
   /** How long (seconds) the browser keeps it. Default: 86,400, as long as a token counts. */
   readonly maxAgeSeconds?: number
@@ -12,21 +12,38 @@ export interface TokenCookie {
   readonly sameSite?: 'Lax' | 'Strict' | 'None'
 }
 
-// Reading one cookie and writing one is all that is needed here; core has no dependencies.
+// Reading a few cookies and writing one is all that is needed here; core has no dependencies.
 
-/** The last cookie of this name in a `cookie` header; undefined where there is none. In time linear in its length. */
-export function readCookie(header: string | undefined, name: string): string | undefined {
-  if (!header) return undefined
-  const mark = `${name}=`
-  for (let at = header.lastIndexOf(mark); at !== -1; at = at === 0 ? -1 : header.lastIndexOf(mark, at - 1)) {
-    let before = at - 1
-    while (header[before] === ' ') before--
-    if (before !== -1 && header[before] !== ';') continue
-    const end = header.indexOf(';', at)
-    const value = header.slice(at + mark.length, end === -1 ? undefined : end).trim()
-    return value.replace(/^"(.*)"$/, '$1')
+/**
+ * The name of the cookie that this machine writes. Answers of two machines to one client may overtake each other, and of
+ * two cookies with one name the older token might stay: so each machine has a name of its own, and all are read.
+ *
+ * @param machineId as Fly.io gives it; without one there is one process, and one name
+ */
+export function cookieOfMachine(name: string, machineId: string | undefined): string {
+  return machineId === undefined || !/^[\w-]+$/.test(machineId) ? name : `${name}.${machineId.slice(-6)}`
+}
+
+/**
+ * The cookies of this name, and of this name with a machine behind it, in a `cookie` header. Of two with the same name the
+ * last one counts. In time linear in its length.
+ */
+export function readCookies(header: string | undefined, name: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  if (!header?.includes(name)) return found
+  for (const pair of header.split(';')) {
+    const equals = pair.indexOf('=')
+    const its = pair.slice(0, Math.max(0, equals)).trim()
+    if (its !== name && !its.startsWith(`${name}.`)) continue
+    found.set(
+      its,
+      pair
+        .slice(equals + 1)
+        .trim()
+        .replace(/^"(.*)"$/, '$1'),
+    )
   }
-  return undefined
+  return found
 }
 
 /** A `set-cookie` header. An empty value removes the cookie. Tokens consist of characters that need no escaping. */

@@ -45,7 +45,8 @@ export interface ResolvedPolicy {
   readonly isIdempotent: (request: RequestFacts) => boolean
   readonly consistency: Consistency
   readonly waitTimeoutMs: number
-  readonly cookie: (Required<Pick<TokenCookie, 'name'>> & TokenCookie) | undefined
+  /** `own`: the name of the one that this machine writes. */
+  readonly cookie: (Required<Pick<TokenCookie, 'name'>> & TokenCookie & { readonly own: string }) | undefined
   readonly tokenHeader: string | undefined
   readonly secrets: readonly string[]
   readonly maxReplayBody: number

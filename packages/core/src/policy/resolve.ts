@@ -1,6 +1,7 @@
 import { tokenSecrets } from '../env.ts'
 import { ConfigurationError, type ConfigurationProblem } from '../errors.ts'
 import type { DatabaseReplication } from '../replication.ts'
+import { cookieOfMachine, type TokenCookie } from './cookie.ts'
 import type { ReplayPolicyOptions, RequestFacts, ResolvedPolicy } from './options.ts'
 
 const unsafeMethods = ['POST', 'PUT', 'PATCH', 'DELETE']
@@ -59,13 +60,14 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
   if (problems.length > 0 || !isListed) throw new ConfigurationError(problems)
 
   const tokens = consistency !== 'none'
+  const machineId = databases[0]?.topology.machineId
   return {
     databases,
     replaysBefore,
     isIdempotent,
     consistency,
     waitTimeoutMs,
-    cookie: tokens ? cookie : undefined,
+    cookie: tokens && cookie !== undefined ? { ...cookie, own: cookieOfMachine(cookie.name, machineId) } : undefined,
     tokenHeader: tokens && tokenHeader !== false ? tokenHeader.toLowerCase() : undefined,
     secrets,
     maxReplayBody,
@@ -102,7 +104,10 @@ function replicationsOf(databases: unknown, require: Require): DatabaseReplicati
   return found
 }
 
-function cookieOf(cookie: ReplayPolicyOptions['cookie'] = {}, require: Require): ResolvedPolicy['cookie'] {
+function cookieOf(
+  cookie: ReplayPolicyOptions['cookie'] = {},
+  require: Require,
+): (TokenCookie & { name: string }) | undefined {
   if (cookie === false) return undefined
   const { name = 'flyroute', ...attributes } = typeof cookie === 'string' ? { name: cookie } : cookie
   const { maxAgeSeconds, path, domain, sameSite } = attributes

@@ -12,6 +12,7 @@ export interface StandInOptions {
   readonly primaryRegion?: string | undefined
   readonly cluster?: string
   readonly at?: number
+  readonly machineId?: string
 }
 
 /**
@@ -41,6 +42,7 @@ export class StandIn {
       role,
       primary,
       local,
+      machineId: options.machineId,
     })
     const observe = async (): Promise<Observation> => {
       this.asked++
