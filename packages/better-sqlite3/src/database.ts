@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import type { Replication } from '@flyroute/core'
 import {
   createClassifier,
@@ -7,7 +8,6 @@ import {
   withRole,
 } from '@flyroute/core/adapter'
 import Database from 'better-sqlite3'
-import { basename } from 'node:path'
 import { Guard } from './guard.ts'
 import { locate } from './location.ts'
 import { type FlyrouteDatabaseOptions, type FlyrouteOptions, splitOptions } from './options.ts'

@@ -1,4 +1,4 @@
-import type { Dialect as Language, FunctionNames, Replication, ResolveTopologyOptions, Topology } from '@flyroute/core'
+import type { FunctionNames, Dialect as Language, Replication, ResolveTopologyOptions, Topology } from '@flyroute/core'
 import type { Dialect } from 'kysely'
 
 /** What flyroute wants to know beside the dialects. */

@@ -7,6 +7,9 @@ import type { Run } from './transaction.ts'
 
 type ExecuteOptions = Parameters<DatabaseConnection['executeQuery']>[1]
 
+/** Which connection a statement runs on: this one, or one of the primary's. */
+type Place = 'here' | 'primary'
+
 /** How long (ms) a statement waits for a replica that is behind: in a request, and in a job that nobody waits for. */
 const requestWaitMs = 1_000
 const jobWaitMs = 5_000
@@ -22,26 +25,47 @@ export class ReplicaSide {
     this.#connection = connection
   }
 
-  async execute<R>(
+  execute<R>(
     query: CompiledQuery,
     options: ExecuteOptions,
     analysis: Analysis,
     scope: Scope | undefined,
   ): Promise<QueryResult<R>> {
-    const run = (on: GuardedConnection): Promise<QueryResult<R>> =>
-      on === this.#connection ? on.inner.executeQuery<R>(query, options) : on.execute<R>(query, options)
     const { transaction } = this.#connection
-    if (transaction?.standIn !== undefined) return run(transaction.standIn)
-    if (!(await this.#runsHere(analysis, scope))) return this.#elsewhere(run, scope)
+    if (transaction?.standIn !== undefined) return transaction.standIn.execute<R>(query, options)
+    const place = this.#place(analysis, scope)
+    return place === 'here'
+      ? this.#executeHere<R>(query, options, analysis, scope)
+      : this.#executeAt<R>(place, query, options, analysis, scope)
+  }
+
+  async #executeAt<R>(
+    place: Promise<Place> | Place,
+    query: CompiledQuery,
+    options: ExecuteOptions,
+    analysis: Analysis,
+    scope: Scope | undefined,
+  ): Promise<QueryResult<R>> {
+    if ((await place) === 'here') return this.#executeHere<R>(query, options, analysis, scope)
+    return this.#elsewhere((on) => on.execute<R>(query, options), scope)
+  }
+
+  async #executeHere<R>(
+    query: CompiledQuery,
+    options: ExecuteOptions,
+    analysis: Analysis,
+    scope: Scope | undefined,
+  ): Promise<QueryResult<R>> {
+    const { transaction, inner } = this.#connection
     const wasUsed = this.#notes(analysis)
     try {
-      const result = await run(this.#connection)
+      const result = await inner.executeQuery<R>(query, options)
       if (scope?.activity.consistency === 'monotonic') await readPosition(this.#connection, scope.activity)
       return result
     } catch (error) {
       if (transaction !== undefined) transaction.failed = true
       if (!this.#runsAgain(error, query.sql, analysis, scope, wasUsed)) throw error
-      return this.#elsewhere(run, scope)
+      return this.#elsewhere((on) => on.execute<R>(query, options), scope)
     }
   }
 
@@ -56,7 +80,7 @@ export class ReplicaSide {
     if (transaction?.standIn !== undefined) {
       return yield* transaction.standIn.stream<R>(query, chunkSize, options, scope)
     }
-    let isHere = await this.#runsHere(analysis, scope)
+    let isHere = (await this.#place(analysis, scope)) === 'here'
     if (isHere) {
       const wasUsed = this.#notes(analysis)
       let hasBegun = false
@@ -90,7 +114,7 @@ export class ReplicaSide {
   async begin<T>(text: string, run: Run<T>, analysis: Analysis): Promise<T> {
     const scope = currentScope()
     const { owner } = this.#connection
-    if (await this.#runsHere(analysis, scope)) {
+    if ((await this.#place(analysis, scope)) === 'here') {
       try {
         const result = await run(this.#connection)
         this.#connection.enters(text, run, analysis)
@@ -111,24 +135,34 @@ export class ReplicaSide {
     }
   }
 
-  /** Whether a statement runs on this connection; false: on the primary's. Waits for what its reader has to see. */
-  async #runsHere(analysis: Analysis, scope: Scope | undefined): Promise<boolean> {
+  /** Where a statement runs. A promise only where its reader has to see more than this server is known to have. */
+  #place(analysis: Analysis, scope: Scope | undefined): Place | Promise<Place> {
     const { transaction, server, owner } = this.#connection
     const { replication } = owner.database
     const { access, reason } = analysis
     if (transaction !== undefined) {
-      if (transaction.refusal !== undefined) throw transaction.refusal
+      if (transaction.refusal !== undefined) return Promise.reject(transaction.refusal)
       // What has read something stays here; and what fails in a read-only one fails on the primary too, but for a lock that
       // succeeds here and protects nothing there.
-      if (access !== 'write' && transaction.used) return true
-      if (transaction.readOnly && reason !== 'advisory-lock') return true
+      if (access !== 'write' && transaction.used) return 'here'
+      if (transaction.readOnly && reason !== 'advisory-lock') return 'here'
     }
     try {
-      if (replication.route(access, reason, scope) === 'primary') return false
-      const need = scope === undefined ? undefined : replication.need(scope)
-      if (need === undefined || replication.isFresh(server, need) || (await this.#catchesUp(need, scope))) return true
-      replication.toPrimary('stale', undefined, scope)
-      return false
+      if (replication.route(access, reason, scope) === 'primary') return 'primary'
+    } catch (refusal) {
+      if (transaction !== undefined) transaction.refusal = refusal as Error
+      return Promise.reject(refusal)
+    }
+    const need = scope === undefined ? undefined : replication.need(scope)
+    return need === undefined || replication.isFresh(server, need) ? 'here' : this.#whenFresh(need, scope)
+  }
+
+  async #whenFresh(need: Freshness, scope: Scope | undefined): Promise<Place> {
+    const { transaction, owner } = this.#connection
+    try {
+      return (await this.#catchesUp(need, scope))
+        ? 'here'
+        : owner.database.replication.toPrimary('stale', undefined, scope)
     } catch (refusal) {
       if (transaction !== undefined) transaction.refusal = refusal as Error
       throw refusal

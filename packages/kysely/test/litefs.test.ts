@@ -1,5 +1,5 @@
-import { isPrimaryRequired } from '@flyroute/core'
 import { openDatabase } from '@flyroute/better-sqlite3'
+import { isPrimaryRequired } from '@flyroute/core'
 import { FlyrouteDialect } from '@flyroute/kysely'
 import { type LitefsCluster, startLitefs } from '@flyroute/testkit/litefs'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'

@@ -1,6 +1,6 @@
+import { type FlyrouteDatabase, openDatabase } from '@flyroute/better-sqlite3'
 import type { ReplayPolicyOptions } from '@flyroute/core'
 import { replayable } from '@flyroute/core/fetch'
-import { type FlyrouteDatabase, openDatabase } from '@flyroute/better-sqlite3'
 import type { LitefsCluster } from '@flyroute/testkit/litefs'
 
 export interface Answer {

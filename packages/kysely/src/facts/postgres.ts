@@ -2,8 +2,8 @@ import {
   lsn,
   type Observation,
   type Position,
-  readPostgresError,
   type Role,
+  readPostgresError,
   type ServerInstance,
 } from '@flyroute/core/adapter'
 import type { Ask, Facts } from './facts.ts'

@@ -1,7 +1,7 @@
+import type { Dialect } from 'kysely'
 import mysql from 'mysql2'
 import pg from 'pg'
 import Cursor from 'pg-cursor'
-import type { Dialect } from 'kysely'
 import type { Version } from './subject.ts'
 
 /** How long (ms) a pool keeps what nobody uses. */

@@ -1,9 +1,9 @@
 import { FlyrouteDialect, type FlyrouteDialectOptions } from '@flyroute/kysely'
 import type { OpenOptions, Subject } from '@flyroute/testkit/conformance'
-import * as kysely from 'kysely'
 import type { CompiledQuery, Dialect } from 'kysely'
-import * as kysely028 from 'kysely-0-28'
+import * as kysely from 'kysely'
 import { Migrator } from 'kysely/migration'
+import * as kysely028 from 'kysely-0-28'
 
 /** What the tests use of Kysely. */
 export type Version = Pick<
