@@ -1,7 +1,7 @@
+import type { EventEmitter } from 'node:events'
 import { resolveTopology, type Topology } from '@flyroute/core'
 import { type Classifier, createClassifier, createTopology, DatabaseReplication } from '@flyroute/core/adapter'
 import mysql, { type PoolOptions } from 'mysql2'
-import type { EventEmitter } from 'node:events'
 import type { BareConnection } from './driver-types.ts'
 import { Observer } from './observer.ts'
 import { configFor, driverOptions, type FlyroutePoolOptions, topologyOptions } from './options.ts'

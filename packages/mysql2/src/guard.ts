@@ -16,9 +16,8 @@ import {
   type ResultHeader,
   textOf,
 } from './driver-types.ts'
-import { keepErrors } from './error-identity.ts'
 import type { Exchange } from './exchange.ts'
-import { guardOf, setGuard } from './guards.ts'
+import { guardOf, install } from './guards.ts'
 import type { Greeting } from './observer.ts'
 import { PrimarySide } from './primary-side.ts'
 import { readError } from './refusal.ts'
@@ -64,7 +63,7 @@ export class Guard implements TurnHandler {
     this.side = side
     this.#memory = createStatementMemory(database.classifier)
     this.#enqueue = connection.addCommand
-    this.#install()
+    this.#listen()
   }
 
   /** What the server says it is; until then, what the settings say. */
@@ -75,7 +74,8 @@ export class Guard implements TurnHandler {
 
   // --- what comes in ------------------------------------------------------------------------------------------------
 
-  #add(command: Command): unknown {
+  /** What the connection's `addCommand` does. */
+  add(command: Command): unknown {
     const kind = kindOf(command)
     if (kind === undefined) return this.#enqueue.call(this.connection, command)
     const scope = currentScope()
@@ -100,6 +100,11 @@ export class Guard implements TurnHandler {
   /** The text that a command is known by. */
   textOf(command: Command): string {
     return textOf(command, this.connection)
+  }
+
+  /** The driver puts another function in the place of its queue when a connection closes: that goes below the guard. */
+  setQueue(enqueue: (entry: QueueEntry) => unknown): void {
+    this.#enqueue = enqueue
   }
 
   /** Puts something of our own at the end of the queue. */
@@ -204,19 +209,8 @@ export class Guard implements TurnHandler {
     return this.database.replication.expects === 'primary' && Date.now() - this.#greetedAt > misplacedMs
   }
 
-  #install(): void {
+  #listen(): void {
     const { connection, database, side } = this
-    const add = (command: Command): unknown => this.#add(command)
-    // The driver puts another function there when a connection closes: that goes below the guard.
-    Object.defineProperty(connection, 'addCommand', {
-      configurable: true,
-      get: () => add,
-      set: (enqueue: (entry: QueueEntry) => unknown) => {
-        this.#enqueue = enqueue
-      },
-    })
-    const promise = connection.promise.bind(connection)
-    connection.promise = (Implementation) => promise(keepErrors(connection.config, Implementation))
     const lost = (): void => {
       if (this.#left) return
       this.#left = true
@@ -231,7 +225,7 @@ export class Guard implements TurnHandler {
 
 /** Puts a guard on a connection, unless it has one. */
 export function guardConnection(connection: BareConnection, database: MysqlDatabase, side: Side): Guard {
-  return guardOf(connection) ?? setGuard(connection, new Guard(connection, database, side))
+  return guardOf(connection) ?? install(connection, new Guard(connection, database, side))
 }
 
 const noHeaders: ResultHeader[] = []

@@ -7,9 +7,3 @@ import { readMysqlError, type ServerWord } from '@flyroute/core/adapter'
 export function readError(error: unknown): ServerWord | undefined {
   return readMysqlError(error)
 }
-
-/** Whether the server itself said it: what it says so did not happen. Of anything else nobody knows. */
-export function isAnswer(error: unknown): boolean {
-  const { errno, sqlState } = (error ?? {}) as { errno?: unknown; sqlState?: unknown }
-  return typeof errno === 'number' && sqlState !== undefined && readError(error) !== 'unavailable'
-}

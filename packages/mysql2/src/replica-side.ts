@@ -1,6 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ReplayUnavailableError } from '@flyroute/core'
 import { type Freshness, isOfReadOnlyTransaction, notReplayable, type Scope } from '@flyroute/core/adapter'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command, ResultHeader } from './driver-types.ts'
 import { plainQuery } from './exchange.ts'
 import type { Guard } from './guard.ts'

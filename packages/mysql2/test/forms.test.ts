@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { promisify } from 'node:util'
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { createDriver, createPool, type FlyroutePool } from '@flyroute/mysql2'
 import { createPool as createPromisePool, type FlyroutePool as PromisePool } from '@flyroute/mysql2/promise'
@@ -5,8 +7,6 @@ import { type MysqlCluster, startMariadb } from '@flyroute/testkit'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import mysql, { type Connection, type QueryError } from 'mysql2'
 import mysqlPromise from 'mysql2/promise'
-import { once } from 'node:events'
-import { promisify } from 'node:util'
 
 // Whatever way a statement takes through mysql2, on a replica it is refused before it is sent, and the connection is as good
 // as before. Reads come out as they do without us.

@@ -1,7 +1,7 @@
+import { promisify } from 'node:util'
 import { createPool } from '@flyroute/mysql2'
 import { expect, test } from '@jest/globals'
 import type { Pool } from 'mysql2'
-import { promisify } from 'node:util'
 
 // Where a pool connects to, by what it was given. Nothing is connected: a pool opens its first connection when it is used.
 

@@ -1,11 +1,11 @@
 import { isPrimaryRequired } from '@flyroute/core'
-import { createDriver, createPool as createCallbackPool } from '@flyroute/mysql2'
+import { createPool as createCallbackPool, createDriver } from '@flyroute/mysql2'
 import { createPool } from '@flyroute/mysql2/promise'
 import { type MysqlCluster, startMariadb } from '@flyroute/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { eq } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/mysql2'
 import { int, mysqlTable } from 'drizzle-orm/mysql-core'
+import { drizzle } from 'drizzle-orm/mysql2'
 import knex from 'knex'
 // @ts-expect-error: what one extends to bring a driver along has no types
 import KnexMysql2 from 'knex/lib/dialects/mysql2/index.js'

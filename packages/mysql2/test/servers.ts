@@ -1,10 +1,10 @@
+import { channel } from 'node:diagnostics_channel'
 import { ConfigurationError, isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { createActivity, createScope, gtids, runInScope } from '@flyroute/core/adapter'
 import { createPool, type FlyroutePool } from '@flyroute/mysql2/promise'
 import type { MysqlCluster, MysqlNode } from '@flyroute/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Pool } from 'mysql2'
-import { channel } from 'node:diagnostics_channel'
 import type { FlyroutePoolOptions } from '../src/options.ts'
 
 /** What the servers of this family do in their own way: what a token costs, who may write all the same, who was overtaken. */
