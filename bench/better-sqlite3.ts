@@ -1,12 +1,13 @@
 // What `openDatabase()` costs over a bare database of better-sqlite3, on a LiteFS replica: a synchronous engine that
 // answers within a microsecond. Many statements make one operation, or the clock would be measured. The bare one
 // runs twice; the difference between those two is the noise of the machine.
-import { openDatabase } from '@flyroute/better-sqlite3'
-import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
-import Database from 'better-sqlite3'
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openDatabase } from '@flyroute/better-sqlite3'
+import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import Database from 'better-sqlite3'
 import { compare, report } from './lib/compare.ts'
 
 const statements = 1_000

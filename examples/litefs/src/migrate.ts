@@ -1,6 +1,7 @@
 // In litefs.yml, an `exec` command with `if-candidate: true`: it runs on the primary, before the app starts.
-import { assertPrimary } from '@flyroute/core'
+
 import { openDatabase } from '@flyroute/better-sqlite3'
+import { assertPrimary } from '@flyroute/core'
 
 const db = openDatabase()
 await assertPrimary(db)

@@ -157,7 +157,8 @@ export function readLitefs(env: Environment = process.env): LitefsEnvironment {
   return {
     dir: read(env, 'LITEFS_DIR'),
     filename: read(env, 'DATABASE_FILENAME'),
-    path: read(env, 'DATABASE_PATH') ?? (url?.startsWith('file:') ? url.slice('file:'.length).split('?')[0] : undefined),
+    path:
+      read(env, 'DATABASE_PATH') ?? (url?.startsWith('file:') ? url.slice('file:'.length).split('?')[0] : undefined),
     hasConsul: read(env, 'FLY_CONSUL_URL') !== undefined,
   }
 }

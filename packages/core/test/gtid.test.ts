@@ -1,5 +1,5 @@
-import { expect, test } from '@jest/globals'
 import { gtids, upTo, visible } from '@flyroute/core/adapter'
+import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 
 const a = '3e11fa47-71ca-11e1-9e33-c80aa9429562'

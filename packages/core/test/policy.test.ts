@@ -378,7 +378,26 @@ describe('options', () => {
     ) as ConfigurationError
     expect(error).toBeInstanceOf(ConfigurationError)
     expect(error.problems.map(({ setting }) => setting).sort()).toEqual(
-      ['databases[1]', 'databases[2]', 'databases[3]', 'replayBefore', 'consistency', 'waitTimeoutMs', 'maxReplayBody', 'replayTimeoutMs', 'whenReplayUnavailable', 'tokenHeader', 'secret', 'isIdempotent', 'cookie.name', 'cookie.path', 'cookie.domain', 'cookie.sameSite', 'cookie.maxAgeSeconds', 'debugHeader'].sort(),
+      [
+        'databases[1]',
+        'databases[2]',
+        'databases[3]',
+        'replayBefore',
+        'consistency',
+        'waitTimeoutMs',
+        'maxReplayBody',
+        'replayTimeoutMs',
+        'whenReplayUnavailable',
+        'tokenHeader',
+        'secret',
+        'isIdempotent',
+        'cookie.name',
+        'cookie.path',
+        'cookie.domain',
+        'cookie.sameSite',
+        'cookie.maxAgeSeconds',
+        'debugHeader',
+      ].sort(),
     )
     for (const { message, remedy } of error.problems) expect(`${message}${remedy}`.length).toBeGreaterThan(20)
     expect(error.message).not.toContain('hunter2')

@@ -1,7 +1,7 @@
-import { describe, expect, test } from '@jest/globals'
 import { inspect } from 'node:util'
 import { runOnPrimary } from '@flyroute/core'
 import { createDriver, createPool } from '@flyroute/pg'
+import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
 import { fieldsOf, rejection } from './support/request.ts'

@@ -1,5 +1,5 @@
-import { describe, expect, test } from '@jest/globals'
 import { once } from 'node:events'
+import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
 import { fieldsOf, inRequest } from './support/request.ts'

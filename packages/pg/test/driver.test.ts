@@ -1,6 +1,6 @@
-import { describe, expect, test } from '@jest/globals'
 import { isPrimaryRequired } from '@flyroute/core'
 import { createDriver } from '@flyroute/pg'
+import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
 import { fieldsOf, inRequest, rejection } from './support/request.ts'

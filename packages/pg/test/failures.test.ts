@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { channel } from 'node:diagnostics_channel'
 import { readFile } from 'node:fs/promises'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type pg from 'pg'
 import { Bench } from './support/open.ts'
 import { inRequest, rejection } from './support/request.ts'

@@ -1,7 +1,7 @@
-import { describe, expect, test } from '@jest/globals'
 import { channel } from 'node:diagnostics_channel'
 import type { Activity, Freshness } from '@flyroute/core/adapter'
 import { createPool } from '@flyroute/pg'
+import { describe, expect, test } from '@jest/globals'
 import type pg from 'pg'
 import { Bench } from './support/open.ts'
 import { inRequest, rejection, request } from './support/request.ts'

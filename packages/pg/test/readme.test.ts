@@ -1,11 +1,11 @@
-import { expect, test } from '@jest/globals'
 import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 import * as core from '@flyroute/core'
 import * as fetchDoor from '@flyroute/core/fetch'
-import * as ours from '@flyroute/pg'
 import type { FlyroutePool } from '@flyroute/pg'
+import * as ours from '@flyroute/pg'
+import { expect, test } from '@jest/globals'
 import { Bench } from './support/open.ts'
 
 // What a reader copies has to work: each snippet of the README is run as it stands.

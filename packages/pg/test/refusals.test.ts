@@ -1,5 +1,5 @@
-import { describe, expect, test } from '@jest/globals'
 import { isPrimaryRequired } from '@flyroute/core'
+import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
 import { inRequest, rejection, request } from './support/request.ts'

@@ -1,7 +1,7 @@
-import { describe, expect, test } from '@jest/globals'
 import { runOnPrimary, runWithToken } from '@flyroute/core'
 import { currentScope } from '@flyroute/core/adapter'
 import type { FlyroutePool } from '@flyroute/pg'
+import { describe, expect, test } from '@jest/globals'
 import { Bench } from './support/open.ts'
 import { inRequest, rejection, request } from './support/request.ts'
 

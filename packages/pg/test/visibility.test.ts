@@ -1,6 +1,6 @@
-import { expect, test } from '@jest/globals'
 import { runWithToken } from '@flyroute/core'
 import { encodeToken } from '@flyroute/core/adapter'
+import { expect, test } from '@jest/globals'
 import { Bench } from './support/open.ts'
 import { inRequest } from './support/request.ts'
 

@@ -1,6 +1,6 @@
 import type { Scanner } from './scan.ts'
-import { END } from './tokens.ts'
 import type { Syntax } from './syntax.ts'
+import { END } from './tokens.ts'
 
 /**
  * Reads on to the end of a CREATE, through the body it may have: the semicolons between BEGIN and END do not end it. In

@@ -1,6 +1,6 @@
+import { engineOf } from './engine.ts'
 import { Facts } from './facts.ts'
 import { judge } from './judge.ts'
-import { engineOf } from './engine.ts'
 import { read, stronger } from './rules.ts'
 import { Scanner } from './scan.ts'
 import { END, WORD } from './tokens.ts'

@@ -1,8 +1,8 @@
 import { mysql } from './mysql/index.ts'
 import { postgres } from './postgres/index.ts'
 import { type CallRule, write } from './rules.ts'
-import { classesOf, type Lexicon, type Syntax } from './syntax.ts'
 import { sqlite } from './sqlite/index.ts'
+import { classesOf, type Lexicon, type Syntax } from './syntax.ts'
 import type { Dialect, FunctionNames } from './types.ts'
 import { type Meanings, Vocabulary } from './words.ts'
 

@@ -1,8 +1,9 @@
+import { stringOf } from './content.ts'
 import type { Facts } from './facts.ts'
 import { walkCtes, walkQuery } from './query.ts'
 import { read, type StatementRule, stronger, unknown, type Verdict, write } from './rules.ts'
 import type { Scanner } from './scan.ts'
-import { END, OPEN } from './tokens.ts'
+import { END, OPEN, STRING, WORD } from './tokens.ts'
 
 /** A statement whose first word says it all. */
 export function always(verdict: Verdict): StatementRule {
@@ -39,4 +40,15 @@ export function withQuery(verbs: ReadonlySet<string>): StatementRule {
     const main = inner(scanner, facts, verbs)
     return found.access === 'read' ? main : stronger(main, found)
   }
+}
+
+/**
+ * A statement that is made when it runs (`'text'`, `'text' || more`, `format('text', …)`), judged by the text it begins with.
+ * `undefined` where that is not there to read.
+ */
+export function madeStatement(scanner: Scanner, facts: Facts): Verdict | undefined {
+  while (scanner.next() === WORD && scanner.call());
+  if (scanner.token === STRING) return facts.classify(stringOf(scanner))
+  scanner.unread()
+  return undefined
 }

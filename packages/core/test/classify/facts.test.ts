@@ -1,5 +1,5 @@
-import { type Analysis, createClassifier } from '@flyroute/core/adapter'
 import type { Dialect } from '@flyroute/core'
+import { type Analysis, createClassifier } from '@flyroute/core/adapter'
 import { expect, test } from '@jest/globals'
 
 const classifiers = {

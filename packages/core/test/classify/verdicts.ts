@@ -1,5 +1,5 @@
-import { expect, test } from '@jest/globals'
 import { classify } from '@flyroute/core'
+import { expect, test } from '@jest/globals'
 import type { Row } from './cases/table.ts'
 
 /** What a real read-only server did with a statement. */

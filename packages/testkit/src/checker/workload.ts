@@ -37,9 +37,11 @@ export interface PlannedRequest {
   readonly key: string
   /** One for each write. */
   readonly ids: readonly string[]
+  /** How long after the others of its round it is sent (ms). */
+  readonly afterMs?: number
 }
 
-/** What a user does next: pause, then send some requests at once. */
+/** What a user does next: pause, then send some requests without waiting for each other's answers. */
 export interface Round {
   readonly thinkMs: number
   readonly requests: readonly PlannedRequest[]
@@ -54,7 +56,7 @@ export interface WorkloadOptions {
   readonly thinkMs?: number
   /** How likely a round moves its user to another region. Default: 0.1. */
   readonly roaming?: number
-  /** How likely a round is several requests at once. Default: 0.15. */
+  /** How likely a round is several requests, within a fifth of a second. Default: 0.15. */
   readonly parallel?: number
   /** How often each sort of request occurs, relative to the others. */
   readonly weights?: Partial<Readonly<Record<RequestName, number>>>
@@ -85,6 +87,8 @@ const posts: ReadonlySet<RequestName> = new Set([
 const reads: ReadonlySet<RequestName> = new Set(['read', 'read-list'])
 const ownKeys = 2
 const sharedKeys = 6
+/** As long as two ways across an ocean: so answers overtake each other. */
+const longestDelayMs = 200
 
 /** Plans what users do: the same for the same seed, whatever comes of it. */
 export class Workload {
@@ -109,7 +113,10 @@ export class Workload {
     const count = random.chance(parallel) ? random.between(2, 4) : 1
     return {
       thinkMs: random.between(0, thinkMs),
-      requests: Array.from({ length: count }, () => this.#request(user, region)),
+      requests: Array.from({ length: count }, (_, index) => {
+        const afterMs = index === 0 ? 0 : random.between(0, longestDelayMs)
+        return { ...this.#request(user, region), afterMs }
+      }),
     }
   }
 

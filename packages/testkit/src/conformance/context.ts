@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll, test } from '@jest/globals'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { runOnPrimary, type ReplayPolicyOptions } from '@flyroute/core'
+import { type ReplayPolicyOptions, runOnPrimary } from '@flyroute/core'
+import { afterAll, afterEach, beforeAll, test } from '@jest/globals'
 import type { DatabaseCluster } from '../clusters.ts'
 import type { AdapterUnderTest, ConformanceNode, Feature, OpenOptions, Subject } from './adapter.ts'
 import { App } from './app.ts'

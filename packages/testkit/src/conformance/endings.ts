@@ -1,5 +1,5 @@
-import { describe, expect, test } from '@jest/globals'
 import { runOnPrimary } from '@flyroute/core'
+import { describe, expect, test } from '@jest/globals'
 import { away, type Context, eventually, home } from './context.ts'
 
 /** What is left behind: nothing. */

@@ -1,5 +1,5 @@
-import { describe, expect, test } from '@jest/globals'
 import { isPrimaryRequired } from '@flyroute/core'
+import { describe, expect, test } from '@jest/globals'
 import { away, type Context, home, rejection } from './context.ts'
 
 /** What a replica does not run: before it is sent where its text says so, else by the server's word. */

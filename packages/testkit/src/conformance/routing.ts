@@ -1,6 +1,6 @@
-import { describe, expect, test } from '@jest/globals'
 import { channel } from 'node:diagnostics_channel'
 import { runOnPrimary } from '@flyroute/core'
+import { describe, expect, test } from '@jest/globals'
 import { away, type Context, home } from './context.ts'
 
 /** Who answers what: reads next door, writes and `runOnPrimary` at the primary. */

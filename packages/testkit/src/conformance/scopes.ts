@@ -1,5 +1,5 @@
-import { describe, expect, test } from '@jest/globals'
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
+import { describe, expect, test } from '@jest/globals'
 import { away, type Context, home, rejection } from './context.ts'
 
 /** What belongs to which request, and what happens outside of any. */

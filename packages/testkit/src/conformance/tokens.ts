@@ -1,5 +1,5 @@
-import { describe, expect, test } from '@jest/globals'
 import { runWithToken } from '@flyroute/core'
+import { describe, expect, test } from '@jest/globals'
 import { away, type Context, home, rejection } from './context.ts'
 
 /** Positions behind writes, and what a reader who carries one gets to see. */

@@ -1,5 +1,5 @@
-import { describe, expect, test } from '@jest/globals'
 import { isPrimaryRequired } from '@flyroute/core'
+import { describe, expect, test } from '@jest/globals'
 import { away, type Context, home, rejection } from './context.ts'
 
 /** Transactions: on one connection from beginning to end, and whole or not at all. */

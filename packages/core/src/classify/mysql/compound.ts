@@ -1,5 +1,5 @@
 import type { Facts } from '../facts.ts'
-import { stronger, read, type Verdict } from '../rules.ts'
+import { read, stronger, type Verdict } from '../rules.ts'
 import type { Scanner } from '../scan.ts'
 import { END, OPEN, WORD } from '../tokens.ts'
 

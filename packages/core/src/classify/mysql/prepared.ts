@@ -1,27 +1,22 @@
-import { nameOf, stringOf } from '../content.ts'
+import { nameOf } from '../content.ts'
 import type { Facts } from '../facts.ts'
 import { read, unknown, type Verdict } from '../rules.ts'
 import type { Scanner } from '../scan.ts'
-import { STRING } from '../tokens.ts'
+import { madeStatement } from '../shared.ts'
+import { END } from '../tokens.ts'
 
 /** `PREPARE name FROM 'text'` succeeds on a replica even for a write; its EXECUTE does not. */
 export function prepare(scanner: Scanner, facts: Facts): Verdict {
   scanner.next()
   const name = nameOf(scanner)
-  if (scanner.accept('from')) {
-    scanner.next()
-    facts.prepare({ action: 'prepare', name, verdict: literal(scanner, facts) })
-  }
+  if (scanner.accept('from')) facts.prepare({ action: 'prepare', name, verdict: text(scanner, facts) })
   return read('prepare')
 }
 
 /** `EXECUTE name`, or `EXECUTE IMMEDIATE 'text'` (MariaDB). */
 export function execute(scanner: Scanner, facts: Facts): Verdict {
   scanner.next()
-  if (scanner.is('immediate')) {
-    scanner.next()
-    return literal(scanner, facts)
-  }
+  if (scanner.is('immediate')) return text(scanner, facts)
   facts.prepare({ action: 'execute', name: nameOf(scanner) })
   return unknown('execute')
 }
@@ -34,7 +29,9 @@ export function deallocate(scanner: Scanner, facts: Facts): Verdict {
   return read('deallocate')
 }
 
-/** The statement in a string literal; anything else is made when it runs. */
-function literal(scanner: Scanner, facts: Facts): Verdict {
-  return scanner.token === STRING ? facts.classify(stringOf(scanner)) : unknown('execute')
+/** A text as the server is given it: one that goes on with what is made when it runs may end as anything, unless it writes already. */
+function text(scanner: Scanner, facts: Facts): Verdict {
+  const verdict = madeStatement(scanner, facts) ?? unknown('execute')
+  const isWhole = scanner.next() === END || scanner.is('using')
+  return isWhole || verdict.access === 'write' ? verdict : unknown('execute')
 }

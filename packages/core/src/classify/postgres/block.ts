@@ -1,8 +1,9 @@
-import { valueOf, stringOf } from '../content.ts'
+import { stringOf, valueOf } from '../content.ts'
 import type { Facts } from '../facts.ts'
 import { unknown, type Verdict } from '../rules.ts'
 import type { Scanner } from '../scan.ts'
-import { END, OPEN, STRING, WORD } from '../tokens.ts'
+import { madeStatement } from '../shared.ts'
+import { END, STRING, WORD } from '../tokens.ts'
 
 /** Words of PL/pgSQL behind which a statement begins; `FOR row IN UPDATE …` is one as well. */
 const BEFORE_STATEMENT = ['begin', 'then', 'else', 'loop', 'in']
@@ -32,7 +33,7 @@ function block(scanner: Scanner, facts: Facts): Verdict {
     let heard: Verdict | undefined
     if (token === WORD) {
       const { meaning } = scanner
-      if (begins && scanner.is('execute')) heard = dynamic(scanner, facts)
+      if (begins && scanner.is('execute')) heard = madeStatement(scanner, facts)
       else if (begins && meaning?.statement !== undefined && !OTHERWISE.has(meaning.word))
         heard = meaning.statement(scanner, facts)
       else if (meaning?.clause !== undefined && meaning.word !== 'into') heard = meaning.clause(scanner)
@@ -61,11 +62,3 @@ const OTHERWISE = new Set([
   'do',
   'call',
 ])
-
-/** `EXECUTE 'text'`, `EXECUTE format('text', …)`: judged by the beginning that is there to read. */
-function dynamic(scanner: Scanner, facts: Facts): Verdict | undefined {
-  if (scanner.accept('format') && scanner.next() !== OPEN) return undefined
-  if (scanner.next() === STRING) return facts.classify(stringOf(scanner))
-  scanner.unread()
-  return undefined
-}

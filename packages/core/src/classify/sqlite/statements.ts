@@ -2,8 +2,8 @@ import { valueOf } from '../content.ts'
 import type { Facts } from '../facts.ts'
 import { read, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
 import type { Scanner } from '../scan.ts'
-import { DOT, EQUALS, OPEN } from '../tokens.ts'
 import { always, ddl, inner, query, withQuery } from '../shared.ts'
+import { DOT, EQUALS, OPEN } from '../tokens.ts'
 import { closing, savepoint } from '../transaction.ts'
 
 const DML = new Set(['select', 'insert', 'replace', 'update', 'delete', 'values'])

@@ -691,16 +691,18 @@ const groups: Group[] = [
   {
     why: 'The text is at hand.',
     access: 'write',
-    reason: ['delete', 'insert', 'create'],
+    reason: ['delete', 'insert', 'create', 'delete', 'create'],
     server: 'mariadb',
     sql: [
       "execute immediate 'delete from orders'",
       'execute immediate "insert into users (name) values (\'a\')"',
       "execute immediate 'create table t (a int)'",
+      "execute immediate concat('delete from', ' orders')",
+      "execute immediate replace(concat('create table t (', 'a X)'), 'X', 'int')",
     ],
   },
   {
-    why: 'The text is at hand, or made when it runs.',
+    why: 'The text is at hand.',
     access: 'read',
     reason: 'select',
     server: 'mariadb',
@@ -711,7 +713,7 @@ const groups: Group[] = [
     access: 'unknown',
     reason: 'execute',
     server: 'mariadb',
-    sql: ["execute immediate concat('delete from', ' orders')"],
+    sql: ["execute immediate concat('select', ' 1')", "execute immediate concat(lower('SELECT'), ' 1')"],
   },
   {
     why: 'Procedures do both, and one whose definer may write does so on a replica.',
