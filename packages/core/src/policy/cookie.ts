@@ -24,13 +24,15 @@ export function cookieOfMachine(name: string, machineId: string | undefined): st
   return machineId === undefined || !/^[\w-]+$/.test(machineId) ? name : `${name}.${machineId.slice(-6)}`
 }
 
+export const noCookies: ReadonlyMap<string, string> = new Map()
+
 /**
  * The cookies of this name, and of this name with a machine behind it, in a `cookie` header. Of two with the same name the
  * last one counts. In time linear in its length.
  */
 export function readCookies(header: string | undefined, name: string): ReadonlyMap<string, string> {
+  if (!header?.includes(name)) return noCookies
   const found = new Map<string, string>()
-  if (!header?.includes(name)) return found
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=')
     const its = pair.slice(0, Math.max(0, equals)).trim()

@@ -1,10 +1,10 @@
 import { decodeToken, encodeToken, type Freshness, stricter, type TokenContent } from '../token.ts'
-import { readCookies } from './cookie.ts'
+import { noCookies, readCookies } from './cookie.ts'
 import type { ResolvedPolicy } from './options.ts'
 import type { IncomingRequest, Visit } from './visit.ts'
 
 const nothing: TokenContent = new Map()
-const noCookies: ReadonlyMap<string, string> = new Map()
+const noTokens: readonly string[] = []
 
 /** So many cookies of machines may a client have: together they stay far below what servers take for a header. */
 const mostCookies = 8
@@ -17,8 +17,10 @@ const mostTokens = 2 * mostCookies
  */
 export function readToken(policy: ResolvedPolicy, request: IncomingRequest): TokenContent {
   const { secrets } = policy
-  const tokens = [...cookiesOf(policy, request).values(), ...tokensInHeader(policy, request)]
-  if (tokens.length === 0) return nothing
+  const cookies = cookiesOf(policy, request)
+  const listed = tokensInHeader(policy, request)
+  if (cookies.size === 0 && listed.length === 0) return nothing
+  const tokens = [...cookies.values(), ...listed]
   const content = new Map<string, Freshness>()
   for (const token of tokens.slice(-mostTokens)) {
     const demands = decodeToken(token, { secrets })
@@ -37,9 +39,9 @@ function cookiesOf({ cookie }: ResolvedPolicy, request: IncomingRequest): Readon
 }
 
 /** A client that sends requests in parallel may send all the tokens that it got, as a list. */
-function tokensInHeader({ tokenHeader }: ResolvedPolicy, request: IncomingRequest): string[] {
+function tokensInHeader({ tokenHeader }: ResolvedPolicy, request: IncomingRequest): readonly string[] {
   const list = tokenHeader === undefined ? undefined : request.header(tokenHeader)
-  return list ? list.split(',', mostTokens).map((token) => token.trim()) : []
+  return list ? list.split(',', mostTokens).map((token) => token.trim()) : noTokens
 }
 
 /** The token for the client; undefined where it keeps the one it has, because nothing was written. Empty: it has none. */
