@@ -74,11 +74,15 @@ const unavailable = new Set([
  */
 const lostConnection = /^(Connection terminated|timeout expired|Client has encountered a connection error)/
 
+/** The same in the words of libpq, which pg-native speaks. A server that is there and lets nobody in is not meant. */
+const lostByLibpq =
+  /^(connection to server .*failed: (?!FATAL|fe_sendauth)|.*FATAL: {2}(the database system is|terminating connection|sorry, too many)|server closed the connection|could not (connect|receive data|send data)|no connection to the server|SSL SYSCALL error)/
+
 /** What an error that a *replica* gave means; undefined for every error that is the app's own. */
 export function readPostgresError(error: unknown): ServerWord | undefined {
   const { code, message } = (error ?? {}) as ServerError
   const text = typeof message === 'string' ? message : ''
-  if (typeof code !== 'string') return lostConnection.test(text) ? 'unavailable' : undefined
+  if (typeof code !== 'string') return lostConnection.test(text) || lostByLibpq.test(text) ? 'unavailable' : undefined
   if (Object.hasOwn(refusals, code)) return refusals[code]?.test(text) === false ? undefined : 'refusal'
   if (unavailable.has(code)) return 'unavailable'
   // serialization_failure is the app's own unless replay caused it; the deadlock is one between replay and this session.
