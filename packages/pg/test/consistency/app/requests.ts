@@ -1,0 +1,109 @@
+import type { ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { runOnPrimary } from '@flyroute/core'
+import type { RequestName, Step } from '@flyroute/testkit/checker'
+import type { Pool, PoolClient } from 'pg'
+import { appendToList, readList, readRegister, writeRegister, writeRegisterText } from './schema.ts'
+
+/** Something that runs statements: a pool, or one connection. */
+type Queryable = Pick<Pool | PoolClient, 'query'>
+
+export interface RequestContext {
+  readonly pool: Pool
+  readonly key: string
+  /** One for each write that was asked for. */
+  readonly ids: readonly string[]
+  readonly response: ServerResponse
+}
+
+/** How the app does what the workload asks for; returns what it has done, in its order. */
+export const requests: Readonly<Record<RequestName, (context: RequestContext) => Promise<Step[]>>> = {
+  read: async ({ pool, key }) => [await read(pool, key)],
+  'read-list': async ({ pool, key }) =>
+    inTransaction(pool, 'begin isolation level repeatable read read only', async (client) => [
+      await readItems(client, key),
+    ]),
+  write: async ({ pool, key, ids }) => [await write(pool, key, ids[0])],
+  append: async ({ pool, key, ids: [id = ''] }) => {
+    const { rows } = await pool.query({ name: 'append', text: appendToList, values: [key, id] })
+    return [{ kind: 'write', key, id, version: rows[0].version }]
+  },
+  'write-by-get': async ({ pool, key, ids: [id = ''] }) => {
+    const { rows } = await pool.query(writeRegisterText(key, id))
+    return [{ kind: 'write', key, id, version: rows[0].version }, await read(pool, key)]
+  },
+  transaction: async ({ pool, key, ids }) =>
+    inTransaction(pool, 'begin', async (client) => [
+      await read(client, key),
+      await write(client, key, ids[0]),
+      await read(client, key),
+    ]),
+  'transaction-by-get': async ({ pool, key, ids }) =>
+    inTransaction(pool, 'begin', async (client) => {
+      await client.query('select 1')
+      return [await write(client, key, ids[0])]
+    }),
+  'write-asynchronously': async ({ pool, key, ids }) =>
+    inTransaction(pool, 'begin', async (client) => {
+      await client.query('set local synchronous_commit = off')
+      return [await write(client, key, ids[0])]
+    }),
+  'write-slowly': async ({ pool, key, ids }) => {
+    const written = await write(pool, key, ids[0])
+    await sleep(50 + 350 * Math.random())
+    return [written]
+  },
+  'write-on-primary': async ({ pool, key, ids }) => {
+    const steps = await runOnPrimary(async () => [await write(pool, key, ids[0]), await read(pool, key)])
+    return [...steps, await read(pool, key)]
+  },
+  'write-twice': async ({ pool, key, ids }) => {
+    const first = await runOnPrimary(() => write(pool, key, ids[0]))
+    return [first, await write(pool, key, ids[1]), await read(pool, key)]
+  },
+  'write-late': async ({ pool, key, ids, response }) => {
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.write(' ')
+    return [await write(pool, key, ids[0])]
+  },
+}
+
+async function write(on: Queryable, key: string, id = ''): Promise<Step> {
+  const { rows } = await on.query(writeRegister, [key, id])
+  return { kind: 'write', key, id, version: rows[0].version }
+}
+
+async function read(on: Queryable, key: string): Promise<Step> {
+  const { rows } = await on.query(readRegister, [key])
+  return { kind: 'read', key, version: rows[0]?.version ?? 0, last: rows[0]?.last }
+}
+
+async function readItems(on: Queryable, key: string): Promise<Step> {
+  const { rows } = await on.query(readList, [key])
+  const items: string[] = rows[0]?.items ?? []
+  return { kind: 'read', key, version: rows[0]?.version ?? 0, last: items.at(-1), items }
+}
+
+async function inTransaction(
+  pool: Pool,
+  begin: string,
+  work: (client: PoolClient) => Promise<Step[]>,
+): Promise<Step[]> {
+  const client = await pool.connect()
+  let failure: Error | undefined
+  try {
+    await client.query(begin)
+    const steps = await work(client)
+    await client.query('commit')
+    return steps
+  } catch (error) {
+    failure = error as Error
+    await client.query('rollback').then(
+      () => (failure = undefined),
+      () => undefined,
+    )
+    throw error
+  } finally {
+    client.release(failure)
+  }
+}

@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { plantedBugs } from './mutations.ts'
+import { playIn } from './run.ts'
+import { World } from './world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await World.start()
+}, 60_000)
+afterAll(async () => {
+  await world?.[Symbol.asyncDispose]()
+})
+
+/** Which writes and reads meet is a matter of chance: so many rounds are played at most until the bug shows. */
+const rounds = 8
+
+test.each(plantedBugs.map((bug) => [bug.mutation, bug] as const))(
+  'the checker finds a planted bug: %s',
+  async (_, { mutation, rule, scenario }) => {
+    await world.plant(mutation)
+    const found = new Set<string>()
+    for (let seed = 1; seed <= (scenario.isFinal ? 1 : rounds) && !found.has(rule); seed++) {
+      const { violations } = await playIn(world, scenario, { seed })
+      for (const violation of violations) found.add(violation.rule)
+    }
+    expect(found).toContain(rule)
+  },
+  90_000,
+)
