@@ -3,7 +3,7 @@ import { notReplayable } from '@flyroute/core/adapter'
 import { isSubmittable, textOf } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { noteUnavailable } from './outage.ts'
-import { isAboutRecovery, readError } from './refusal.ts'
+import { isAboutRecovery, isServers, readError } from './refusal.ts'
 import type { Statement } from './statement.ts'
 
 /** Not an error for anybody: the statement is to be run once more, on the primary. */
@@ -32,7 +32,11 @@ export function judgeFailure(guard: Guarded, statement: Statement, error: unknow
     if (transaction?.readOnly && !isAboutRecovery(error)) return error
     classifier.learn(textOf(config) ?? '')
   }
-  if (word === 'unavailable') replication.failed(error)
+  if (word === 'unavailable') {
+    replication.failed(error)
+    // A server that was promoted a moment ago may have run it before it was lost.
+    if (analysis.access !== 'read' && !isServers(error)) return error
+  }
   const movable = !isSubmittable(config) && canMove
   try {
     // A read that replay has cancelled is made once on the primary, in a request or not: that is nearer than a replay.

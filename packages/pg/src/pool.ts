@@ -13,7 +13,7 @@ import {
   textOf,
 } from './driver-types.ts'
 import { Rerun } from './failure.ts'
-import { guardOf, type Purpose } from './guarded.ts'
+import { guardOf } from './guarded.ts'
 import { type FlyroutePoolOptions, hideSecrets } from './options.ts'
 import { noteUnreachable } from './outage.ts'
 import { openPrimaryPool } from './primary-pool.ts'
@@ -59,8 +59,8 @@ export function guardPool(
     declare readonly replication: Replication
     readonly #database: PgDatabase
     readonly #watchdog: Watchdog
-    /** What the next check-out is for: `query` sets it, right before it calls `connect`. */
-    #purpose: Purpose = 'client'
+    /** The statement that the next check-out is for: `query` sets it, and the driver's own `query` calls `connect` at once. */
+    #single: Single | undefined
 
     constructor(given?: FlyroutePoolOptions) {
       const { database, options } = open(given)
@@ -85,18 +85,19 @@ export function guardPool(
     override connect(callback?: Callback): Promise<unknown> | undefined {
       const { replication } = this.#database
       const scope = currentScope()
-      const purpose = this.#purpose
-      this.#purpose = 'client'
-      const { deliver, result } = checkoutTo(callback, scope, purpose)
+      const single = this.#single
+      this.#single = undefined
+      const { deliver, result } = checkoutTo(callback, scope, single === undefined ? 'client' : 'statement')
+      const elsewhere = (client: Promise<unknown>): void => {
+        if (single !== undefined) single.isElsewhere = true
+        client.then((primary) => deliver(undefined, primary), deliver)
+      }
       if (replication.topology.role === 'replica' && (replication.isUnavailable || this.#goesToPrimary(scope))) {
-        this.#connectToPrimary(scope).then((client) => deliver(undefined, client), deliver)
+        elsewhere(this.#connectToPrimary(scope))
       } else {
         void super.connect((error, client) => {
-          if (!error) return deliver(undefined, client)
-          runInScope(scope, () => this.#connectElsewhere(error, scope)).then(
-            (other) => deliver(undefined, other),
-            deliver,
-          )
+          if (!error) deliver(undefined, client)
+          else elsewhere(runInScope(scope, () => this.#connectElsewhere(error, scope)))
         })
       }
       return result as Promise<unknown> | undefined
@@ -114,8 +115,10 @@ export function guardPool(
       const plain = typeof values === 'function' ? undefined : values
       const { deliver, result } = replyTo((plain === values ? callback : values) as Callback | undefined, scope)
       const text = isSubmittable(argument) ? undefined : textOf(argument)
+      const single: Single = { config, values: plain, scope, deliver, isRead: false, isElsewhere: false }
       if (!isPrimary && typeof text === 'string') {
         const { access, reason } = classifier.classify(text)
+        single.isRead = access === 'read'
         try {
           // Refused here, it costs no connection.
           if (access === 'write' || replication.isUnavailable || this.#goesToPrimary(scope)) {
@@ -129,9 +132,9 @@ export function guardPool(
           return result
         }
       }
-      this.#purpose = 'statement'
+      this.#single = single
       super.query(config, plain, (error: unknown, value: unknown) => {
-        if (error) this.#failed(error, config, plain, scope, deliver)
+        if (error) this.#failed(single, error)
         else deliver(undefined, value)
       })
       return result
@@ -146,16 +149,20 @@ export function guardPool(
     }
 
     /** A single statement has failed. What a replica could not do is done on the primary, or asked of it. */
-    #failed(error: unknown, config: unknown, values: unknown, scope: Scope | undefined, deliver: Callback): void {
+    #failed({ config, values, scope, deliver, isRead, isElsewhere }: Single, error: unknown): void {
       const { replication, primaryPool } = this.#database
-      const runThere = (): unknown => runInScope(scope, () => primaryPool().query(config, values, deliver))
-      if (error instanceof Rerun) return void runThere()
+      const runThere = (): void => {
+        runInScope(scope, () => primaryPool().query(config, values, deliver))
+      }
+      if (error instanceof Rerun) return runThere()
       if (readError(error) !== 'unavailable') return deliver(error)
-      if (replication.topology.role === 'primary') {
+      if (isElsewhere || replication.topology.role === 'primary') {
         noteUnreachable(scope, error)
         return deliver(error)
       }
       replication.failed(error)
+      // The connection broke: of a server that was promoted a moment ago, nobody knows what it has done of a write.
+      if (!isRead) return deliver(error)
       try {
         replication.toPrimary('unavailable', undefined, scope, error)
         runThere()
@@ -189,6 +196,18 @@ export function guardPool(
       return scope !== undefined && (scope.onPrimary || scope.activity.written.has(this.#database.replication.name))
     }
   }
+}
+
+/** A statement of `pool.query`. */
+interface Single {
+  readonly config: unknown
+  readonly values: unknown
+  readonly scope: Scope | undefined
+  readonly deliver: Callback
+  /** It can run once more, whatever became of it. */
+  isRead: boolean
+  /** The connection that it got leads to the primary: what fails there has failed. */
+  isElsewhere: boolean
 }
 
 /** The pool's own words for having no connection to give in time. */

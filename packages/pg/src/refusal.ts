@@ -18,10 +18,15 @@ export function isAboutRecovery(error: unknown): boolean {
   return routine === 'PreventCommandDuringRecovery' || /recovery|hot standby/i.test(String(message))
 }
 
-/** Whether the server itself said it: what it says so did not happen. Of anything else nobody knows. */
+/** Whether the server itself said it, and no socket. */
+export function isServers(error: unknown): boolean {
+  return typeof (error as { severity?: unknown } | undefined)?.severity === 'string'
+}
+
+/** Whether it is known that a write did not happen: the server says so. Of anything else nobody knows. */
 export function isAnswer(error: unknown): boolean {
-  const { severity, code } = (error ?? {}) as { severity?: unknown; code?: unknown }
-  if (typeof severity !== 'string' || readError(error) === 'unavailable') return false
+  if (!isServers(error) || readError(error) === 'unavailable') return false
+  const { code } = error as { code?: unknown }
   // statement_completion_unknown, transaction_resolution_unknown
   return code !== '40003' && code !== '08007'
 }

@@ -1,6 +1,6 @@
 import { ReplayUnavailableError } from '@flyroute/core'
 import { currentScope, type Freshness, notReplayable, runInScope, type Scope } from '@flyroute/core/adapter'
-import { type Callback, callbackOf, isSubmittable, type QueryArgument } from './driver-types.ts'
+import { type Callback, callbackOf, isSubmittable, type QueryArgument, type Submittable } from './driver-types.ts'
 import { judgeFailure, Rerun } from './failure.ts'
 import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
@@ -82,6 +82,7 @@ export class ReplicaSide {
     const { session, client, purpose, send } = this.#guard
     const { canMove } = session
     session.sends(config, analysis)
+    if (isSubmittable(config)) this.#judgeErrorsOf(config, statement, canMove)
     if (scope?.activity.consistency === 'monotonic' && analysis.transaction === undefined) {
       return holdForPosition(this.#guard, statement, {
         ...readPositionInto(this.#guard, scope.activity),
@@ -89,11 +90,6 @@ export class ReplicaSide {
       })
     }
     if (isSubmittable(config)) {
-      const { handleError } = config
-      config.handleError = (error, connection) => {
-        const judged = judgeFailure(this.#guard, statement, error, canMove)
-        handleError?.call(config, judged instanceof Rerun ? error : judged, connection)
-      }
       keepInScope(config, scope)
       return send(config, values, callback)
     }
@@ -106,6 +102,14 @@ export class ReplicaSide {
     query.callback = (error, value) => (error ? this.#failed(statement, error, canMove, deliver) : deliver(null, value))
     send(query)
     return result
+  }
+
+  #judgeErrorsOf(query: Submittable, statement: Statement, canMove: boolean): void {
+    const { handleError } = query
+    query.handleError = (error, connection) => {
+      const judged = judgeFailure(this.#guard, statement, error, canMove)
+      handleError?.call(query, judged instanceof Rerun ? error : judged, connection)
+    }
   }
 
   #failed(statement: Statement, error: unknown, canMove: boolean, deliver: Callback): void {

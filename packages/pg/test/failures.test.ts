@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import { readFile } from 'node:fs/promises'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type pg from 'pg'
 import { Bench } from './support/open.ts'
 import { inRequest, rejection } from './support/request.ts'
@@ -8,7 +8,9 @@ import { Wire } from './support/wire.ts'
 
 // A replica that goes away in all its ways: no crash, no lost read, no leaked connection, and the way back.
 
-const bench = new Bench('create table item (id int primary key); insert into item select generate_series(1, 1000)')
+const bench = new Bench(`
+  create table item (id int primary key); insert into item select generate_series(1, 1000);
+  create procedure add() language sql as $$ insert into item select max(id) + 1 from item $$`)
 
 const unhandled: unknown[] = []
 const note = (error: unknown): unknown => unhandled.push(error)
@@ -208,6 +210,48 @@ test('a replica that is down is not hammered, and the events tell', async () => 
   for (const stop of listeners) stop()
   expect(told).toEqual(['replica-unavailable', 'replica-available'])
   await pool.end()
+})
+
+describe('nothing is written twice', () => {
+  const call = 'call add()'
+
+  test('a statement that may write, on the primary in place of a replica that is down: its connection breaks', async () => {
+    await using wire = await Wire.to(bench.cluster.primary.port)
+    const gone = bench.replica.url.replace(/:\d+\//, ':1/')
+    const pool = bench.far({
+      env: { ...bench.env, DATABASE_URL: wire.url(bench.cluster.primary.url), DATABASE_URL_AMS: gone },
+    })
+    wire.onStatement = (text, cut) => {
+      if (text === call) cut()
+    }
+    for (const run of [() => pool.query(call), () => inRequest(() => pool.query(call), { obstacle: 'upgrade' })]) {
+      const before = wire.statements.length
+      const { error } = (await run().catch((reason: unknown) => ({ error: reason }))) as { error?: unknown }
+      expect(error).toMatchObject({ message: expect.stringMatching(/terminated|ECONNRESET/) })
+      expect(wire.statements.slice(before).filter((text) => text === call)).toHaveLength(1)
+    }
+    await pool.end()
+  })
+
+  test('one whose connection to the replica breaks is not tried again elsewhere; a read is', async () => {
+    await using near = await Wire.to(bench.replica.port)
+    await using home = await Wire.to(bench.cluster.primary.port)
+    const env = {
+      ...bench.env,
+      DATABASE_URL: home.url(bench.cluster.primary.url),
+      DATABASE_URL_AMS: near.url(bench.replica.url),
+    }
+    const pool = bench.far({ env })
+    near.onStatement = (text, cut) => {
+      if (text === call || text === where) cut()
+    }
+    await pool.query('select 1')
+    await expect(pool.query(call)).rejects.toThrow(/terminated|ECONNRESET/)
+    expect(home.statements.filter((text) => text === call)).toEqual([])
+    await back(bench.far())
+    expect((await pool.query(where)).rows).toEqual(onPrimary)
+    await pool.end()
+  })
 })
 
 test('a replica that hangs, with more requests than connections: all are served, and soon', async () => {

@@ -17,7 +17,8 @@ import { inRequest, rejection, request } from './support/request.ts'
 const bench = new Bench(`
   create table item (id int primary key, name text);
   insert into item select n, 'item ' || n from generate_series(1, 500) n;
-  create table written (id serial, name text)`)
+  create table written (id serial, name text);
+  create function hidden() returns int language sql as $$ insert into written (name) values ('h') returning id $$`)
 
 async function withClient<T>(pool: pg.Pool, use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
@@ -91,6 +92,16 @@ describe('on the replica', () => {
     expect(activity.refusal).toMatchObject({ reason: 'write' })
     expect((await pool.query('select 1 as x')).rows).toEqual([{ x: 1 }])
     expect(await count()).toBe(0)
+  })
+
+  test('what the server refuses of a cursor is translated, monotonic or not', async () => {
+    for (const consistency of ['read-your-writes', 'monotonic'] as const) {
+      const { error } = await inRequest(
+        () => withClient(bench.far(), (client) => client.query(new Cursor('select hidden()')).read(1)),
+        { consistency },
+      )
+      expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'refused', cause: { code: '25006' } })
+    }
   })
 
   test('where it cannot be replayed, the primary stands in, to the end of the check-out', async () => {
