@@ -548,6 +548,28 @@ describe('a middleware', () => {
   })
 })
 
+test('two doors on one way do what one does', async () => {
+  const database = new StandIn()
+  const door = replayMiddleware({ databases: [database] })
+  const inner = replayable(
+    (req: IncomingMessage, response: ServerResponse) => {
+      if (req.url === '/write') expect(() => database.write()).toThrow()
+      response.setHeader('x-app', 'yes').end('read')
+    },
+    { databases: [database] },
+  )
+  await using server = await listen(createServer((req, response) => door(req, response, () => inner(req, response))))
+  using connection = new Connection(server.port)
+  for (let n = 0; n < 2; n++) {
+    connection.write(head('GET', '/write'))
+    expect(await connection.answer()).toMatchObject(replays)
+    connection.write(head('GET', '/read'))
+    expect((await connection.answer()).body).toBe('read')
+    connection.write(head('POST', '/', { 'content-length': '1' }) + 'x')
+    expect(await connection.answer()).toMatchObject(replays)
+  }
+})
+
 describe('sendReplay', () => {
   test('answers by hand, with nothing of another answer', async () => {
     await using server = await listen(

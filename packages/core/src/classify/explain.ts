@@ -23,7 +23,14 @@ export interface ClassificationExplanation extends Classification {
   toString(): string
 }
 
-/** {@link classify} for people: the words it saw, what decided, and where in the text. */
+/**
+ * {@link classify} for people: the words it saw, what decided, and where in the text.
+ *
+ * @example
+ * ```ts
+ * explainClassification('select 1; delete from post', 'postgres').access   // 'write'
+ * ```
+ */
 export function explainClassification(
   sql: string,
   dialect: Dialect,

@@ -17,7 +17,9 @@ const wrappers = ['cause', 'original', 'parent', 'driverError', 'originalError',
  *
  * @example
  * ```ts
- * try { … } catch (error) {
+ * try {
+ *   return await handle(request)
+ * } catch (error) {
  *   if (!isPrimaryRequired(error)) throw error
  *   return new Response(null, replayResponse(error))
  * }
@@ -30,6 +32,12 @@ export function isPrimaryRequired(error: unknown): error is PrimaryRequiredError
 /**
  * The error that says "the primary is needed", itself or inside a wrapper; `undefined` if there is none.
  * Never throws, whatever it is handed, and looks at a bounded number of errors.
+ *
+ * @example
+ * ```ts
+ * const inner = findPrimaryRequired(new Error('Failed query', { cause: error }))
+ * inner?.reason   // 'write'
+ * ```
  */
 export function findPrimaryRequired(error: unknown): PrimaryRequiredError | undefined {
   let copied: object | undefined

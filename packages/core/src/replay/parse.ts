@@ -36,6 +36,11 @@ const maxLength = 8_192
  * Reads `fly-replay-src`: `instance=…;region=…;t=…;state=…`. `undefined` where the header is absent, too long, or
  * has none of these fields. Never throws. Where a field or the header itself comes twice, the last one counts: a
  * proxy appends.
+ *
+ * @example
+ * ```ts
+ * parseReplaySource('instance=5683;region=ams;t=1790000000;state=cart')?.state   // 'cart'
+ * ```
  */
 export function parseReplaySource(header: HeaderValue): ReplaySource | undefined {
   const fields = readFields(header)
@@ -52,6 +57,12 @@ export function parseReplaySource(header: HeaderValue): ReplaySource | undefined
  * Reads `fly-replay-failed`: `instance=…;app=…;region=…;replay_source=…;reason=…;elapsed_ms=…`. `undefined` only where
  * the header is absent or blank: with a header that cannot be read the request still must not be replayed again, so
  * that is an object without fields. Never throws.
+ *
+ * @example
+ * ```ts
+ * parseReplayFailure('instance=1;region=ord;reason=no_candidate')?.reason   // 'no_candidate'
+ * parseReplayFailure(null)                                                  // undefined
+ * ```
  */
 export function parseReplayFailure(header: HeaderValue): ReplayFailure | undefined {
   if (lastValue(header).trim() === '') return undefined

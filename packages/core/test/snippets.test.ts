@@ -1,0 +1,303 @@
+// What people copy works: the examples above public functions, and the snippets of docs/recipes.md, in the surroundings
+// that their reader has. One that is not known here fails, so none can be added without being run.
+
+import * as channels from 'node:diagnostics_channel'
+import { EventEmitter } from 'node:events'
+import * as http from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
+import { join } from 'node:path'
+import * as honoServer from '@hono/node-server'
+import { expect, test } from '@jest/globals'
+import express from 'express'
+import { Hono } from 'hono'
+import * as pg from '../../pg/src/index.ts'
+import * as fetchDoor from '../src/fetch.ts'
+import * as core from '../src/index.ts'
+import * as nodeDoor from '../src/node.ts'
+import { listen, request } from './support/http.ts'
+import { Regions } from './support/postgres.ts'
+import { examplesOf, runSnippet, type Snippet, snippetsOf } from './support/snippets.ts'
+
+const regions = new Regions(`
+  create table post (id serial primary key, title text);
+  create table audit (what text);
+  create table message (text text);
+  create table invoice as select 7 as id`)
+const modules = {
+  '@flyroute/core': core,
+  '@flyroute/core/fetch': fetchDoor,
+  '@flyroute/core/node': nodeDoor,
+  '@flyroute/pg': pg,
+  '@hono/node-server': honoServer,
+  'node:diagnostics_channel': channels,
+  'node:http': http,
+}
+
+/** What a reader has, as far away from the primary as most are. */
+interface Reader {
+  readonly pool: pg.FlyroutePool
+  readonly app: ReturnType<typeof express>
+  /** Asks the app for something. */
+  ask(method: string, path: string, headers?: Record<string, string>, body?: string): ReturnType<typeof request>
+  count(table: string): Promise<number>
+}
+type Run = (reader: Reader, more?: Record<string, unknown>) => Promise<unknown>
+
+/** By a line that only this snippet has: runs it, and sees that it does what its text says. */
+const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
+  "app.get('/healthz'": async (reader, run) => {
+    await run(reader)
+    expect(JSON.parse((await reader.ask('GET', '/healthz')).body)).toMatchObject({ healthy: true })
+  },
+  "['nightly']": async (reader, run) => {
+    await run(reader)
+    expect(await reader.count('audit')).toBe(1)
+  },
+  'queue.process(': async (reader, run) => {
+    const jobs: unknown[] = []
+    let results: Promise<unknown>[] = []
+    const queue = {
+      add: async (job: unknown) => jobs.push(job),
+      process: (work: (job: unknown) => Promise<unknown>) => void (results = jobs.map(work)),
+    }
+    await run(reader, { queue })
+    expect(await results[0]).toMatchObject({ rows: [{ id: 7 }] })
+  },
+  'await assertPrimary(pool)': async (reader, run) => {
+    let migrated = 0
+    const migrate = async (): Promise<void> => void migrated++
+    await expect(run(reader, { migrate })).rejects.toMatchObject({ code: 'ERR_PRIMARY_REQUIRED' })
+    await using home = regions.pool('ord')
+    await run({ ...reader, pool: home }, { migrate })
+    expect(migrated).toBe(1)
+  },
+  'process.env.NEW_SECRET': async (reader, run) => {
+    Object.assign(process.env, { NEW_SECRET: 'n'.repeat(32), OLD_SECRET: 'o'.repeat(32) })
+    await run(reader)
+    reader.app.get('/', (_, response) => void response.send('read'))
+    expect((await reader.ask('GET', '/')).body).toBe('read')
+  },
+  'async function call(': async (reader, run) => {
+    const sent: (string | null)[] = []
+    const fetch = async (_: URL, { headers }: { headers: Headers }): Promise<Response> => {
+      sent.push(headers.get('flyroute-token'))
+      return new Response(null, sent.length === 1 ? { headers: { 'flyroute-token': '1.x' } } : {})
+    }
+    const snippet = 'await call("/a"); await call("/b"); await call("/c")'
+    await run(reader, { fetch, api: 'https://api.example', then: snippet })
+    expect(sent).toEqual([null, '1.x', '1.x'])
+  },
+  "consistency: 'monotonic'": async (reader, run) => {
+    await run(reader)
+    reader.app.get('/', async (_, response) => void response.json((await reader.pool.query('select 1')).rows))
+    expect((await reader.ask('GET', '/')).header('flyroute-token')).toHaveLength(1)
+  },
+  "path.startsWith('/visit/')": async (reader, run) => {
+    const policy = (await run(reader, { then: 'return policy' })) as core.ReplayPolicy
+    const replays = (method: string, path: string) =>
+      policy.options.replaysBefore({ method, path, headers: new Headers() })
+    expect([replays('GET', '/visit/1'), replays('POST', '/search'), replays('POST', '/posts')]).toEqual([
+      true,
+      false,
+      true,
+    ])
+  },
+  "whenReplayUnavailable: 'error'": async (reader, run) => {
+    await run(reader)
+    expect((await reader.ask('POST', '/', {}, 'x'.repeat(1_000_001))).status).toBe(413)
+  },
+  'socket.on(': async (reader, run) => {
+    const socket = new EventEmitter()
+    await run(reader, { socket })
+    const [heard] = socket.listeners('message') as ((text: string) => Promise<void>)[]
+    await heard?.('hello')
+    expect(await reader.count('message')).toBe(1)
+  },
+  'debugHeader: true': async (reader, run) => {
+    await run(reader)
+    reader.app.get('/', (_, response) => void response.send('read'))
+    expect((await reader.ask('GET', '/')).header('flyroute-debug')).toEqual(['region=ams; role=replica; reason=local'])
+  },
+  "from 'node:diagnostics_channel'": async (reader, run) => {
+    const logged: unknown[][] = []
+    await run(reader, { console: { log: (...words: unknown[]) => logged.push(words) } })
+    channels.channel('flyroute:replay').publish('told')
+    expect(logged).toEqual([['replay', 'told']])
+  },
+  'response.sendStatus(201)': async (reader, run) => {
+    await run(reader)
+    expect((await reader.ask('POST', '/posts', { 'x-title': 'a' })).header('fly-replay')).toHaveLength(1)
+  },
+  'koa.use(': async (reader, run) => {
+    type Context = { req: http.IncomingMessage; res: http.ServerResponse }
+    const middleware: ((context: Context, next: () => Promise<void>) => Promise<void>)[] = []
+    await run(reader, { koa: { use: (one: (typeof middleware)[0]) => middleware.push(one) } })
+    const listener: RequestListener = (req, res) =>
+      void middleware[0]?.({ req, res }, async () => {
+        await reader.pool
+          .query(req.url === '/write' ? 'insert into audit values (1)' : 'select 1')
+          .catch(() => undefined)
+      }).then(() => res.end('koa'))
+    await using server = await listen(createServer(listener))
+    expect((await request(server.port, 'GET', '/read')).body).toBe('koa')
+    expect((await request(server.port, 'GET', '/write')).header('fly-replay')).toHaveLength(1)
+  },
+  'serverFactory:': async (reader, run) => {
+    type Factory = { serverFactory(handler: RequestListener): http.Server }
+    const fastify = ({ serverFactory }: Factory) =>
+      serverFactory(async (_, res) => {
+        await reader.pool.query('insert into audit values (1)').catch(() => res.writeHead(500))
+        res.end('fastify')
+      })
+    await using server = await listen((await run(reader, { fastify, then: 'return server' })) as http.Server)
+    expect((await request(server.port, 'GET')).header('fly-replay')).toHaveLength(1)
+  },
+  'getRequestListener(app.fetch)': async (reader, run) => {
+    const hono = new Hono()
+    hono.get('/', async (c) => c.text(String((await reader.pool.query('select 1 as n')).rows[0].n)))
+    await using server = await listen((await run(reader, { app: hono, then: 'return server' })) as http.Server)
+    expect((await request(server.port, 'GET')).body).toBe('1')
+    expect((await request(server.port, 'POST')).header('fly-replay')).toHaveLength(1)
+  },
+  'visit.headersSent()': async (reader, run) => {
+    type Serve = (
+      call: object,
+      handler: () => Promise<object>,
+    ) => Promise<{ status: number; headers: Record<string, string> }>
+    const serve = (await run(reader, { then: 'return serve' })) as Serve
+    const call = { method: 'GET', path: '/', headers: {} }
+    const handler = async () => ({ status: 201, headers: { a: 'b' }, body: '' })
+    expect(await serve(call, handler)).toEqual({ status: 201, headers: { a: 'b' }, body: '' })
+    const writes = async () => {
+      await reader.pool.query('insert into audit values (1)').catch(() => undefined)
+      return { status: 500, headers: {}, body: '' }
+    }
+    expect((await serve(call, writes)).headers['fly-replay']).toContain('region=ord')
+    expect((await serve({ ...call, method: 'POST' }, handler)).status).toBe(409)
+  },
+  "simulate: 'replica'": async (reader, run) => {
+    process.env.TEST_DATABASE_URL = regions.primary.url
+    const failed: unknown[] = []
+    await run(reader, { console: { assert: (holds: boolean) => void (holds || failed.push(holds)) } })
+    expect(failed).toEqual([])
+  },
+}
+
+/** The same for the examples above functions, by the function's name. */
+const examples: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
+  assertPrimary: recipes['await assertPrimary(pool)'] as (reader: Reader, run: Run) => Promise<void>,
+  classify: async (reader, run) => void (await run(reader, core)),
+  explainClassification: async (reader, run) => void (await run(reader, core)),
+  parseReplaySource: async (reader, run) => void (await run(reader, core)),
+  parseReplayFailure: async (reader, run) => void (await run(reader, core)),
+  resolveTopology: async (reader, run) => void (await run(reader, core)),
+  findPrimaryRequired: async (reader, run) => {
+    const error = await reader.pool.query('insert into audit values (1)').catch((refusal: unknown) => refusal)
+    await run(reader, { ...core, error })
+  },
+  isPrimaryRequired: async (reader, run) => {
+    const handle = () => reader.pool.query('insert into audit values (1)')
+    const response = (await run(reader, { ...core, handle, request: {} })) as Response
+    expect(response.headers.get('fly-replay')).toBe('region=ord')
+  },
+  replayResponse: async (reader, run) => {
+    const handler = (_: unknown, res: http.ServerResponse) => run(reader, { ...core, res })
+    await using server = await listen(createServer((req, res) => void handler(req, res)))
+    const answer = await request(server.port, 'GET')
+    expect(answer.header('fly-replay')).toEqual(['region="ord,any";timeout=5s;fallback=force_self'])
+  },
+  createReplayPolicy: async (reader, run) => {
+    await run(reader, { ...core, ...nodeDoor })
+    expect((await reader.ask('POST', '/')).status).toBe(409)
+  },
+  healthResponse: recipes["app.get('/healthz'"] as (reader: Reader, run: Run) => Promise<void>,
+  runOnPrimary: async (reader, run) => {
+    const before = await reader.count('audit')
+    await run(reader, core)
+    expect(await reader.count('audit')).toBe(before + 1)
+  },
+  runWithToken: async (reader, run) => {
+    const job = { data: { id: 7, token: await reader.pool.replication.currentToken() } }
+    let sent = 0
+    await run(reader, { ...core, job, sendInvoice: async (id: number) => void (sent = id) })
+    expect(sent).toBe(7)
+  },
+  'fetch replayable': async (reader, run) => {
+    let served: ((request: Request) => Promise<Response>) | undefined
+    const serve = ({ fetch }: { fetch: typeof served }) => void (served = fetch)
+    await run(reader, { ...fetchDoor, serve, app: new Hono().get('/', (c) => c.text('hono')) })
+    expect(await (await served?.(new Request('http://localhost/')))?.text()).toBe('hono')
+  },
+  'node replayable': async (reader, run) => {
+    let listener: RequestListener | undefined
+    const make = (door: RequestListener) => ({ listen: () => void (listener = door) })
+    const handler: RequestListener = (_, res) => void res.end('ran')
+    await run(reader, { ...nodeDoor, createServer: make, handler })
+    await using listening = await listen(createServer(listener))
+    expect((await request(listening.port, 'GET')).body).toBe('ran')
+    expect((await request(listening.port, 'POST')).status).toBe(409)
+  },
+  replayMiddleware: async (reader, run) => {
+    await run(reader, nodeDoor)
+    expect((await reader.ask('POST', '/')).status).toBe(409)
+  },
+  sendReplay: recipes["app.get('/healthz'"] as (reader: Reader, run: Run) => Promise<void>,
+}
+
+async function read(snippet: Snippet, check: (reader: Reader, run: Run) => Promise<void>): Promise<void> {
+  await using pool = regions.pool('ams')
+  const app = express()
+  await using server = await listen(createServer(app))
+  const reader: Reader = {
+    pool,
+    app,
+    ask: (...args) => request(server.port, ...args),
+    count: async (table) =>
+      Number((await regions.primary.query<{ n: string }>(`select count(*) as n from ${table}`))[0]?.n),
+  }
+  const run: Run = ({ pool: own, app: its }, more = {}) => {
+    const { then = '', ...names } = more as { then?: string }
+    const code = `${snippet.code}\n${then}`
+    return runSnippet({ ...snippet, code }, { pool: own, app: its, ...core, ...nodeDoor, ...names }, modules)
+  }
+  await check(reader, run)
+}
+
+const root = join(import.meta.dirname, '../../..')
+test.each(snippetsOf(join(root, 'docs/recipes.md')).map((snippet) => [snippet.where, snippet] as const))(
+  '%s runs',
+  async (_, snippet) => {
+    const [known, ...more] = Object.entries(recipes).filter(([line]) => snippet.code.includes(line))
+    if (known === undefined || more.length > 0) throw new Error(`Say in this test how to run:\n${snippet.code}`)
+    await read(snippet, known[1])
+  },
+)
+
+const source = (path: string): string => join(root, 'packages/core/src', path)
+const documented = [
+  ...['assert-primary', 'classify/classify', 'classify/explain', 'errors/find', 'health', 'policy', 'replay/parse'],
+  ...['replay/response', 'run-with-token', 'scope', 'topology/resolve', 'node'],
+].flatMap((file) => examplesOf(source(`${file}.ts`)))
+const doors = [
+  ...documented.map((one) => (one.name === 'replayable' ? { ...one, name: 'node replayable' } : one)),
+  ...examplesOf(source('fetch.ts')).map((one) => ({ ...one, name: 'fetch replayable' })),
+]
+
+test.each(doors.map((example) => [example.name, example] as const))('the example of %s runs', async (name, example) => {
+  const check = examples[name]
+  if (check === undefined) throw new Error(`Say in this test how to run:\n${example.code}`)
+  await read(example, check)
+})
+
+test('what a line says that it gives is looked at', async () => {
+  await runSnippet({ where: '', code: '1 + 1   // 2' }, {}, {})
+  await expect(runSnippet({ where: '', code: '1 + 1   // 3' }, {}, {})).rejects.toThrow('Expected: 3')
+})
+
+test('every public function has an example', () => {
+  const functions = [...Object.entries(core), ...Object.entries(nodeDoor)]
+    .filter(([, exported]) => typeof exported === 'function' && !/^class/.test(String(exported)))
+    .map(([name]) => (name === 'replayable' ? 'node replayable' : name))
+  const known = doors.map(({ name }) => name)
+  expect(functions.concat('fetch replayable').filter((name) => !known.includes(name))).toEqual([])
+})
