@@ -45,9 +45,19 @@ export class OceanSocket extends Duplex {
       back(chunk.length, () => this.push(chunk))
       if (this.#back.bytes + this.readableLength > windowBytes) far.pause()
     })
-    far.on('end', () => back(0, () => this.push(null)))
+    let ended = false
+    far.on('end', () => {
+      ended = true
+      back(0, () => this.push(null))
+    })
     far.on('error', (error) => back(0, () => this.destroy(error)))
-    far.on('close', () => back(0, () => this.destroy()))
+    far.on('close', () =>
+      back(0, () => {
+        // What has arrived and not been read yet would be lost: after an orderly end it is read first.
+        if (ended && !this.readableEnded) this.once('end', () => this.destroy())
+        else this.destroy()
+      }),
+    )
     far.on('drain', () => this.#relieve())
   }
 
