@@ -10,7 +10,8 @@ import { Wire } from './support/wire.ts'
 
 const bench = new Bench(`
   create table item (id int primary key); insert into item select generate_series(1, 1000);
-  create procedure add() language sql as $$ insert into item select max(id) + 1 from item $$`)
+  create procedure add() language sql as $$ insert into item select max(id) + 1 from item $$;
+  create function hidden() returns int language sql as $$ insert into item select max(id) + 1 from item returning id $$`)
 
 const unhandled: unknown[] = []
 const note = (error: unknown): unknown => unhandled.push(error)
@@ -215,20 +216,20 @@ test('a replica that is down is not hammered, and the events tell', async () => 
 describe('nothing is written twice', () => {
   const call = 'call add()'
 
-  test('a statement that may write, on the primary in place of a replica that is down: its connection breaks', async () => {
+  test.each([call, 'select hidden()'])('%s, on the primary in place of a replica that is down: its connection breaks', async (sql) => {
     await using wire = await Wire.to(bench.cluster.primary.port)
     const gone = bench.replica.url.replace(/:\d+\//, ':1/')
     const pool = bench.far({
       env: { ...bench.env, DATABASE_URL: wire.url(bench.cluster.primary.url), DATABASE_URL_AMS: gone },
     })
     wire.onStatement = (text, cut) => {
-      if (text === call) cut()
+      if (text === sql) cut()
     }
-    for (const run of [() => pool.query(call), () => inRequest(() => pool.query(call), { obstacle: 'upgrade' })]) {
+    for (const run of [() => pool.query(sql), () => inRequest(() => pool.query(sql), { obstacle: 'upgrade' })]) {
       const before = wire.statements.length
       const { error } = (await run().catch((reason: unknown) => ({ error: reason }))) as { error?: unknown }
       expect(error).toMatchObject({ message: expect.stringMatching(/terminated|ECONNRESET/) })
-      expect(wire.statements.slice(before).filter((text) => text === call)).toHaveLength(1)
+      expect(wire.statements.slice(before).filter((text) => text === sql)).toHaveLength(1)
     }
     await pool.end()
   })
