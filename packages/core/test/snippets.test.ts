@@ -71,9 +71,8 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     await run({ ...reader, pool: home }, { migrate })
     expect(migrated).toBe(1)
   },
-  'process.env.NEW_SECRET': async (reader, run) => {
-    Object.assign(process.env, { NEW_SECRET: 'n'.repeat(32), OLD_SECRET: 'o'.repeat(32) })
-    await run(reader)
+  'secret: [newSecret': async (reader, run) => {
+    await run(reader, { newSecret: 'n'.repeat(32), oldSecret: 'o'.repeat(32) })
     reader.app.get('/', (_, response) => void response.send('read'))
     expect((await reader.ask('GET', '/')).body).toBe('read')
   },
@@ -275,8 +274,18 @@ test.each(snippetsOf(join(root, 'docs/recipes.md')).map((snippet) => [snippet.wh
 
 const source = (path: string): string => join(root, 'packages/core/src', path)
 const documented = [
-  ...['assert-primary', 'classify/classify', 'classify/explain', 'errors/find', 'health', 'policy', 'replay/parse'],
-  ...['replay/response', 'run-with-token', 'scope', 'topology/resolve', 'node'],
+  'assert-primary',
+  'classify/classify',
+  'classify/explain',
+  'errors/find',
+  'health',
+  'node',
+  'policy',
+  'replay/parse',
+  'replay/response',
+  'run-with-token',
+  'scope',
+  'topology/resolve',
 ].flatMap((file) => examplesOf(source(`${file}.ts`)))
 const doors = [
   ...documented.map((one) => (one.name === 'replayable' ? { ...one, name: 'node replayable' } : one)),
@@ -296,7 +305,7 @@ test('what a line says that it gives is looked at', async () => {
 
 test('every public function has an example', () => {
   const functions = [...Object.entries(core), ...Object.entries(nodeDoor)]
-    .filter(([, exported]) => typeof exported === 'function' && !/^class/.test(String(exported)))
+    .filter(([, exported]) => typeof exported === 'function' && !String(exported).startsWith('class'))
     .map(([name]) => (name === 'replayable' ? 'node replayable' : name))
   const known = doors.map(({ name }) => name)
   expect(functions.concat('fetch replayable').filter((name) => !known.includes(name))).toEqual([])

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
+import { compileFunction } from 'node:vm'
 import { expect } from '@jest/globals'
 
 /** Code that people copy, and where it stands. */
@@ -46,7 +47,7 @@ export function runSnippet(
   surroundings: Record<string, unknown>,
   modules: Record<string, object>,
 ): Promise<unknown> {
-  const names: Record<string, unknown> = { expect, ...surroundings }
+  const names: Record<string, unknown> = { expect, process, ...surroundings }
   const body = code.replace(/^import \{(.*)\} from '(.*)'$/gm, (_, list: string, from: string) => {
     const module = modules[from]
     if (module === undefined) throw new Error(`The test has no module ${from}`)
@@ -58,5 +59,5 @@ export function runSnippet(
   })
   const checked = body.replace(new RegExp(value, 'gm'), 'expect($1).toEqual($2)')
   const main = stripTypeScriptTypes(`async function main() {\n${checked}\n}`)
-  return new Function(...Object.keys(names), `${main}\nreturn main()`)(...Object.values(names)) as Promise<unknown>
+  return compileFunction(`${main}\nreturn main()`, Object.keys(names))(...Object.values(names)) as Promise<unknown>
 }
