@@ -216,23 +216,26 @@ test('a replica that is down is not hammered, and the events tell', async () => 
 describe('nothing is written twice', () => {
   const call = 'call add()'
 
-  test.each([call, 'select hidden()'])('%s, on the primary in place of a replica that is down: its connection breaks', async (sql) => {
-    await using wire = await Wire.to(bench.cluster.primary.port)
-    const gone = bench.replica.url.replace(/:\d+\//, ':1/')
-    const pool = bench.far({
-      env: { ...bench.env, DATABASE_URL: wire.url(bench.cluster.primary.url), DATABASE_URL_AMS: gone },
-    })
-    wire.onStatement = (text, cut) => {
-      if (text === sql) cut()
-    }
-    for (const run of [() => pool.query(sql), () => inRequest(() => pool.query(sql), { obstacle: 'upgrade' })]) {
-      const before = wire.statements.length
-      const { error } = (await run().catch((reason: unknown) => ({ error: reason }))) as { error?: unknown }
-      expect(error).toMatchObject({ message: expect.stringMatching(/terminated|ECONNRESET/) })
-      expect(wire.statements.slice(before).filter((text) => text === sql)).toHaveLength(1)
-    }
-    await pool.end()
-  })
+  test.each([call, 'select hidden()'])(
+    '%s, on the primary in place of a replica that is down: its connection breaks',
+    async (sql) => {
+      await using wire = await Wire.to(bench.cluster.primary.port)
+      const gone = bench.replica.url.replace(/:\d+\//, ':1/')
+      const pool = bench.far({
+        env: { ...bench.env, DATABASE_URL: wire.url(bench.cluster.primary.url), DATABASE_URL_AMS: gone },
+      })
+      wire.onStatement = (text, cut) => {
+        if (text === sql) cut()
+      }
+      for (const run of [() => pool.query(sql), () => inRequest(() => pool.query(sql), { obstacle: 'upgrade' })]) {
+        const before = wire.statements.length
+        const { error } = (await run().catch((reason: unknown) => ({ error: reason }))) as { error?: unknown }
+        expect(error).toMatchObject({ message: expect.stringMatching(/terminated|ECONNRESET/) })
+        expect(wire.statements.slice(before).filter((text) => text === sql)).toHaveLength(1)
+      }
+      await pool.end()
+    },
+  )
 
   test('one whose connection to the replica breaks is not tried again elsewhere; a read is', async () => {
     await using near = await Wire.to(bench.replica.port)
