@@ -9,6 +9,7 @@ import { routing } from './routing.ts'
 import { scopes } from './scopes.ts'
 import { tokens } from './tokens.ts'
 import { transactions } from './transactions.ts'
+import { waiting } from './waiting.ts'
 
 /**
  * The suite that every adapter runs: what flyroute promises, said in words that all drivers have (`query`,
@@ -42,6 +43,7 @@ export function describeAdapter(adapter: AdapterUnderTest): void {
     transactions(context)
     scopes(context)
     tokens(context)
+    waiting(context)
     endings(context)
     failures(context)
     promotion(context)
