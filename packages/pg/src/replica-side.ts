@@ -1,5 +1,6 @@
 import { ReplayUnavailableError } from '@flyroute/core'
-import { currentScope, type Freshness, notReplayable, runInScope, type Scope } from '@flyroute/core/adapter'
+import { currentScope, type Freshness, notReplayable, runInScope } from '@flyroute/core/adapter'
+import { catchUp } from './catch-up.ts'
 import { type Callback, callbackOf, isSubmittable, type QueryArgument, type Submittable } from './driver-types.ts'
 import { judgeFailure, Rerun } from './failure.ts'
 import type { Guarded } from './guarded.ts'
@@ -8,12 +9,6 @@ import { readPositionInto } from './primary-side.ts'
 import { abortedError } from './refusal.ts'
 import { StandIn, type Until } from './stand-in.ts'
 import { keepInScope, later, makeQuery, reject, replyTo, type Statement } from './statement.ts'
-
-/** How long (ms) a statement waits for a replica that is behind: in a request, and in a job that nobody waits for. */
-const requestWaitMs = 1_000
-const jobWaitMs = 5_000
-/** How often (ms) a connection asks its own server, where it is not the one that is asked for all. */
-const pollMs = 5
 
 /**
  * A connection to a replica: what writes is refused before a byte is sent, what the server refuses is translated, reads
@@ -129,7 +124,7 @@ export class ReplicaSide {
   #whenFresh(statement: Statement, need: Freshness): unknown {
     const { scope } = statement
     const { client, database } = this.#guard
-    const decided = this.#catchUp(need, scope)
+    const decided = catchUp(this.#guard, need, scope)
       .then((isReached) => isReached || database.replication.toPrimary('stale', undefined, scope) !== 'primary')
       .finally(() => {
         this.#undecided = undefined
@@ -141,24 +136,6 @@ export class ReplicaSide {
     })
     this.#undecided = decided.catch(() => undefined)
     return later(statement, time, () => run(isHere), client)
-  }
-
-  async #catchUp(need: Freshness, scope: Scope | undefined): Promise<boolean> {
-    const { replication } = this.#guard.database
-    const isJob = scope?.activity.kind === 'job'
-    const timeoutMs = isJob ? jobWaitMs : requestWaitMs
-    const { signal } = scope?.activity ?? {}
-    if (replication.observes(this.#guard.server)) {
-      return replication.catchUp(need, { timeoutMs, signal, patient: isJob })
-    }
-    // One name may lead to several replicas: only this connection can ask its own.
-    const until = Date.now() + Math.min(timeoutMs, isJob ? timeoutMs : replication.replayCostMs)
-    for (;;) {
-      await this.#guard.greet()
-      if (replication.isFresh(this.#guard.server, need)) return true
-      if (Date.now() >= until || signal?.aborted) return false
-      await new Promise((resolve) => setTimeout(resolve, pollMs))
-    }
   }
 
   // --- elsewhere ------------------------------------------------------------------------------------------------------
