@@ -336,13 +336,25 @@ describe('a chunked body', () => {
 
   test('of a client that goes away in the middle is nobody’s business any more', async () => {
     let ran = 0
-    await using server = await serve(() => () => ran++)
+    let settled: unknown = 'not yet'
+    const begun = deferred()
+    const door = replayable((_: IncomingMessage, __: ServerResponse): unknown => ran++, { databases: [new StandIn()] })
+    const ended = deferred()
+    await using server = await listen(
+      createServer((req, response) => {
+        begun.resolve()
+        void Promise.resolve(door(req, response)).then((result) => {
+          settled = result
+          ended.resolve()
+        })
+      }),
+    )
     using connection = new Connection(server.port)
     connection.write(head('POST', '/', { 'transfer-encoding': 'chunked' }) + chunk(part))
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await begun.promise
     connection.socket.destroy()
-    expect((await request(server.port, 'POST', '/', {}, 'x')).status).toBe(409)
-    expect(ran).toBe(0)
+    await ended.promise
+    expect([ran, settled]).toEqual([0, undefined])
   })
 })
 
@@ -416,6 +428,28 @@ describe('the scope', () => {
     await connection.answer()
     await connection.answer()
     expect(outside).toEqual(Array(10).fill(true))
+  })
+
+  test('holds when the client goes away, and behind the beginning of an answer, where nothing is replayed', async () => {
+    let inside: boolean | undefined
+    const gone = deferred()
+    await using server = await serve((database) => (_, response) => {
+      response.on('close', () => {
+        inside = currentScope()?.activity.kind === 'request'
+        gone.resolve()
+      })
+      const answer = response as ServerResponse
+      answer.write('begun ')
+      answer.write(database.write())
+    })
+    using connection = new Connection(server.port)
+    connection.write(head('GET', '/'))
+    await new Promise((resolve) =>
+      connection.socket.on('data', (data) => /primary/.test(String(data)) && resolve(data)),
+    )
+    connection.socket.destroy()
+    await gone.promise
+    expect(inside).toBe(true)
   })
 
   test('aborts its signal when the client goes away before the end, and not after it', async () => {
@@ -601,6 +635,12 @@ describe('sendReplay', () => {
     expect(thrown).toMatchObject({ code: 'ERR_HTTP_HEADERS_SENT' })
   })
 })
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>((done) => (resolve = done))
+  return { promise, resolve }
+}
 
 function endless(): Readable {
   return new Readable({

@@ -314,7 +314,10 @@ describe('several databases', () => {
         incoming({ method: 'POST', headers: { 'fly-replay-src': 'state=flyroute:write:insert@my_blog' } }),
         handler,
       )
-    expect(await arrive({}, () => blogThere.write())).toMatchObject({ ran: true, status: 200 })
+    for (const whenReplayUnavailable of ['primary', 'error'] as const) {
+      const ended = await arrive({ whenReplayUnavailable }, () => blogThere.write())
+      expect(ended).toMatchObject({ ran: true, status: 200, visit: { scope: { onPrimary: false } } })
+    }
     // Both in one request: the second one over the ocean, or not at all; never on to the other region.
     await arrive({}, () => expect(ordersThere.write()).toBe('primary'))
     const refused = await arrive({ whenReplayUnavailable: 'error' }, () => ordersThere.write())
