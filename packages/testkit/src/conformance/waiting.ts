@@ -1,5 +1,5 @@
-import { describe, expect, test } from '@jest/globals'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from '@jest/globals'
 import { away, type Context, home } from './context.ts'
 
 /** A replica that is behind: waited for where that is the shorter way, and not in vain. */
