@@ -1,23 +1,36 @@
 import { parseArgs } from 'node:util'
+import { measure } from './figures.ts'
 import { describeVerdict, playIn } from './run.ts'
 import * as all from './scenarios/index.ts'
 import { World } from './world.ts'
 
-// Plays every scenario in a world of its own, again and again with other seeds, until enough requests were sent in all.
+// Plays every scenario in a world of its own, again and again with other seeds, until enough requests were sent in all;
+// or, with --figures, measures what reads cost.
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     operations: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '1' },
     users: { type: 'string', default: '40' },
+    figures: { type: 'boolean', default: false },
   },
 })
 const [operations, firstSeed, users] = [Number(values.operations), Number(values.seed), Number(values.users)]
 const known = new Map(Object.entries(all))
 const unknown = positionals.filter((name) => !known.has(name))
 if (unknown.length > 0 || ![operations, firstSeed, users].every(Number.isSafeInteger)) {
-  console.error(`Usage: [--operations N] [--seed S] [--users U] [scenario…]\nScenarios: ${[...known.keys()].join(' ')}`)
+  console.error(
+    `Usage: [--operations N] [--seed S] [--users U] [scenario…] | --figures\nScenarios: ${[...known.keys()].join(' ')}`,
+  )
   process.exit(1)
+}
+
+if (values.figures) {
+  for await (const { text, isGood } of measure()) {
+    console.log(`${isGood ? '✓' : '✗'} ${text}`)
+    if (!isGood) process.exitCode = 1
+  }
+  process.exit()
 }
 
 const scenarios = [...known].filter(([name]) => positionals.length === 0 || positionals.includes(name))

@@ -22,6 +22,9 @@ const nothingElse = {
   'write-late': 0,
 }
 
+/** Every user reads what they write: a bug shows soon. */
+const oneRow = { ownRows: 1, sharing: 0 }
+
 /** In this order: the last one leaves nothing to play in. */
 export const plantedBugs: readonly PlantedBug[] = [
   {
@@ -40,7 +43,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     rule: 'read-your-writes',
     scenario: {
       name: 'writes in one string, read at once',
-      workload: { roaming: 0.5, thinkMs: 10, weights: { ...nothingElse, write: 0, read: 2, 'write-by-get': 1 } },
+      workload: {
+        ...oneRow,
+        roaming: 0.5,
+        thinkMs: 10,
+        weights: { ...nothingElse, write: 0, read: 2, 'write-by-get': 1 },
+      },
       async faults({ load, ams, gru }) {
         for (const node of [ams, gru]) await node.setApplyDelay(200)
         await load.more(100)
@@ -52,7 +60,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     rule: 'read-your-writes',
     scenario: {
       name: 'slow answers behind quick ones',
-      workload: { parallel: 0.8, weights: { ...nothingElse, read: 5, write: 2, 'write-slowly': 3 } },
+      workload: { ...oneRow, parallel: 0.8, weights: { ...nothingElse, read: 5, write: 2, 'write-slowly': 3 } },
       async faults({ load, ams, gru }) {
         for (const node of [ams, gru]) await node.setApplyDelay(350)
         await load.more(200)
@@ -73,14 +81,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     rule: 'read-your-writes',
     scenario: {
       name: 'a standby that goes back in time',
-      workload: { weights: { ...nothingElse, read: 12, write: 1 } },
+      workload: { ...oneRow, roaming: 0.3, thinkMs: 20, weights: { ...nothingElse, read: 8, write: 1 } },
       async faults({ load, ams, gru }) {
         for (const node of [ams, gru]) await node.setApplyDelay(0)
-        await load.more(100)
+        await load.more(200)
         await ams.settings({ recovery_min_apply_delay: '1h' })
         await ams.stop('immediate')
         await ams.start()
-        await load.more(100)
+        await load.more(200)
         await ams.setApplyDelay(0)
       },
     },

@@ -14,13 +14,16 @@ export interface RunOptions {
   readonly pace?: number
 }
 
+/** Each play has keys and ids of its own: worlds are played in more than once. */
+let plays = 0
+
 /** Plays a scenario in a world, and has its history judged. */
 export async function playIn(
   world: World,
-  { name, workload, faults, promises, isFinal }: Scenario,
+  { workload, faults, promises, isFinal }: Scenario,
   { seed, operations = 0, users = 20, pace = 1 }: RunOptions,
 ): Promise<Verdict> {
-  const prefix = `${name.replaceAll(/\W+/g, '-')}${seed}`
+  const prefix = `p${++plays}-`
   const load = new Load(world, { seed, users, prefix, ...workload })
   const [ord, ams, gru] = ['ord', 'ams', 'gru'].map((node) => world.databases.node(node))
   if (ord === undefined || ams === undefined || gru === undefined) throw new Error('A world has these three nodes')

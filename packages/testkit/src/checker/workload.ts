@@ -58,6 +58,10 @@ export interface WorkloadOptions {
   readonly roaming?: number
   /** How likely a round is several requests, within a fifth of a second. Default: 0.15. */
   readonly parallel?: number
+  /** How many registers, and how many lists, a user has alone. Default: 2. */
+  readonly ownRows?: number
+  /** How likely a request is about a row that all users share. Default: 0.25. */
+  readonly sharing?: number
   /** How often each sort of request occurs, relative to the others. */
   readonly weights?: Partial<Readonly<Record<RequestName, number>>>
 }
@@ -85,8 +89,7 @@ const posts: ReadonlySet<RequestName> = new Set([
   'write-slowly',
 ])
 const reads: ReadonlySet<RequestName> = new Set(['read', 'read-list'])
-const ownKeys = 2
-const sharedKeys = 6
+const sharedRows = 6
 /** As long as two ways across an ocean: so answers overtake each other. */
 const longestDelayMs = 200
 
@@ -99,7 +102,16 @@ export class Workload {
   #writes = 0
 
   constructor(options: WorkloadOptions) {
-    this.#options = { prefix: 'w', thinkMs: 100, roaming: 0.1, parallel: 0.15, weights: {}, ...options }
+    this.#options = {
+      prefix: 'w',
+      thinkMs: 100,
+      roaming: 0.1,
+      parallel: 0.15,
+      ownRows: 2,
+      sharing: 0.25,
+      weights: {},
+      ...options,
+    }
     this.#random = new Random(options.seed)
     this.#weights = { ...defaultWeights, ...options.weights }
   }
@@ -124,9 +136,10 @@ export class Workload {
     const name = this.#random.weighted(this.#weights)
     const kind = name === 'append' || name === 'read-list' ? 'list' : 'register'
     // Mostly one's own rows, since only those must be fresh; some that others write as well.
-    const owner = this.#random.chance(0.75)
-      ? `${user}-${this.#random.between(1, ownKeys)}`
-      : `shared-${this.#random.between(1, sharedKeys)}`
+    const { ownRows, sharing } = this.#options
+    const owner = this.#random.chance(sharing)
+      ? `shared-${this.#random.between(1, sharedRows)}`
+      : `${user}-${this.#random.between(1, ownRows)}`
     const writes = reads.has(name) ? 0 : name === 'write-twice' ? 2 : 1
     return {
       name,
