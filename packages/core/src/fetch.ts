@@ -1,5 +1,5 @@
 import { FetchRequest } from './fetch/request.ts'
-import { finish } from './fetch/response.ts'
+import { finish, withHeaders } from './fetch/response.ts'
 import { asReplayPolicy, type ReplayPolicy, type ReplayPolicyOptions, type Visit } from './policy.ts'
 
 /** A handler in the manner of the Fetch API: Hono's `app.fetch`, a route handler, `Bun.serve`, `Deno.serve`. */
@@ -39,10 +39,10 @@ function attend(
 ): Response | Promise<Response> {
   const answered = (response: Response): Response => finish(policy, visit, response)
   const failed = (error: unknown): Response => {
-    const { answer } = policy.after(visit, { error })
+    const { answer, headers } = policy.after(visit, { error })
     visit.headersSent()
     if (answer === undefined) throw error
-    return new Response(answer.body, answer)
+    return withHeaders(new Response(answer.body, answer), headers)
   }
   let result: Response | Promise<Response>
   try {

@@ -41,9 +41,9 @@ export function replayable<H extends NodeHandler>(handler: H, policy: ReplayPoli
       /** The handler's error: an answer, where it is ours; else its own affair, as without us. */
       const failed = (error: unknown): void => {
         if (gate.isReplaced && isPrimaryRequired(error)) return
-        const answer = response.headersSent ? undefined : rules.after(visit, { error }).answer
-        if (answer === undefined) throw error
-        gate.replace(answer)
+        const verdict = response.headersSent ? undefined : rules.after(visit, { error })
+        if (verdict?.answer === undefined) throw error
+        gate.replace(verdict.answer, verdict.headers)
       }
       try {
         const result = visit.run(() => handler.call(this as never, request, response, ...rest))

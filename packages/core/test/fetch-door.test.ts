@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { replayable } from '../src/fetch.ts'
 import type { ReplayPolicyOptions } from '../src/policy.ts'
-import { currentScope } from '../src/scope.ts'
+import { currentScope, runOnPrimary } from '../src/scope.ts'
 import { decodeToken } from '../src/token.ts'
 import { StandIn, type StandInOptions } from './support/stand-in.ts'
 
@@ -54,6 +54,26 @@ describe('a replay', () => {
     expect(isReplay(response)).toBe(true)
     expect(response.headers.has('set-cookie')).toBe(false)
     expect(await response.text()).toMatch(/^Fly Proxy runs this request again/)
+  })
+
+  test('that cannot be, after a write that was: 503, with the token of that write, whichever way it fails', async () => {
+    const { fetch } = door((database) => (request) => {
+      let refusal: unknown
+      try {
+        database.write()
+      } catch (error) {
+        refusal = error
+      }
+      runOnPrimary(() => database.write())
+      if (request.url.endsWith('/throw')) throw refusal
+      return new Response('oops', { status: 500, headers: { 'set-cookie': 'a=1' } })
+    })
+    for (const path of ['/throw', '/answer']) {
+      const response = await fetch(get(path))
+      expect(response.status).toBe(503)
+      const token = response.headers.get('flyroute-token')
+      expect(response.headers.getSetCookie()).toEqual([expect.stringContaining(`flyroute=${token}; `)])
+    }
   })
 
   test('cancels the body it replaces, and waits for nobody', async () => {

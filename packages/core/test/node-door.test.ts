@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals'
 import { type NodeHandler, replayable, replayMiddleware, sendReplay } from '../src/node.ts'
 import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
 import { replayResponse } from '../src/replay.ts'
-import { currentScope } from '../src/scope.ts'
+import { currentScope, runOnPrimary } from '../src/scope.ts'
 import { Connection, chunk, head, listen, request } from './support/http.ts'
 import { StandIn } from './support/stand-in.ts'
 
@@ -145,6 +145,29 @@ describe('a replay', () => {
     expect([piped.destroyed, pipelined.destroyed, shared.destroyed]).toEqual([true, true, false])
     expect(outcomes).toEqual(['ERR_STREAM_PREMATURE_CLOSE'])
     shared.destroy()
+  })
+
+  test('that cannot be, after a write that was: 503, with the token of that write, whichever way it fails', async () => {
+    await using server = await serve((database) => (req, response) => {
+      const refused = (): unknown => {
+        try {
+          return database.write()
+        } catch (error) {
+          return error
+        }
+      }
+      const error = refused()
+      runOnPrimary(() => database.write())
+      if (req.url === '/throw') throw error
+      ;(response as ServerResponse).writeHead(500, { 'set-cookie': 'a=1' }).end('oops')
+    })
+    for (const path of ['/throw', '/answer']) {
+      const answer = await request(server.port, 'GET', path)
+      expect([answer.status, answer.header('retry-after')]).toEqual([503, ['5']])
+      const [token] = answer.header('flyroute-token')
+      expect(answer.header('set-cookie')).toEqual([expect.stringContaining(`flyroute=${token}; `)])
+      expect(JSON.parse(answer.body)).toMatchObject({ error: { reason: 'already-written' } })
+    }
   })
 
   test('keeps what an app says with every answer, and the end of the connection', async () => {

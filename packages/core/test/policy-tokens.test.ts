@@ -73,6 +73,19 @@ describe('a token is given', () => {
     expect(place(ended.headers['flyroute-token'])).toEqual({ until: expect.any(Number) })
   })
 
+  test('for what was committed before the request failed, with the answer that says so', async () => {
+    const { policy, database } = app({ role: 'replica', debugHeader: true })
+    const ended = await attend(policy, incoming(), () => {
+      expect(() => database.write()).toThrow()
+      runOnPrimary(() => database.write())
+      return 500
+    })
+    expect(ended).toMatchObject({ status: 503, json: { error: { reason: 'already-written' } } })
+    expect(place(ended.headers['flyroute-token'])).toMatchObject({ at: '0/1' })
+    expect(ended.cookies).toHaveLength(1)
+    expect(ended.headers['flyroute-debug']).toMatch(/^region=ams/)
+  })
+
   test('never lowered by an answer that others have overtaken', async () => {
     const { policy, database } = app()
     let release: () => void = () => undefined

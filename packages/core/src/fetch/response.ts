@@ -9,7 +9,7 @@ export function finish(policy: ReplayPolicy, visit: Visit, response: Response): 
   if (answer !== undefined) {
     // Nobody reads the app's own answer: whoever makes it is told.
     if (stream !== undefined && !stream.locked) stream.cancel().catch(() => undefined)
-    return new Response(answer.body, answer)
+    return withHeaders(new Response(answer.body, answer), headers)
   }
   if (stream !== undefined && !stream.locked) readInScope(stream, visit.scope)
   return headers.length === 0 || !isResponse(response) ? response : withHeaders(response, headers)
@@ -20,8 +20,8 @@ function isResponse(response: Response | undefined): response is Response {
   return response !== undefined && response.status >= 200 && typeof response.headers?.append === 'function'
 }
 
-/** Adds headers to the app's own response, to a copy only where its headers cannot be changed. */
-function withHeaders(response: Response, headers: Verdict['headers']): Response {
+/** Adds headers to a response, to a copy only where its own cannot be changed. */
+export function withHeaders(response: Response, headers: Verdict['headers']): Response {
   try {
     return addTo(response, headers)
   } catch {

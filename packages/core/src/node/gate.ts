@@ -1,6 +1,6 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { ReplayPolicy, Visit } from '../policy.ts'
+import type { ReplayPolicy, Verdict, Visit } from '../policy.ts'
 import type { HttpAnswer } from '../replay.ts'
 import { addHeaders, clearAnswer, type HeadersArgument } from './headers.ts'
 
@@ -8,8 +8,8 @@ import { addHeaders, clearAnswer, type HeadersArgument } from './headers.ts'
 export interface Gate {
   /** The app's answer was replaced by ours. */
   readonly isReplaced: boolean
-  /** Sends this in place of the app's answer, whose headers must not have left. */
-  replace(answer: HttpAnswer): void
+  /** Sends this, with what is added to it, in place of the app's answer, whose headers must not have left. */
+  replace(answer: HttpAnswer, added: Verdict['headers']): void
 }
 
 /**
@@ -25,13 +25,13 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
     get isReplaced() {
       return state === 'replaced'
     },
-    replace(answer) {
+    replace(answer, added) {
       // Ours passes, also where `end` calls `write`, as in HTTP/2; from then on nothing of the app's does.
       state = 'passed'
       visit.headersSent()
       clearAnswer(response)
       const headers = { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) }
-      writeHead.call(response, answer.status, headers)
+      writeHead.call(response, answer.status, addHeaders(response, headers, added) as OutgoingHttpHeaders)
       end.call(response, answer.body, 'utf8')
       state = 'replaced'
       // What is piped into an answer that nobody reads is ended, as when its client goes away.
@@ -44,7 +44,7 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
     if (state !== 'open' || response.headersSent) return headers
     const verdict = policy.after(visit, { status })
     if (verdict.answer !== undefined) {
-      gate.replace(verdict.answer)
+      gate.replace(verdict.answer, verdict.headers)
       return headers
     }
     state = 'passed'

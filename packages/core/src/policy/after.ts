@@ -25,7 +25,7 @@ export interface Outcome {
 export interface Verdict {
   /** Answer this instead; undefined: the handler's own answer (or its error) stands. */
   readonly answer: HttpAnswer | undefined
-  /** To be added to the handler's own answer; `set-cookie` beside the ones that it sets. */
+  /** To be added to whichever answer is sent; `set-cookie` beside the ones that it has. */
   readonly headers: readonly (readonly [name: string, value: string])[]
 }
 
@@ -40,26 +40,24 @@ export function after(policy: ResolvedPolicy, visit: Visit, { error, status = 20
   const failed = error !== undefined || status >= 500
   if (required !== undefined) {
     const obstacle = notReplayable(activity)
-    if (obstacle === undefined) return replaced(replayRequired(policy, required))
+    if (obstacle === undefined) return { answer: replayRequired(policy, required), headers: noHeaders }
     // The rest could not run here and must not run again: an app that makes do with that is left alone.
-    if (thrown !== undefined || failed) return unavailable(new ReplayUnavailableError(obstacle, { cause: required }))
+    if (thrown !== undefined || failed)
+      return unavailable(policy, visit, new ReplayUnavailableError(obstacle, { cause: required }))
   }
   if (failed) {
     const refused = findReplayUnavailable(error) ?? activity.unavailable
-    if (refused !== undefined) return unavailable(refused)
+    if (refused !== undefined) return unavailable(policy, visit, refused)
     const { primaryUnreachable: cause } = activity
-    if (cause !== undefined) return unavailable(new ReplayUnavailableError('no-primary', { cause }))
+    if (cause !== undefined) return unavailable(policy, visit, new ReplayUnavailableError('no-primary', { cause }))
   }
   const headers = addedHeaders(policy, visit)
   return headers === noHeaders ? untouched : { answer: undefined, headers }
 }
 
-function replaced(answer: HttpAnswer): Verdict {
-  return { answer, headers: noHeaders }
-}
-
-function unavailable(error: ReplayUnavailableError): Verdict {
-  return replaced(unavailableAnswer(error))
+/** What was committed before it came to this still has a token. */
+function unavailable(policy: ResolvedPolicy, visit: Visit, error: ReplayUnavailableError): Verdict {
+  return { answer: unavailableAnswer(error), headers: addedHeaders(policy, visit) }
 }
 
 function replayRequired(policy: ResolvedPolicy, error: PrimaryRequiredError): HttpAnswer {

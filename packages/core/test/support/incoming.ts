@@ -57,16 +57,14 @@ export async function attend(
   }
   const { answer, headers } = policy.after(visit, outcome)
   visit.headersSent()
-  if (answer !== undefined) return { ran: true, ...told(answer), cookies: [], visit }
-  if ('error' in outcome) throw outcome.error
-  return {
-    ran: true,
-    status: outcome.status ?? 200,
-    headers: Object.fromEntries(headers.filter(([name]) => name !== 'set-cookie')),
-    json: undefined,
-    cookies: headers.filter(([name]) => name === 'set-cookie').map(([, value]) => value),
-    visit,
+  const added = Object.fromEntries(headers.filter(([name]) => name !== 'set-cookie'))
+  const cookies = headers.filter(([name]) => name === 'set-cookie').map(([, value]) => value)
+  if (answer !== undefined) {
+    const answered = told(answer)
+    return { ran: true, ...answered, headers: { ...answered.headers, ...added }, cookies, visit }
   }
+  if ('error' in outcome) throw outcome.error
+  return { ran: true, status: outcome.status ?? 200, headers: added, json: undefined, cookies, visit }
 }
 
 function told({ status, headers, body: text }: { status: number; headers: Record<string, string>; body: string }) {
