@@ -1,5 +1,6 @@
 import type { Observation, Role } from '@flyroute/core/adapter'
 import type { BareClient } from './driver-types.ts'
+import { readError } from './refusal.ts'
 import { primaryTimeline, timelineOf, withoutPageHeader } from './wal-position.ts'
 
 /** Which pool a connection belongs to: the one next door, or the one behind `runOnPrimary`. */
@@ -33,6 +34,11 @@ select pg_is_in_recovery()::text,
  */
 const questions = [fullQuestion, 'select pg_is_in_recovery()::text'] as const
 
+/** What changes on a replica from one look to the next: who waits asks often, and this costs a fifth. */
+const briefQuestion = `
+select pg_is_in_recovery()::text, extract(epoch from pg_postmaster_start_time())::text,
+  pg_last_wal_replay_lsn()::text, pg_last_wal_receive_lsn()::text`
+
 /** Asks servers what they are, with the fullest question that this database answers. */
 export class Observer {
   readonly #expected: Role
@@ -63,14 +69,31 @@ export class Observer {
       const sql = questions[question]
       if (sql === undefined) return this.#read([], address, side)
       try {
-        const { rows } = await query(sql)
+        const { rows } = await unlessCancelled(() => query(sql))
         return this.#read(rows[0] as (string | null)[], address, side)
       } catch (error) {
-        if (typeof (error as { severity?: unknown }).severity !== 'string' || isGoing(error)) throw error
+        if (!isRefusal(error)) throw error
         this.#question = Math.max(this.#question, question + 1)
         this.#refused(error)
       }
     }
+  }
+
+  /**
+   * Asks a replica again, on the same connection, how far it has come by now.
+   *
+   * @param last what it said of itself a moment ago
+   * @returns undefined where it has to be asked in full
+   */
+  async askAgain(
+    query: (sql: string) => Promise<{ rows: unknown[] }>,
+    last: Observation,
+  ): Promise<Observation | undefined> {
+    if (last.role !== 'replica' || last.at === undefined || this.#simulated || this.#question > 0) return undefined
+    const { rows } = await unlessCancelled(() => query(briefQuestion))
+    const [recovering, started, at, received] = rows[0] as (string | null)[]
+    const isSame = recovering === 'true' && last.instance === instanceOf(last.cluster, started ?? '')
+    return isSame && at != null ? { ...last, at: withoutPageHeader(at), received: received ?? undefined } : undefined
   }
 
   #read(row: readonly (string | null)[], address: string, side: Side): Observation {
@@ -80,7 +103,7 @@ export class Observer {
     const plays = this.#simulated && side === 'local'
     return {
       // One server that plays both is two.
-      instance: `${cluster ?? ''}@${started ?? address}${plays ? '#replica' : ''}`,
+      instance: `${instanceOf(cluster ?? '', started ?? address)}${plays ? '#replica' : ''}`,
       role: plays ? 'replica' : role,
       cluster: cluster ?? '',
       epoch: timeline == null ? 0 : timelineOf(timeline),
@@ -92,7 +115,20 @@ export class Observer {
   }
 }
 
-/** The server is going away or not there yet (class 57), or this session is at its end (08, 53): no refusal of a question. */
-function isGoing(error: unknown): boolean {
-  return /^(57|08|53)/.test(String((error as { code?: unknown }).code))
+/** A run of a server, told apart from all others. */
+function instanceOf(cluster: string, started: string): string {
+  return `${cluster}@${started}`
+}
+
+/** Replay cancels now and then what looks at a catalog: that says nothing of the question, nor of the replica. */
+function unlessCancelled<T>(ask: () => Promise<T>): Promise<T> {
+  return ask().catch((error: unknown) => {
+    if (readError(error) === 'recovery-conflict') return ask()
+    throw error
+  })
+}
+
+/** The server does not know, or not allow, or not support a function (classes 42 and 0A): it never will. */
+function isRefusal(error: unknown): boolean {
+  return /^(42|0A)/.test(String((error as { code?: unknown }).code))
 }

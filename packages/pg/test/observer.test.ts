@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from '@jest/globals'
+import { Observer } from '../src/observer.ts'
+import { Bench } from './support/open.ts'
+import { Wire } from './support/wire.ts'
+
+const bench = new Bench('create table seen (id int)')
+
+test('a replica is asked in full at first, then in brief for a while, and says the same', async () => {
+  await using wire = await Wire.to(bench.replica.port)
+  const far = bench.far({ env: { ...bench.env, DATABASE_URL_AMS: wire.url(bench.replica.url) } })
+  const full = await far.replication.status()
+  const asked = wire.statements.length
+  expect(await far.replication.status()).toEqual(full)
+  await bench.cluster.primary.query('insert into seen values (1)')
+  await bench.cluster.caughtUp()
+  const moved = await far.replication.status()
+  expect(moved.position).not.toBe(full.position)
+  for (const sql of wire.statements.slice(asked)) expect(sql).not.toContain('pg_control')
+  await sleep(550)
+  await far.replication.status()
+  expect(wire.statements.at(-1)).toContain('pg_control')
+})
+
+test('a promotion is noticed in brief as well', async () => {
+  const node = await bench.cluster.addReplica()
+  const far = bench.far({ env: { ...bench.env, DATABASE_URL_AMS: node.url } })
+  expect(await far.replication.status()).toMatchObject({ role: 'replica' })
+  await node.promote()
+  expect(await far.replication.status()).toMatchObject({ role: 'primary' })
+})
+
+const row = ['true', '1', '7', '00000001', '0/1', '0/1', null, null]
+const failing = (...codes: string[]) => {
+  const asked: string[] = []
+  const query = async (sql: string): Promise<{ rows: unknown[] }> => {
+    asked.push(sql)
+    const code = codes.shift()
+    if (code === undefined) return { rows: [row] }
+    const message = 'canceling statement due to conflict with recovery'
+    throw Object.assign(new Error(message), { code, severity: 'ERROR' })
+  }
+  return { asked, query }
+}
+const ask = (query: (sql: string) => Promise<{ rows: unknown[] }>) =>
+  new Observer('replica', false, () => undefined).ask(query, {}, 'local')
+
+test('a question that replay has cancelled is asked once more, and means nothing', async () => {
+  const { asked, query } = failing('40001')
+  expect(await ask(query)).toMatchObject({ at: '0/1', cluster: '7' })
+  expect(asked[1]).toBe(asked[0])
+  await expect(ask(failing('40001', '40001').query)).rejects.toMatchObject({ code: '40001' })
+})
+
+test('a more modest question follows only where a function is refused for good', async () => {
+  for (const code of ['42501', '42883', '0A000']) {
+    const { asked, query } = failing(code)
+    await ask(query)
+    expect(asked[1]).not.toBe(asked[0])
+  }
+  for (const code of ['57P01', '53300', '57014', 'XX000']) {
+    await expect(ask(failing(code).query)).rejects.toMatchObject({ code })
+  }
+})
