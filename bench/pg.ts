@@ -46,7 +46,8 @@ for (const clients of [1, 20]) {
         { name: 'createPool, outside a request', run: () => ours.query(query) },
         {
           name: 'createPool, in a request',
-          run: () => runInScope(createScope(createActivity('request')), () => ours.query(query)),
+          run: () => ours.query(query),
+          around: (work) => runInScope(createScope(createActivity('request')), work),
         },
       ],
       { clients, ...(short ? { sliceMs: 50, rounds: 3 } : {}) },

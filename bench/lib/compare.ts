@@ -3,6 +3,8 @@ export interface Contender {
   readonly name: string
   /** Does the work once. */
   run(): Promise<unknown>
+  /** What all of it happens in: a request that does many things. Default: nothing. */
+  around?<T>(work: () => T): T
 }
 
 export interface Figures {
@@ -78,7 +80,8 @@ async function slice(
       done++
     }
   }
-  await Promise.all(Array.from({ length: clients }, worker))
+  const work = (): Promise<unknown> => Promise.all(Array.from({ length: clients }, worker))
+  await (contender.around?.(work) ?? work())
   const { user, system } = process.cpuUsage(cpuBegun)
   return { throughput: (done * 1_000) / (performance.now() - begun), cpu: (user + system) / done }
 }

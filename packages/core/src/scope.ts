@@ -51,6 +51,22 @@ export interface Scope {
   readonly needs: readonly TokenContent[]
 }
 
+/**
+ * A class, and no literal: what a literal makes V8 may come to put straight among the old objects, because the first ones
+ * have lived long; and then all that it leads to (the request, its queries, their rows) gets old with it.
+ */
+class ScopeRecord implements Scope {
+  readonly activity: Activity
+  readonly onPrimary: boolean
+  readonly needs: readonly TokenContent[]
+
+  constructor(activity: Activity, onPrimary: boolean, needs: readonly TokenContent[]) {
+    this.activity = activity
+    this.onPrimary = onPrimary
+    this.needs = needs
+  }
+}
+
 interface Shared {
   readonly storage: AsyncLocalStorage<Scope>
 }
@@ -102,7 +118,7 @@ export function notReplayable(activity: Activity): ReplayUnavailableReason | und
 
 /** A scope of a new request or job. */
 export function createScope(activity: Activity, needs?: TokenContent): Scope {
-  return { activity, onPrimary: false, needs: needs === undefined || needs.size === 0 ? noNeeds : [needs] }
+  return new ScopeRecord(activity, false, needs === undefined || needs.size === 0 ? noNeeds : [needs])
 }
 
 /**
@@ -117,7 +133,7 @@ export function createScope(activity: Activity, needs?: TokenContent): Scope {
 export function runOnPrimary<T>(fn: () => T): T {
   const outer = currentScope()
   const activity = outer?.activity ?? createActivity('job')
-  return runInScope({ activity, onPrimary: true, needs: outer?.needs ?? noNeeds }, fn)
+  return runInScope(new ScopeRecord(activity, true, outer?.needs ?? noNeeds), fn)
 }
 
 /** Runs `fn` now, in a scope whose reads need what the content says on top of what the outer scope needs. */
@@ -125,5 +141,5 @@ export function runWithNeeds<T>(content: TokenContent, fn: () => T): T {
   const outer = currentScope()
   const activity = outer?.activity ?? createActivity('job')
   const needs = content.size === 0 ? (outer?.needs ?? noNeeds) : [...(outer?.needs ?? noNeeds), content]
-  return runInScope({ activity, onPrimary: outer?.onPrimary ?? false, needs }, fn)
+  return runInScope(new ScopeRecord(activity, outer?.onPrimary ?? false, needs), fn)
 }

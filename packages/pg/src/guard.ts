@@ -10,12 +10,12 @@ import {
 import type { PgDatabase } from './database.ts'
 import { type BareClient, type QueryArgument, type QueryClass, type Release, textOf } from './driver-types.ts'
 import { Rerun } from './failure.ts'
-import type { Guarded, Purpose } from './guarded.ts'
+import type { Guarded } from './guarded.ts'
 import { rawText, type Side } from './observer.ts'
 import { PrimarySide } from './primary-side.ts'
 import { ReplicaSide } from './replica-side.ts'
 import { Session } from './session.ts'
-import { reject, type Statement } from './statement.ts'
+import { reject, type Single, Statement } from './statement.ts'
 
 /** What a guard is made for. */
 export interface GuardOptions {
@@ -47,8 +47,8 @@ export class Guard implements Guarded {
   readonly answerMs: number | undefined
   /** The run of the server that this connection leads to; undefined until it has said what it is. */
   server: ServerInstance | undefined
-  /** What the connection is checked out for. `pool.query` sees to scope and second attempts by itself. */
-  purpose: Purpose = 'client'
+  /** The statement of `pool.query` that the connection was checked out for, until it comes. */
+  #expected: Single | undefined
   readonly #greetingMs: number
   readonly #memory: StatementMemory
   readonly #onPrimary: PrimarySide = new PrimarySide(this)
@@ -79,12 +79,15 @@ export class Guard implements Guarded {
   /** What the client's `query` does, in all its forms. */
   query(config: QueryArgument, values: unknown, callback: unknown): unknown {
     if (this.#onReplica.isElsewhere) return this.#onReplica.follow(config, values, callback)
-    const scope = currentScope()
+    const single = this.#expected
+    this.#expected = undefined
+    const isSingle = single !== undefined
+    const scope = isSingle ? single.scope : currentScope()
     const isPrimary = this.role === 'primary'
-    if (isPrimary && scope === undefined) return this.#onPrimary.pass({ config, values, callback, scope })
-    const analysis = this.#analyse(config)
+    if (isPrimary && scope === undefined) return this.#onPrimary.pass(config, values, callback, scope, isSingle)
+    const analysis = this.#analyse(config, single?.analysis)
     if (analysis === undefined) return this.send(config, values, callback)
-    const statement: Statement = { config, values, callback, analysis, scope }
+    const statement = new Statement(config, values, callback, analysis, scope, isSingle)
     if (isPrimary && scope !== undefined) return this.#onPrimary.run(statement, scope.activity)
     // A connection to the primary that has become one to a replica: there is nowhere else to go.
     if (this.side === 'primary') return reject(statement, new ReplayUnavailableError('no-primary'), this.client)
@@ -109,13 +112,15 @@ export class Guard implements Guarded {
     if (this.side === 'primary' && this.server.role === 'replica') throw new ReplayUnavailableError('no-primary')
   }
 
-  /** The pool has checked the connection out: what it is given back with is looked at first. */
-  lend(purpose: Purpose): Release {
-    this.purpose = purpose
-    const release = this.client.release as Release
-    const giveBack: Release = (error) => release(this.#givenBack(error))
-    this.client.release = giveBack
-    return giveBack
+  lend(single?: Single): Release {
+    this.#expected = single
+    // What nothing will happen to but that it is sent and answered, the pool gives back as it would without us.
+    if (single === undefined || this.#isMisplaced) this.#interceptRelease(single !== undefined)
+    return this.client.release as Release
+  }
+
+  watchRelease(): void {
+    this.#interceptRelease(true)
   }
 
   /** Gives a connection back that has taken over. */
@@ -123,14 +128,14 @@ export class Guard implements Guarded {
     this.#onReplica.leave(error)
   }
 
-  /** With what the pool gets the connection back: an error makes it drop it. */
-  #givenBack(error: unknown): unknown {
-    const { purpose } = this
-    this.purpose = 'client'
-    this.leave(error)
-    // The driver's pool drops a connection for any error of a statement; a refusal does it no harm.
-    if (error && !(purpose === 'statement' && isHarmless(error))) return error
-    return this.#isMisplaced ? true : undefined
+  #interceptRelease(isSingle: boolean): void {
+    const release = this.client.release as Release
+    this.client.release = (error) => {
+      this.leave(error)
+      // The driver's pool drops a connection for any error of a statement; a refusal does it no harm.
+      if (error && !(isSingle && isHarmless(error))) release(error)
+      else release(this.#isMisplaced ? true : undefined)
+    }
   }
 
   /** A member that is not what the settings say is left, so that the next connection looks again who is who. */
@@ -142,11 +147,15 @@ export class Guard implements Guarded {
     return topology.role === 'primary' || Date.now() - this.#greetedAt > misplacedMs
   }
 
-  #analyse(config: QueryArgument): Analysis | undefined {
-    const text = textOf(config)
+  /** @param known what the pool has found out of the same text */
+  #analyse(config: QueryArgument, known: Analysis | undefined): Analysis | undefined {
     const name = typeof config === 'string' ? undefined : config.name
+    if (name === undefined && known !== undefined && known.prepared === undefined) return known
+    const text = textOf(config)
     if (typeof text !== 'string') return name === undefined ? undefined : this.#memory.recall(name)
-    return name === undefined ? this.#memory.classify(text) : this.#memory.remember(name, text)
+    if (name === undefined) return this.#memory.classify(text)
+    this.#memory.remember(name, text)
+    return known ?? this.database.classifier.classify(text)
   }
 
   #listen(): void {

@@ -3,9 +3,7 @@ import type { PgDatabase } from './database.ts'
 import type { BareClient, QueryArgument, QueryClass, Release } from './driver-types.ts'
 import type { Side } from './observer.ts'
 import type { Session } from './session.ts'
-
-/** What a connection was checked out for: a single statement of `pool.query`, or to be used by the app. */
-export type Purpose = 'statement' | 'client'
+import type { Single } from './statement.ts'
 
 /** A guarded connection, as the parts of its guard and the pools see it. */
 export interface Guarded {
@@ -21,16 +19,20 @@ export interface Guarded {
   readonly server: ServerInstance | undefined
   /** How long (ms) the answer to a statement may take; undefined: as long as the driver's own options say. */
   readonly answerMs: number | undefined
-  /** What the connection is checked out for. `pool.query` sees to scope and second attempts by itself. */
-  readonly purpose: Purpose
   /** The driver's own `query`, below the guard. */
   readonly send: (config: unknown, values?: unknown, callback?: unknown) => unknown
   /** What the client's `query` does, in all its forms. */
   query(config: QueryArgument, values: unknown, callback: unknown): unknown
   /** Asks this connection's server what it is. */
   greet(): Promise<void>
-  /** The pool has checked the connection out: what it is given back with is looked at first. */
-  lend(purpose: Purpose): Release
+  /**
+   * The pool has checked the connection out: for a statement of `pool.query`, or for the app to use.
+   *
+   * @returns what gives it back
+   */
+  lend(single?: Single): Release
+  /** What the connection is given back with is looked at first: an error that does it no harm is no reason to drop it. */
+  watchRelease(): void
   /** Gives a connection back that has taken over. */
   leave(error?: unknown): void
 }

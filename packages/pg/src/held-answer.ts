@@ -25,20 +25,18 @@ const patienceMs = 2_000
 
 /** Sends a statement, and holds its answer until the position behind it is known: whoever has the answer has the token. */
 export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold): unknown {
-  const { config, values, callback, analysis, scope } = statement
-  const { client, purpose, send } = guard
+  const { config, values, callback, analysis, scope, isSingle } = statement
+  const { client, send } = guard
   const held = new HeldAnswer(hold, (taken) => askPosition(guard, hold.asynchronous, taken))
   if (isSubmittable(config)) {
     keepInScope(config, scope)
     held.follow(config)
     return send(config, values, callback)
   }
-  const query = makeQuery(guard, statement)
+  const query = makeQuery(guard, config, values, callback)
   const asked = query.callback
   const { deliver, result } =
-    purpose === 'statement' && asked !== undefined
-      ? { deliver: asked, result: undefined }
-      : replyTo(asked, scope, client)
+    isSingle && asked !== undefined ? { deliver: asked, result: undefined } : replyTo(asked, scope, client)
   query.callback = (error, value) => {
     if (!error) return held.answer(() => deliver(null, value))
     held.fail(error)

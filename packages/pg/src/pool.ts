@@ -1,7 +1,7 @@
 import type { Replication } from '@flyroute/core'
 import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
 import pg from 'pg'
-import { checkoutTo } from './checkout.ts'
+import { checkoutTo, handOver } from './checkout.ts'
 import { guardClient } from './client.ts'
 import { clientConfig, type Driver, openDatabase, type PgDatabase } from './database.ts'
 import {
@@ -18,7 +18,7 @@ import { type FlyroutePoolOptions, hideSecrets } from './options.ts'
 import { noteUnreachable } from './outage.ts'
 import { openPrimaryPool } from './primary-pool.ts'
 import { readError } from './refusal.ts'
-import { replyTo } from './statement.ts'
+import { replyTo, Single } from './statement.ts'
 import { Watchdog } from './watchdog.ts'
 
 /** A pool of node-postgres, and where its data comes from. */
@@ -83,46 +83,69 @@ export function guardPool(
     }
 
     override connect(callback?: Callback): Promise<unknown> | undefined {
-      const { replication } = this.#database
-      const scope = currentScope()
       const single = this.#single
       this.#single = undefined
-      const { deliver, result } = checkoutTo(callback, scope, single === undefined ? 'client' : 'statement')
-      const elsewhere = (client: Promise<unknown>): void => {
-        if (single !== undefined) single.isElsewhere = true
-        client.then((primary) => deliver(undefined, primary), deliver)
+      if (single !== undefined && callback !== undefined) {
+        this.#connectFor(single.scope, single, callback)
+        return undefined
       }
-      if (replication.topology.role === 'replica' && (replication.isUnavailable || this.#goesToPrimary(scope))) {
-        elsewhere(this.#connectToPrimary(scope))
-      } else {
-        void super.connect((error, client) => {
-          if (!error) deliver(undefined, client)
-          else elsewhere(runInScope(scope, () => this.#connectElsewhere(error, scope)))
-        })
-      }
+      const scope = currentScope()
+      const { deliver, result } = checkoutTo(callback, scope)
+      this.#connectFor(scope, undefined, deliver)
       return result as Promise<unknown> | undefined
     }
 
+    /** A connection next door, or to the primary where next door will not do. */
+    #connectFor(scope: Scope | undefined, single: Single | undefined, deliver: Callback): void {
+      const { replication } = this.#database
+      if (replication.topology.role === 'replica' && (replication.isUnavailable || this.#goesToPrimary(scope))) {
+        return this.#handOverLater(single, deliver, this.#connectToPrimary(scope))
+      }
+      void super.connect((error, client) => {
+        if (!error && single !== undefined) handOver(deliver, single, undefined, client)
+        else if (!error) deliver(undefined, client)
+        else
+          this.#handOverLater(
+            single,
+            deliver,
+            runInScope(scope, () => this.#connectElsewhere(error, scope)),
+          )
+      })
+    }
+
+    #handOverLater(single: Single | undefined, deliver: Callback, connecting: Promise<unknown>): void {
+      if (single === undefined) {
+        connecting.then((client) => deliver(undefined, client), deliver)
+        return
+      }
+      single.isElsewhere = true
+      connecting.then(
+        (client) => handOver(deliver, single, undefined, client),
+        (error: unknown) => handOver(deliver, single, error, undefined),
+      )
+    }
+
     override query(config: unknown, values?: unknown, callback?: unknown): unknown {
-      const { replication, classifier, primaryPool } = this.#database
-      const scope = currentScope()
-      const isPrimary = replication.topology.role === 'primary'
-      if (isPrimary && scope === undefined) return super.query(config, values, callback)
       const argument = config as QueryArgument | null | undefined
       if (argument === null || argument === undefined || typeof argument === 'function') {
         return super.query(config, values, callback)
       }
+      const { replication, classifier, primaryPool } = this.#database
+      const scope = currentScope()
+      const isPrimary = replication.topology.role === 'primary'
+      if (isPrimary && scope === undefined) {
+        this.#single = new Single(config, values, scope, undefined, nobody)
+        return super.query(config, values, callback)
+      }
       const plain = typeof values === 'function' ? undefined : values
       const { deliver, result } = replyTo((plain === values ? callback : values) as Callback | undefined, scope)
-      const text = isSubmittable(argument) ? undefined : textOf(argument)
-      const single: Single = { config, values: plain, scope, deliver, isRead: false, isElsewhere: false }
-      if (!isPrimary && typeof text === 'string') {
-        const { access, reason } = classifier.classify(text)
-        single.isRead = access === 'read'
+      const text = isPrimary || isSubmittable(argument) ? undefined : textOf(argument)
+      const analysis = typeof text === 'string' ? classifier.classify(text) : undefined
+      if (analysis !== undefined) {
         try {
           // Refused here, it costs no connection.
-          if (access === 'write' || replication.isUnavailable || this.#goesToPrimary(scope)) {
-            if (replication.route(access, reason, scope) === 'primary') {
+          if (analysis.access === 'write' || replication.isUnavailable || this.#goesToPrimary(scope)) {
+            if (replication.route(analysis.access, analysis.reason, scope) === 'primary') {
               primaryPool().query(config, plain, deliver)
               return result
             }
@@ -132,6 +155,7 @@ export function guardPool(
           return result
         }
       }
+      const single = new Single(config, plain, scope, analysis, deliver)
       this.#single = single
       super.query(config, plain, (error: unknown, value: unknown) => {
         if (error) this.#failed(single, error)
@@ -149,7 +173,7 @@ export function guardPool(
     }
 
     /** A single statement has failed. What a replica could not do is done on the primary, or asked of it. */
-    #failed({ config, values, scope, deliver, isRead, isElsewhere }: Single, error: unknown): void {
+    #failed({ config, values, scope, analysis, deliver, isElsewhere }: Single, error: unknown): void {
       const { replication, primaryPool } = this.#database
       const runThere = (): void => {
         runInScope(scope, () => primaryPool().query(config, values, deliver))
@@ -162,7 +186,7 @@ export function guardPool(
       }
       replication.failed(error)
       // The connection broke: of a server that was promoted a moment ago, nobody knows what it has done of a write.
-      if (!isRead) return deliver(error)
+      if (analysis?.access !== 'read') return deliver(error)
       try {
         replication.toPrimary('unavailable', undefined, scope, error)
         runThere()
@@ -198,17 +222,8 @@ export function guardPool(
   }
 }
 
-/** A statement of `pool.query`. */
-interface Single {
-  readonly config: unknown
-  readonly values: unknown
-  readonly scope: Scope | undefined
-  readonly deliver: Callback
-  /** It can run once more, whatever became of it. */
-  isRead: boolean
-  /** The connection that it got leads to the primary: what fails there has failed. */
-  isElsewhere: boolean
-}
+/** The driver itself has given its promise, or taken the callback. */
+const nobody: Callback = () => undefined
 
 /** The pool's own words for having no connection to give in time. */
 function isExhausted(error: unknown): boolean {

@@ -1,13 +1,12 @@
 import { currentScope } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
-import { checkoutTo } from './checkout.ts'
+import { checkoutTo, handOver } from './checkout.ts'
 import { guardClient } from './client.ts'
 import type { PgDatabase, PrimaryConnections } from './database.ts'
 import type { Callback, ClientClass, PoolClass } from './driver-types.ts'
-import type { Purpose } from './guarded.ts'
 import { hideSecrets } from './options.ts'
 import { noteUnreachable } from './outage.ts'
-import { replyTo } from './statement.ts'
+import { replyTo, Single } from './statement.ts'
 
 /** What a pool tells of its connections. */
 const events = ['connect', 'acquire', 'release', 'remove', 'error'] as const
@@ -28,7 +27,8 @@ export function openPrimaryPool(
   }))
 
   class PrimaryPool extends Base {
-    #purpose: Purpose = 'client'
+    /** The statement that the next check-out is for. */
+    #single: Single | undefined
 
     constructor() {
       super({ ...config, Client })
@@ -42,10 +42,17 @@ export function openPrimaryPool(
     }
 
     override connect(callback?: Callback): Promise<unknown> | undefined {
+      const single = this.#single
+      this.#single = undefined
+      if (single !== undefined && callback !== undefined) {
+        void super.connect((error, client) => {
+          if (error) noteUnreachable(single.scope, error)
+          handOver(callback, single, error, client)
+        })
+        return undefined
+      }
       const scope = currentScope()
-      const purpose = this.#purpose
-      this.#purpose = 'client'
-      const { deliver, result } = checkoutTo(callback, scope, purpose)
+      const { deliver, result } = checkoutTo(callback, scope)
       void super.connect((error, client) => {
         if (error) noteUnreachable(scope, error)
         deliver(error, client)
@@ -55,9 +62,11 @@ export function openPrimaryPool(
 
     override query(config: unknown, values?: unknown, callback?: unknown): unknown {
       const asked = (typeof values === 'function' ? values : callback) as Callback | undefined
-      const { deliver, result } = replyTo(asked, currentScope())
-      this.#purpose = 'statement'
-      super.query(config, typeof values === 'function' ? undefined : values, deliver)
+      const scope = currentScope()
+      const { deliver, result } = replyTo(asked, scope)
+      const plain = typeof values === 'function' ? undefined : values
+      this.#single = new Single(config, plain, scope, undefined, deliver)
+      super.query(config, plain, deliver)
       return result
     }
   }

@@ -1,6 +1,6 @@
 import { ReplayUnavailableError } from '@flyroute/core'
 import type { Activity, Scope } from '@flyroute/core/adapter'
-import { callbackOf, isSubmittable } from './driver-types.ts'
+import { callbackOf, isSubmittable, type QueryArgument } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
 import { noteUnreachable } from './outage.ts'
@@ -55,7 +55,7 @@ export class PrimarySide {
       if (control === 'commit' || control === 'rollback') database.replication.writeEnds(transaction.writer, 'failed')
       if (control === 'prepare') database.replication.writeEnds(transaction.writer, 'done')
     }
-    return this.pass(statement)
+    return this.pass(config, statement.values, statement.callback, scope, statement.isSingle)
   }
 
   /** A write whose COMMIT is still to come: until then, and after it, the request must not run a second time. */
@@ -97,17 +97,22 @@ export class PrimarySide {
   }
 
   /** Sends a statement as it is; what is called back runs in the scope of the question. */
-  pass(statement: Pick<Statement, 'config' | 'values' | 'callback' | 'scope'>): unknown {
-    const { config, values, callback, scope } = statement
-    const { purpose, send, client, answerMs } = this.#guard
+  pass(
+    config: QueryArgument,
+    values: unknown,
+    callback: unknown,
+    scope: Scope | undefined,
+    isSingle: boolean,
+  ): unknown {
+    const { send, client, answerMs } = this.#guard
     if (isSubmittable(config)) {
       keepInScope(config, scope)
       return send(config, values, callback)
     }
     // Promises keep their scope by themselves, connections have none, and the pool sees to its own callbacks.
     const isCalledBack = scope !== undefined && callbackOf(config, values, callback) !== undefined
-    if (answerMs === undefined && (purpose === 'statement' || !isCalledBack)) return send(config, values, callback)
-    const query = makeQuery(this.#guard, statement)
+    if (answerMs === undefined && (isSingle || !isCalledBack)) return send(config, values, callback)
+    const query = makeQuery(this.#guard, config, values, callback)
     const { deliver, result } = replyTo(query.callback, scope, client)
     query.callback = deliver
     send(query)

@@ -1,5 +1,5 @@
 import { ReplayUnavailableError } from '@flyroute/core'
-import { currentScope, type Freshness, notReplayable, runInScope } from '@flyroute/core/adapter'
+import { currentScope, type Freshness, notReplayable, type Route, runInScope } from '@flyroute/core/adapter'
 import { catchUp } from './catch-up.ts'
 import { type Callback, callbackOf, isSubmittable, type QueryArgument, type Submittable } from './driver-types.ts'
 import { judgeFailure, Rerun } from './failure.ts'
@@ -42,7 +42,7 @@ export class ReplicaSide {
   }
 
   run(statement: Statement): unknown {
-    const { analysis, scope } = statement
+    const { analysis, scope, isSingle } = statement
     const { database, session, server } = this.#guard
     const { transaction } = session
     if (transaction !== undefined) {
@@ -54,14 +54,19 @@ export class ReplicaSide {
       if (stays || (transaction.readOnly && analysis.reason !== 'advisory-lock')) return this.#send(statement)
     }
     const { replication } = database
+    let route: Route | undefined
+    let refusal: unknown
     try {
-      if (replication.route(analysis.access, analysis.reason, scope) === 'primary') return this.#toPrimary(statement)
-    } catch (refusal) {
-      return this.#refuse(statement, refusal as Error)
+      route = replication.route(analysis.access, analysis.reason, scope)
+    } catch (error) {
+      refusal = error
     }
     const need = scope === undefined ? undefined : replication.need(scope)
-    if (need !== undefined && !replication.isFresh(server, need)) return this.#whenFresh(statement, need)
-    return this.#send(statement)
+    const isFresh = need === undefined || replication.isFresh(server, need)
+    if (route === 'local' && isFresh) return this.#send(statement)
+    if (isSingle) this.#guard.watchRelease()
+    if (route === undefined) return this.#refuse(statement, refusal as Error)
+    return route === 'local' ? this.#whenFresh(statement, need as Freshness) : this.#toPrimary(statement)
   }
 
   /** Gives a connection back that stands in. */
@@ -73,8 +78,8 @@ export class ReplicaSide {
   // --- here ---------------------------------------------------------------------------------------------------------
 
   #send(statement: Statement): unknown {
-    const { config, values, callback, analysis, scope } = statement
-    const { session, client, purpose, send } = this.#guard
+    const { config, values, callback, analysis, scope, isSingle } = statement
+    const { session, client, send } = this.#guard
     const { canMove } = session
     session.sends(config, analysis)
     if (isSubmittable(config)) this.#judgeErrorsOf(config, statement, canMove)
@@ -88,12 +93,10 @@ export class ReplicaSide {
       keepInScope(config, scope)
       return send(config, values, callback)
     }
-    const query = makeQuery(this.#guard, statement)
+    const query = makeQuery(this.#guard, config, values, callback)
     const asked = query.callback
     const { deliver, result } =
-      purpose === 'statement' && asked !== undefined
-        ? { deliver: asked, result: undefined }
-        : replyTo(asked, scope, client)
+      isSingle && asked !== undefined ? { deliver: asked, result: undefined } : replyTo(asked, scope, client)
     query.callback = (error, value) => (error ? this.#failed(statement, error, canMove, deliver) : deliver(null, value))
     send(query)
     return result
@@ -108,14 +111,13 @@ export class ReplicaSide {
   }
 
   #failed(statement: Statement, error: unknown, canMove: boolean, deliver: Callback): void {
-    const { session, purpose } = this.#guard
+    const { session } = this.#guard
     const judged = judgeFailure(this.#guard, statement, error, canMove)
+    if (statement.isSingle) this.#guard.watchRelease()
     // The pool runs its single statements again by itself.
-    if (!(judged instanceof Rerun) || purpose === 'statement') return deliver(judged)
+    if (!(judged instanceof Rerun) || statement.isSingle) return deliver(judged)
     if (session.transaction !== undefined) session.transaction.used = false
-    const { values, scope } = statement
-    const plain = typeof values === 'function' ? undefined : values
-    runInScope(scope, () => this.#toPrimary({ ...statement, values: plain, callback: deliver }))
+    runInScope(statement.scope, () => this.#toPrimary(statement.again(deliver)))
   }
 
   // --- later, when this server is fresh enough ------------------------------------------------------------------------

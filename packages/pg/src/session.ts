@@ -2,19 +2,24 @@ import type { Activity, Analysis } from '@flyroute/core/adapter'
 import { type BareClient, type QueryArgument, textOf } from './driver-types.ts'
 
 /** What is known of the transaction that a connection is in. */
-export interface Transaction {
+export class Transaction {
   /** What began it: BEGIN, and SET TRANSACTION behind it. As long as nothing else has run, it can begin elsewhere. */
-  readonly begin: QueryArgument[]
+  readonly begin: QueryArgument[] = []
   /** Something has run in it. */
   used: boolean
   /** It was begun as READ ONLY: what it refuses, the primary would refuse as well. */
-  readOnly: boolean
+  readOnly = false
   /** The request that has written in it, so that its COMMIT has a position. */
-  writer: Activity | undefined
+  writer: Activity | undefined = undefined
   /** It mentions synchronous_commit: `SET LOCAL` cannot be seen any more behind the COMMIT. */
-  asynchronous: boolean
+  asynchronous = false
   /** Something in it was refused: it is aborted, although the server may not know. */
-  refusal: Error | undefined
+  refusal: Error | undefined = undefined
+
+  /** @param used it cannot begin elsewhere */
+  constructor(used = false) {
+    this.used = used
+  }
 }
 
 /** How many settings are remembered at most. */
@@ -40,7 +45,7 @@ export class Session {
   /** The transaction that a statement sent now will run in; undefined for autocommit. */
   get transaction(): Transaction | undefined {
     if (!this.#isOpen) this.#transaction = undefined
-    else this.#transaction ??= newTransaction()
+    else this.#transaction ??= new Transaction()
     return this.#transaction
   }
 
@@ -73,13 +78,13 @@ export class Session {
     if (control === 'begin') {
       this.#ahead = true
       if (open && !several) return
-      this.#transaction = newTransaction(several)
+      this.#transaction = new Transaction(several)
       if (several) return
       this.#transaction.begin.push(config)
       this.#transaction.readOnly = readOnly === true
     } else if (control === 'commit' || control === 'rollback' || control === 'prepare') {
       this.#ahead = chain
-      this.#transaction = chain ? newTransaction(true) : undefined
+      this.#transaction = chain ? new Transaction(true) : undefined
     } else if (control === 'set' && !several) {
       if (!open || this.#transaction === undefined) return
       this.#transaction.begin.push(config)
@@ -118,9 +123,4 @@ export class Session {
     // Behind an error nothing is being read, although the server has yet to say that it is ready.
     return (readyForQuery === true || active === null) && !queue?.length && !sent?.length
   }
-}
-
-/** @param used it cannot begin elsewhere */
-function newTransaction(used = false): Transaction {
-  return { begin: [], used, readOnly: false, writer: undefined, asynchronous: false, refusal: undefined }
 }

@@ -11,14 +11,68 @@ import {
 } from './driver-types.ts'
 import { noteUnavailable } from './outage.ts'
 
-/** A statement on its way: what was handed to `query`, and what is known of it. */
-export interface Statement {
+/**
+ * A statement on its way: what was handed to `query`, and what is known of it. (A class, and no literal, for the reason
+ * that core's scope has: it lives as long as the server takes, and all that it leads to would get old with it.)
+ */
+export class Statement {
   readonly config: QueryArgument
   readonly values: unknown
   readonly callback: unknown
   readonly analysis: Analysis
   /** The request that it belongs to: the one that called `query`, whoever's turn it is when it is sent or answered. */
   readonly scope: Scope | undefined
+  /** It is one of `pool.query`, which sees to its scope and its second attempt by itself. */
+  readonly isSingle: boolean
+
+  constructor(
+    config: QueryArgument,
+    values: unknown,
+    callback: unknown,
+    analysis: Analysis,
+    scope: Scope | undefined,
+    isSingle: boolean,
+  ) {
+    this.config = config
+    this.values = values
+    this.callback = callback
+    this.analysis = analysis
+    this.scope = scope
+    this.isSingle = isSingle
+  }
+
+  /** The same once more, with another callback. */
+  again(callback: Callback): Statement {
+    const { config, values, analysis, scope, isSingle } = this
+    const plain = typeof values === 'function' ? undefined : values
+    return new Statement(config, plain, callback, analysis, scope, isSingle)
+  }
+}
+
+/** A statement of `pool.query`, from the call to its answer, whichever connections it meets. */
+export class Single {
+  readonly config: unknown
+  readonly values: unknown
+  readonly scope: Scope | undefined
+  /** What the pool knows of it already, so that no text is judged twice. */
+  readonly analysis: Analysis | undefined
+  readonly deliver: Callback
+  /** The connection that it got leads to the primary: what fails there has failed. */
+  isElsewhere = false
+
+  constructor(
+    config: unknown,
+    values: unknown,
+    scope: Scope | undefined,
+    analysis: Analysis | undefined,
+    deliver: Callback,
+  ) {
+    this.config = config
+    this.values = values
+    this.scope = scope
+    this.analysis = analysis
+    this.deliver = deliver
+  }
 }
 
 /** How the answer to a statement gets back to who asked. */
@@ -45,7 +99,9 @@ export function replyTo(callback: Callback | undefined, scope: Scope | undefined
 /** The query object that the driver would make of the arguments. */
 export function makeQuery(
   { Query, answerMs }: { readonly Query: QueryClass; readonly answerMs: number | undefined },
-  { config, values, callback }: Pick<Statement, 'config' | 'values' | 'callback'>,
+  config: QueryArgument,
+  values: unknown,
+  callback: unknown,
 ): Submittable {
   const query = new Query(config, values, callback)
   const timeout = (config as QueryConfig).query_timeout || answerMs

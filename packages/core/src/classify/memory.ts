@@ -6,8 +6,8 @@ import type { Analysis, PreparedStep } from './types.ts'
 export interface StatementMemory {
   /** {@link Classifier.classify}, where EXECUTE has the verdict of what was prepared under its name. */
   classify(sql: string): Analysis
-  /** The driver prepares `sql` under `name`. Returns its analysis. */
-  remember(name: string, sql: string): Analysis
+  /** The driver prepares `sql` under `name`, or has done so before. */
+  remember(name: string, sql: string): void
   /** The analysis of what the driver prepared under `name`, with what has been learned since. */
   recall(name: string): Analysis | undefined
   /** The driver closes `name`; without one, the session was reset. */
@@ -60,8 +60,7 @@ export function createStatementMemory(classifier: Classifier): StatementMemory {
       return analysis.prepared === undefined ? analysis : follow(analysis, analysis.prepared)
     },
     remember(name, sql) {
-      prepared.set(name, sql)
-      return classifier.classify(sql)
+      if (prepared.get(name) !== sql) prepared.set(name, sql)
     },
     recall,
     forget(name) {

@@ -77,10 +77,7 @@ test('one text may prepare and execute', () => {
 
 test('named statements of the protocol share the names', () => {
   const memory = memoryOf('postgres')
-  expect(memory.remember('pay', 'delete from orders where id = $1')).toMatchObject({
-    access: 'write',
-    reason: 'delete',
-  })
+  memory.remember('pay', 'delete from orders where id = $1')
   expect(memory.recall('pay')).toMatchObject({ access: 'write', reason: 'delete' })
   expect(memory.classify('execute pay(1)')).toMatchObject({ access: 'write', reason: 'delete' })
   memory.forget('pay')
