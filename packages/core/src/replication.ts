@@ -73,6 +73,11 @@ export interface ReplicationSource {
   observePrimary?(): Promise<Observation>
   /** The same as `observe`, at once, where that costs next to nothing: what is known then is never older than its use. */
   look?(): Observation
+  /**
+   * Reads that must be fresh are sent together with the question how far their server has come, in one round trip. Then
+   * nobody has to ask before, where the replica is not known to be behind. Default: false.
+   */
+  readonly checksReads?: boolean
   /** Where the primary is at the moment, if the database itself says so. Default: in the topology's primary region. */
   target?(): ReplayTarget | undefined
   /** What keeps the database from telling its position, where that can be put right. Asked behind `observe`. */
@@ -102,6 +107,9 @@ export type Route = 'local' | 'primary'
 
 /** For how long (ms) a replica may stand still before a wait for it is given up, at least. */
 const shortestStallMs = 25
+
+/** A wait (ms) that is not worth a question of its own. */
+const negligibleMs = 2
 
 /** How often (ms) the primary is asked at most whether a token can be its own. */
 const judgingPauseMs = 1_000
@@ -450,6 +458,15 @@ export class DatabaseReplication implements Replication {
     // Without epochs, whatever is not known to be here may have been written by another primary.
     const own = this.#highest
     return hasReached(server, need, this.algebra) || (own !== undefined && this.algebra.covers(own.at, need.at))
+  }
+
+  /** Whether the first read may find out by itself whether the replica is fresh enough: nothing says that it is not. */
+  isProbablyFresh(need: Freshness): boolean {
+    const server = this.#observed
+    if (!this.#source.checksReads || 'until' in need || this.#topology.role !== 'replica' || this.#breaker.isOpen)
+      return false
+    if (server === undefined || server.cluster !== need.cluster || server.epoch < need.epoch) return false
+    return (this.#catchUp.predict(need) ?? 0) <= negligibleMs
   }
 
   /** Sees to it that the member that is read from meets the need, or tells why it does not. */

@@ -15,6 +15,8 @@ export interface Activity {
   /** `job`: code outside HTTP. */
   readonly kind: 'request' | 'job'
   readonly consistency: Consistency
+  /** How long (ms) a statement waits at most for a replica that is behind what its reader must see. */
+  readonly waitTimeoutMs: number
   /** Why it cannot be replayed, as far as the door knows; undefined while it can. */
   obstacle: ReplayUnavailableReason | undefined
   /** Asked when it matters: whether a body of unknown length has turned out short enough. */
@@ -78,6 +80,10 @@ globals[key] ??= { storage: new AsyncLocalStorage<Scope>() }
 const storage = globals[key].storage
 const noNeeds: Scope['needs'] = []
 
+/** How long (ms) is waited for a replica by default: in a request, and in a job, which nobody waits for. */
+export const requestWaitMs = 1_000
+const jobWaitMs = 5_000
+
 /** The scope of the code that runs now; undefined outside of any request or job. */
 export function currentScope(): Scope | undefined {
   return storage.getStore()
@@ -94,6 +100,7 @@ export function createActivity(kind: Activity['kind'], options: Partial<Activity
   return {
     kind,
     consistency: options.consistency ?? 'read-your-writes',
+    waitTimeoutMs: options.waitTimeoutMs ?? (kind === 'job' ? jobWaitMs : requestWaitMs),
     obstacle: options.obstacle,
     whenReplayUnavailable: options.whenReplayUnavailable ?? 'primary',
     refusal: undefined,

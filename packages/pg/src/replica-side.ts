@@ -1,12 +1,21 @@
 import { ReplayUnavailableError } from '@flyroute/core'
-import { currentScope, type Freshness, notReplayable, type Route, runInScope } from '@flyroute/core/adapter'
+import {
+  currentScope,
+  type Freshness,
+  notReplayable,
+  type Position,
+  type Route,
+  runInScope,
+  type Scope,
+} from '@flyroute/core/adapter'
 import { catchUp } from './catch-up.ts'
+import { canCheck, sendChecked } from './checked-read.ts'
 import { type Callback, callbackOf, isSubmittable, type QueryArgument, type Submittable } from './driver-types.ts'
 import { judgeFailure, Rerun } from './failure.ts'
 import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
 import { readPositionInto } from './primary-side.ts'
-import { abortedError } from './refusal.ts'
+import { abortedError, readError } from './refusal.ts'
 import { StandIn, type Until } from './stand-in.ts'
 import { keepInScope, later, makeQuery, reject, replyTo, type Statement } from './statement.ts'
 
@@ -66,7 +75,11 @@ export class ReplicaSide {
     if (route === 'local' && isFresh) return this.#send(statement)
     if (isSingle) this.#guard.watchRelease()
     if (route === undefined) return this.#refuse(statement, refusal as Error)
-    return route === 'local' ? this.#whenFresh(statement, need as Freshness) : this.#toPrimary(statement)
+    if (route === 'primary') return this.#toPrimary(statement)
+    const demand = need as Freshness
+    return canCheck(this.#guard, statement, demand)
+      ? this.#sendChecked(statement, demand)
+      : this.#whenFresh(statement, demand)
   }
 
   /** Gives a connection back that stands in. */
@@ -120,13 +133,48 @@ export class ReplicaSide {
     runInScope(statement.scope, () => this.#toPrimary(statement.again(deliver)))
   }
 
+  /** Asks and reads in one round trip; where the replica turns out to be behind, it is as if nothing had been read. */
+  #sendChecked(statement: Statement, need: Position): unknown {
+    const { config, values, callback, analysis, scope, isSingle } = statement
+    const { session, client } = this.#guard
+    const { canMove } = session
+    const asked = callbackOf(config, values, callback)
+    const { deliver, result } =
+      isSingle && asked !== undefined ? { deliver: asked, result: undefined } : replyTo(asked, scope, client)
+    const again = statement.again(deliver)
+    session.sends(config, analysis)
+    let decide: () => void = () => undefined
+    const undecided = new Promise<void>((resolve) => {
+      decide = resolve
+    })
+    this.#undecided = undecided
+    const over = (): void => {
+      if (this.#undecided === undecided) this.#undecided = undefined
+      decide()
+    }
+    sendChecked(this.#guard, statement, need, {
+      answer: (error, value) => {
+        over()
+        if (error) this.#failed(statement, error, canMove, deliver)
+        else deliver(null, value)
+      },
+      behind: (error) => {
+        over()
+        // A replica that is lost is not waited for.
+        if (readError(error) === 'unavailable') this.#failed(statement, error, canMove, deliver)
+        else runInScope(scope, () => this.#whenFresh(again, need))
+      },
+    })
+    return result
+  }
+
   // --- later, when this server is fresh enough ------------------------------------------------------------------------
 
   /** Waits until this very server is as fresh as the scope asks, then sends; or goes where it is fresh already. */
   #whenFresh(statement: Statement, need: Freshness): unknown {
     const { scope } = statement
     const { client, database } = this.#guard
-    const decided = catchUp(this.#guard, need, scope)
+    const decided = catchUp(this.#guard, need, scope as Scope)
       .then((isReached) => isReached || database.replication.toPrimary('stale', undefined, scope) !== 'primary')
       .finally(() => {
         this.#undecided = undefined

@@ -30,6 +30,7 @@ export interface PgSourceOptions {
  */
 export class PgReplicationSource implements ReplicationSource {
   readonly algebra: typeof lsn = lsn
+  readonly checksReads = true
   readonly #options: PgSourceOptions
   readonly #config: PgSourceOptions['config']
   #client: Promise<BareClient> | undefined

@@ -57,7 +57,7 @@ export class Session {
 
   /** The server has aborted the transaction, and will answer its COMMIT with ROLLBACK. */
   get isFailed(): boolean {
-    return this.#isQuiet && this.status === 'E'
+    return this.isQuiet && this.status === 'E'
   }
 
   /** The server has answered with an error. */
@@ -114,11 +114,11 @@ export class Session {
   }
 
   get #isOpen(): boolean {
-    return this.#isQuiet ? this.status !== 'I' : this.#ahead
+    return this.isQuiet ? this.status !== 'I' : this.#ahead
   }
 
   /** Nothing is on its way: the server's word is the latest there is. */
-  get #isQuiet(): boolean {
+  get isQuiet(): boolean {
     const { readyForQuery, _activeQuery: active, _queryQueue: queue, _sentQueryQueue: sent } = this.#client
     // Behind an error nothing is being read, although the server has yet to say that it is ready.
     return (readyForQuery === true || active === null) && !queue?.length && !sent?.length

@@ -8,6 +8,7 @@ import type { IncomingRequest } from './visit.ts'
 export class RequestActivity implements Activity {
   readonly kind = 'request'
   readonly consistency: Activity['consistency']
+  readonly waitTimeoutMs: number
   readonly whenReplayUnavailable: Activity['whenReplayUnavailable']
   readonly everyStatement: boolean
   obstacle: ReplayUnavailableReason | undefined
@@ -29,6 +30,7 @@ export class RequestActivity implements Activity {
     everyStatement: boolean,
   ) {
     this.consistency = policy.consistency
+    this.waitTimeoutMs = policy.waitTimeoutMs
     this.whenReplayUnavailable = policy.whenReplayUnavailable
     this.everyStatement = everyStatement
     this.obstacle = obstacle

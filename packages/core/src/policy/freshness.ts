@@ -11,10 +11,12 @@ export function freshen(policy: ResolvedPolicy, visit: Visit): Visit | Promise<V
   const behind: [DatabaseReplication, Freshness][] = []
   for (const database of policy.databases) {
     const need = visit.incoming.get(database.name)
-    if (need !== undefined && !database.isKnownFresh(need)) behind.push([database, need])
+    if (need === undefined || database.isKnownFresh(need)) continue
+    if (database.isProbablyFresh(need)) visit.why = 'probably-fresh'
+    else behind.push([database, need])
   }
   if (behind.length > 0) return catchUp(policy, visit, behind)
-  visit.why = 'fresh'
+  if (visit.why !== 'probably-fresh') visit.why = 'fresh'
   return visit
 }
 
@@ -24,7 +26,7 @@ async function catchUp(
   behind: readonly [DatabaseReplication, Freshness][],
 ): Promise<Visit> {
   const { activity } = visit.scope
-  const options = { timeoutMs: policy.waitTimeoutMs, signal: activity.signal }
+  const options = { timeoutMs: activity.waitTimeoutMs, signal: activity.signal }
   const outcomes = await Promise.all(behind.map(([database, need]) => database.meet(need, options)))
   if (outcomes.includes('stale-primary')) {
     const error = new ReplayUnavailableError('stale-primary')

@@ -1,6 +1,7 @@
 import { tokenSecrets } from '../env.ts'
 import { ConfigurationError, type ConfigurationProblem } from '../errors.ts'
 import type { DatabaseReplication } from '../replication.ts'
+import { requestWaitMs } from '../scope.ts'
 import { cookieOfMachine, type TokenCookie } from './cookie.ts'
 import type { ReplayPolicyOptions, RequestFacts, ResolvedPolicy } from './options.ts'
 
@@ -32,7 +33,7 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
   }
   const { consistency = 'read-your-writes', whenReplayUnavailable = 'primary', debugHeader = false } = options
   const { tokenHeader = 'flyroute-token', replayBefore = unsafeMethods, isIdempotent = () => false } = options
-  const { waitTimeoutMs = 1_000, maxReplayBody = 1_000_000, replayTimeoutMs = 5_000 } = options
+  const { waitTimeoutMs = requestWaitMs, maxReplayBody = 1_000_000, replayTimeoutMs = 5_000 } = options
   const replaysBefore = predicate(replayBefore)
   const databases = replicationsOf(options.databases, require)
   const cookie = cookieOf(options.cookie, require)

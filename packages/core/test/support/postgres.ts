@@ -11,8 +11,11 @@ export type Region = 'ord' | 'ams'
 /** One real cluster for a test file: a primary in `ord`, a replica in `ams`. */
 export class Regions {
   #cluster: PostgresCluster | undefined
+  readonly #options: FlyroutePoolOptions
 
-  constructor(setUp: string) {
+  /** @param options of all pools */
+  constructor(setUp: string, options: FlyroutePoolOptions = {}) {
+    this.#options = options
     beforeAll(async () => {
       this.#cluster = await startPostgres({ replicas: 1 })
       await this.primary.query(setUp)
@@ -44,7 +47,7 @@ export class Regions {
       DATABASE_URL: this.primary.url,
       DATABASE_URL_AMS: this.replica.url,
     }
-    const pool = createPool({ env, ...options })
+    const pool = createPool({ env, ...this.#options, ...options })
     return Object.assign(pool, { [Symbol.asyncDispose]: () => pool.end() })
   }
 
