@@ -11,6 +11,17 @@ export function noteUnreachable(scope: Scope | undefined, error: unknown): void 
   }
 }
 
+/** No connection to the primary could be had; that all of them are taken is no fault of the app's either, since it has few. */
+export function noteNoConnection(scope: Scope | undefined, error: unknown): void {
+  if (scope !== undefined && isExhausted(error)) scope.activity.primaryUnreachable = error
+  else noteUnreachable(scope, error)
+}
+
+/** The pool's own words for having no connection to give in time. */
+export function isExhausted(error: unknown): boolean {
+  return (error as { message?: unknown }).message === 'timeout exceeded when trying to connect'
+}
+
 /** Something can be done neither here nor by a replay. */
 export function noteUnavailable(scope: Scope | undefined, error: unknown): void {
   if (scope !== undefined && isUnavailable(error)) scope.activity.unavailable ??= error

@@ -15,7 +15,7 @@ import {
 import { Rerun } from './failure.ts'
 import { guardOf } from './guarded.ts'
 import { type FlyroutePoolOptions, hideSecrets } from './options.ts'
-import { noteUnreachable } from './outage.ts'
+import { isExhausted, noteUnreachable } from './outage.ts'
 import { openPrimaryPool } from './primary-pool.ts'
 import { readError } from './refusal.ts'
 import { replyTo, Single } from './statement.ts'
@@ -224,11 +224,6 @@ export function guardPool(
 
 /** The driver itself has given its promise, or taken the callback. */
 const nobody: Callback = () => undefined
-
-/** The pool's own words for having no connection to give in time. */
-function isExhausted(error: unknown): boolean {
-  return (error as { message?: unknown }).message === 'timeout exceeded when trying to connect'
-}
 
 function answers(replication: PgDatabase['replication']): Promise<boolean> {
   return replication.observe().then(

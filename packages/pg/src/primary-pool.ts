@@ -5,7 +5,7 @@ import { guardClient } from './client.ts'
 import type { PgDatabase, PrimaryConnections } from './database.ts'
 import type { Callback, ClientClass, PoolClass } from './driver-types.ts'
 import { hideSecrets } from './options.ts'
-import { noteUnreachable } from './outage.ts'
+import { noteNoConnection } from './outage.ts'
 import { replyTo, Single } from './statement.ts'
 
 /** What a pool tells of its connections. */
@@ -46,7 +46,7 @@ export function openPrimaryPool(
       this.#single = undefined
       if (single !== undefined && callback !== undefined) {
         void super.connect((error, client) => {
-          if (error) noteUnreachable(single.scope, error)
+          if (error) noteNoConnection(single.scope, error)
           handOver(callback, single, error, client)
         })
         return undefined
@@ -54,7 +54,7 @@ export function openPrimaryPool(
       const scope = currentScope()
       const { deliver, result } = checkoutTo(callback, scope)
       void super.connect((error, client) => {
-        if (error) noteUnreachable(scope, error)
+        if (error) noteNoConnection(scope, error)
         deliver(error, client)
       })
       return result as Promise<unknown> | undefined

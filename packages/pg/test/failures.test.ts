@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import { readFile } from 'node:fs/promises'
+import { runOnPrimary } from '@flyroute/core'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type pg from 'pg'
 import { Bench } from './support/open.ts'
@@ -299,6 +300,17 @@ test('a primary that is down: the write fails as with the driver, and the scope 
     expect(activity.primaryUnreachable).toBe(error)
   }
   await Promise.all([far.end(), near.end()])
+})
+
+test('connections to the primary that are all taken: no fault of the app, and the scope knows', async () => {
+  const pool = bench.far({ primaryPool: { max: 1, connectionTimeoutMillis: 500 } })
+  const client = (await runOnPrimary(() => pool.connect())) as pg.PoolClient
+  for (const ask of [() => pool.query('insert into item values (0)'), () => runOnPrimary(() => pool.connect())]) {
+    const { error, activity } = await inRequest(ask, { obstacle: 'upgrade' })
+    expect(error).toMatchObject({ message: 'timeout exceeded when trying to connect' })
+    expect(activity.primaryUnreachable).toBe(error)
+  }
+  client.release()
 })
 
 test('after all that, nothing is left open', async () => {
