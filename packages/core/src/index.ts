@@ -48,7 +48,7 @@ export {
 } from './replay.ts'
 export type { Replication, ReplicationStatus } from './replication.ts'
 export { runWithToken } from './run-with-token.ts'
-export { type Consistency, runOnPrimary } from './scope.ts'
+export { type Consistency, runOnPrimary, runWithConsistency } from './scope.ts'
 export {
   type Connection,
   type Endpoint,

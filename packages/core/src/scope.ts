@@ -5,6 +5,8 @@ import type { Freshness, TokenContent } from './token.ts'
 /** How fresh the reads of a scope must be. */
 export type Consistency = 'none' | 'read-your-writes' | 'monotonic'
 
+export const consistencies: readonly Consistency[] = ['none', 'read-your-writes', 'monotonic']
+
 /**
  * What one HTTP request, or one job, has done so far. Every scope inside it shares it.
  *
@@ -51,6 +53,8 @@ export interface Scope {
   readonly onPrimary: boolean
   /** What the reads must see: all of these, each by name of database. */
   readonly needs: readonly TokenContent[]
+  /** How fresh reads are from here on; without `runWithConsistency`, as the activity says. */
+  readonly consistency: Consistency
 }
 
 /**
@@ -61,11 +65,13 @@ class ScopeRecord implements Scope {
   readonly activity: Activity
   readonly onPrimary: boolean
   readonly needs: readonly TokenContent[]
+  readonly consistency: Consistency
 
-  constructor(activity: Activity, onPrimary: boolean, needs: readonly TokenContent[]) {
+  constructor(activity: Activity, onPrimary: boolean, needs: readonly TokenContent[], consistency: Consistency) {
     this.activity = activity
     this.onPrimary = onPrimary
     this.needs = needs
+    this.consistency = consistency
   }
 }
 
@@ -125,7 +131,8 @@ export function notReplayable(activity: Activity): ReplayUnavailableReason | und
 
 /** A scope of a new request or job. */
 export function createScope(activity: Activity, needs?: TokenContent): Scope {
-  return new ScopeRecord(activity, false, needs === undefined || needs.size === 0 ? noNeeds : [needs])
+  const all = needs === undefined || needs.size === 0 ? noNeeds : [needs]
+  return new ScopeRecord(activity, false, all, activity.consistency)
 }
 
 /**
@@ -138,15 +145,36 @@ export function createScope(activity: Activity, needs?: TokenContent): Scope {
  * await runOnPrimary(() => pool.query('insert into audit (what) values ($1)', ['login']))
  */
 export function runOnPrimary<T>(fn: () => T): T {
-  const outer = currentScope()
-  const activity = outer?.activity ?? createActivity('job')
-  return runInScope(new ScopeRecord(activity, true, outer?.needs ?? noNeeds), fn)
+  const { activity, needs, consistency } = outerScope()
+  return runInScope(new ScopeRecord(activity, true, needs, consistency), fn)
 }
 
 /** Runs `fn` now, in a scope whose reads need what the content says on top of what the outer scope needs. */
 export function runWithNeeds<T>(content: TokenContent, fn: () => T): T {
-  const outer = currentScope()
-  const activity = outer?.activity ?? createActivity('job')
-  const needs = content.size === 0 ? (outer?.needs ?? noNeeds) : [...(outer?.needs ?? noNeeds), content]
-  return runInScope(new ScopeRecord(activity, outer?.onPrimary ?? false, needs), fn)
+  const { activity, onPrimary, needs, consistency } = outerScope()
+  const more = content.size === 0 ? needs : [...needs, content]
+  return runInScope(new ScopeRecord(activity, onPrimary, more, consistency), fn)
+}
+
+/**
+ * Runs `fn` now, with reads of this consistency, where part of an app needs another one than the whole: `none` for a
+ * dashboard that may show the past, `monotonic` for a list that must not jump back. `none` forgets what the client's token
+ * asks for, and takes no positions of what is written.
+ *
+ * Where the whole app has `none` it gives no tokens to its clients, whatever a part of it does.
+ *
+ * @throws TypeError for an unknown level
+ * @example
+ * const visits = await runWithConsistency('none', () => pool.query('select count(*) from visit'))
+ */
+export function runWithConsistency<T>(consistency: Consistency, fn: () => T): T {
+  if (!consistencies.includes(consistency)) {
+    throw new TypeError(`runWithConsistency: pass one of ${consistencies.join(', ')}`)
+  }
+  const { activity, onPrimary, needs } = outerScope()
+  return runInScope(new ScopeRecord(activity, onPrimary, consistency === 'none' ? noNeeds : needs, consistency), fn)
+}
+
+function outerScope(): Scope {
+  return currentScope() ?? createScope(createActivity('job'))
 }

@@ -2,7 +2,15 @@ import { describe, expect, test } from '@jest/globals'
 import { assertPrimary } from '../src/assert-primary.ts'
 import { runWithToken } from '../src/run-with-token.ts'
 import type * as Scopes from '../src/scope.ts'
-import { createActivity, createScope, currentScope, notReplayable, runInScope, runOnPrimary } from '../src/scope.ts'
+import {
+  createActivity,
+  createScope,
+  currentScope,
+  notReplayable,
+  runInScope,
+  runOnPrimary,
+  runWithConsistency,
+} from '../src/scope.ts'
 import { encodeToken } from '../src/token.ts'
 import { createTopology } from '../src/topology.ts'
 import { StandIn } from './support/stand-in.ts'
@@ -52,6 +60,39 @@ describe('runOnPrimary', () => {
   test('outside a request is a job, which has nothing to replay', () => {
     const activity = runOnPrimary(() => currentScope()?.activity)
     expect(activity && notReplayable(activity)).toBe('outside-request')
+  })
+})
+
+describe('runWithConsistency', () => {
+  const token = encodeToken(new Map([['app', { cluster: 'c', epoch: 1, at: '0/5', time: Date.now() }]]))
+  const seen = () => ({ level: currentScope()?.consistency, needs: currentScope()?.needs.length })
+
+  test('holds for what runs in it, and keeps what else the scope says', () => {
+    const found = runOnPrimary(() =>
+      runWithToken(token, () => ({
+        ...runWithConsistency('monotonic', () => ({ ...seen(), onPrimary: currentScope()?.onPrimary })),
+        outside: seen(),
+      })),
+    )
+    expect(found).toEqual({
+      level: 'monotonic',
+      needs: 1,
+      onPrimary: true,
+      outside: { level: 'read-your-writes', needs: 1 },
+    })
+  })
+
+  test('none forgets the token around it, and heeds one inside of it', () => {
+    runWithToken(token, () => {
+      expect(runWithConsistency('none', seen)).toEqual({ level: 'none', needs: 0 })
+      expect(runWithConsistency('none', () => runWithToken(token, seen))).toEqual({ level: 'none', needs: 1 })
+    })
+  })
+
+  test('a level that is none is refused', () => {
+    expect(() => runWithConsistency('eventual' as never, seen)).toThrow(
+      new TypeError('runWithConsistency: pass one of none, read-your-writes, monotonic'),
+    )
   })
 })
 

@@ -22,6 +22,7 @@ const regions = new Regions(`
   create table post (id serial primary key, title text);
   create table audit (what text);
   create table message (text text);
+  create table visit (id serial primary key);
   create table invoice as select 7 as id`)
 const modules = {
   '@flyroute/core': core,
@@ -90,6 +91,9 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     await run(reader)
     reader.app.get('/', async (_, response) => void response.json((await reader.pool.query('select 1')).rows))
     expect((await reader.ask('GET', '/')).header('flyroute-token')).toHaveLength(1)
+  },
+  "runWithConsistency('none'": async (reader, run) => {
+    expect(await run(reader, { then: 'return visits' })).toMatchObject({ rows: [{ count: '0' }] })
   },
   "path.startsWith('/visit/')": async (reader, run) => {
     const policy = (await run(reader, { then: 'return policy' })) as core.ReplayPolicy
@@ -215,6 +219,7 @@ const examples: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     await run(reader, core)
     expect(await reader.count('audit')).toBe(before + 1)
   },
+  runWithConsistency: recipes["runWithConsistency('none'"] as (reader: Reader, run: Run) => Promise<void>,
   runWithToken: async (reader, run) => {
     const job = { data: { id: 7, token: await reader.pool.replication.currentToken() } }
     let sent = 0

@@ -29,7 +29,7 @@ export function canCheck(
   if (analysis.access !== 'read' || analysis.reason !== 'select' || analysis.several) return false
   if (session.transaction !== undefined || !session.isQuiet || client.pipeline || client.connection === undefined)
     return false
-  if (isSubmittable(config) || scope?.activity.consistency === 'monotonic') return false
+  if (isSubmittable(config) || scope?.consistency === 'monotonic') return false
   const given = typeof values === 'function' ? undefined : (values ?? (config as QueryConfig).values)
   return given === undefined || (Array.isArray(given) && given.every(isPlain))
 }

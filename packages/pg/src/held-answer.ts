@@ -10,6 +10,8 @@ export type Outcome = 'done' | 'failed' | 'unknown'
 
 /** What becomes of a statement whose answer is held. */
 export interface Hold {
+  /** Whether the position is asked for at all; if not, the answer is delivered as it comes. */
+  readonly wantsPosition: boolean
   /** The setting that can be seen behind it may not be the one that held at its commit. */
   readonly asynchronous: boolean
   /** The statement itself is over. */
@@ -44,6 +46,7 @@ export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold
     else hold.failed(error, deliver)
   }
   send(query)
+  if (!hold.wantsPosition) return result
   // Only the statement that was sent last, and whole, can be followed on the wire: then it costs no round trip.
   const isLast = client._activeQuery === query && client.connection !== undefined
   const isWhole = !query.rows && !analysis.reason.startsWith('copy') && !(analysis.several && mayCopy(query))
@@ -93,6 +96,7 @@ class HeldAnswer {
     if (this.#isOver) return deliver()
     this.#isOver = true
     this.#hold.over('done')
+    if (!this.#hold.wantsPosition) return deliver()
     this.#proceed = [deliver]
     this.#timer = setTimeout(() => this.#take(new Error('No position in time')), patienceMs)
     this.#timer.unref?.()

@@ -46,7 +46,7 @@ export class PrimarySide {
       if (writes && !commits) this.#wroteIn(transaction, activity)
       else if (writes || (control !== undefined && transaction?.writer !== undefined)) {
         return this.#commit(statement, activity, transaction)
-      } else if (activity.consistency === 'monotonic') return this.#read(statement, activity)
+      } else if (scope?.consistency === 'monotonic') return this.#read(statement, activity)
     } else if (control === 'commit-prepared') {
       return this.#commit(statement, activity, undefined)
     } else if (transaction?.writer !== undefined) {
@@ -72,6 +72,7 @@ export class PrimarySide {
     const writer = transaction?.writer
     replication.writeBegins(activity)
     return holdForPosition(this.#guard, statement, {
+      wantsPosition: statement.scope?.consistency !== 'none',
       // What a procedure sets for its transaction cannot be seen: there the position that is always far enough is taken.
       asynchronous: analysis.synchronousCommit || analysis.access === 'unknown' || transaction?.asynchronous === true,
       over(outcome, error) {
@@ -126,6 +127,7 @@ export function readPositionInto(
   activity: Activity,
 ): Parameters<typeof holdForPosition>[2] {
   return {
+    wantsPosition: true,
     asynchronous: false,
     over: () => undefined,
     taken(position) {

@@ -96,7 +96,7 @@ export class ReplicaSide {
     const { canMove } = session
     session.sends(config, analysis)
     if (isSubmittable(config)) this.#judgeErrorsOf(config, statement, canMove)
-    if (scope?.activity.consistency === 'monotonic' && analysis.transaction === undefined) {
+    if (scope?.consistency === 'monotonic' && analysis.transaction === undefined) {
       return holdForPosition(this.#guard, statement, {
         ...readPositionInto(this.#guard, scope.activity),
         failed: (error, deliver) => this.#failed(statement, error, canMove, deliver),

@@ -305,7 +305,11 @@ test('a primary that is down: the write fails as with the driver, and the scope 
 test('connections to the primary that are all taken: no fault of the app, and the scope knows', async () => {
   const pool = bench.far({ primaryPool: { max: 1, connectionTimeoutMillis: 500 } })
   const client = (await runOnPrimary(() => pool.connect())) as pg.PoolClient
-  for (const ask of [() => pool.query('insert into item values (0)'), () => runOnPrimary(() => pool.connect())]) {
+  const asking: (() => Promise<unknown>)[] = [
+    () => pool.query('insert into item values (0)'),
+    () => runOnPrimary(() => pool.connect()),
+  ]
+  for (const ask of asking) {
     const { error, activity } = await inRequest(ask, { obstacle: 'upgrade' })
     expect(error).toMatchObject({ message: 'timeout exceeded when trying to connect' })
     expect(activity.primaryUnreachable).toBe(error)

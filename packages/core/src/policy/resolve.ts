@@ -1,12 +1,11 @@
 import { tokenSecrets } from '../env.ts'
 import { ConfigurationError, type ConfigurationProblem } from '../errors.ts'
 import type { DatabaseReplication } from '../replication.ts'
-import { requestWaitMs } from '../scope.ts'
+import { consistencies, requestWaitMs } from '../scope.ts'
 import { cookieOfMachine, type TokenCookie } from './cookie.ts'
 import type { ReplayPolicyOptions, RequestFacts, ResolvedPolicy } from './options.ts'
 
 const unsafeMethods = ['POST', 'PUT', 'PATCH', 'DELETE']
-const consistencies: readonly unknown[] = ['none', 'read-your-writes', 'monotonic']
 const sameSites: readonly unknown[] = [undefined, 'Lax', 'Strict', 'None']
 /** A header's name, and a cookie's: the same characters (RFC 9110, RFC 6265). */
 const token = /^[!#$%&'*+.^_`|~\w-]+$/
