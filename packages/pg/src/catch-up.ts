@@ -1,5 +1,6 @@
 import type { Freshness, Scope } from '@flyroute/core/adapter'
 import type { Guarded } from './guarded.ts'
+import { readError } from './refusal.ts'
 
 /** How often (ms) a connection asks its own server, where it is not the one that is asked for all. */
 const pollMs = 5
@@ -13,7 +14,13 @@ export async function catchUp(guard: Guarded, need: Freshness, { activity }: Sco
   // One name may lead to several replicas: only this connection can ask its own.
   const until = Date.now() + Math.min(timeoutMs, isJob ? timeoutMs : replication.replayCostMs)
   for (;;) {
-    await guard.greet()
+    try {
+      await guard.greet()
+    } catch (error) {
+      // A server that is lost in the middle of it will not catch up.
+      if (readError(error) === 'unavailable') replication.failed(error)
+      return false
+    }
     if (replication.isFresh(guard.server, need)) return true
     if (Date.now() >= until || signal?.aborted) return false
     await new Promise((resolve) => setTimeout(resolve, pollMs))

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { readFile } from 'node:fs/promises'
 import { runOnPrimary } from '@flyroute/core'
+import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type pg from 'pg'
 import { Bench } from './support/open.ts'
@@ -272,6 +273,27 @@ test('a replica that hangs, with more requests than connections: all are served,
     bench.replica.resumeProcess()
   }
   await back(pool)
+})
+
+test('a replica that is lost while a statement waits for it: there is the primary', async () => {
+  await using wire = await Wire.to(bench.replica.port)
+  const env = { ...bench.env, DATABASE_URL_AMS: wire.url(bench.replica.url) }
+  const [near, far] = [bench.near(), bench.far({ env, max: 1, replayCostMs: 5_000 })]
+  await back(far)
+  // The name leads to another server by now: only the connection itself can ask its own.
+  const other = await bench.cluster.addReplica('other')
+  wire.port = other.port
+  await far.replication.status()
+  await bench.replica.pauseReplay()
+  const { activity } = await inRequest(() => near.query('insert into item select max(id) + 1 from item'))
+  const needs = activity.positions
+  wire.onStatement = (text, cut) => {
+    if (text.includes('pg_postmaster_start_time')) cut()
+  }
+  const scope = createScope(createActivity('request'), needs)
+  const asked = runInScope(scope, () => withClient(far, (client) => client.query('begin')))
+  expect(await rejection(asked)).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED' })
+  await bench.replica.resumeReplay()
 })
 
 test('a pool that the app itself has exhausted is no replica that is down', async () => {
