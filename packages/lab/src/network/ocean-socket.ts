@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { DelayLine } from './delay-line.ts'
 import type { Link } from './network.ts'
+import { reset } from './reset.ts'
 
 /** Bytes that may be under way in one direction before the sender has to wait: 20 MB a second over the longest link. */
 const windowBytes = 4 * 1024 * 1024
@@ -95,7 +96,7 @@ export class OceanSocket extends Duplex {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#back.clear()
     // The far end hears of it when all that was sent before has arrived.
-    this.#out.send(0, () => (error ? this.#far?.resetAndDestroy() : this.#far?.destroy()))
+    this.#out.send(0, () => (error && this.#far ? reset(this.#far) : this.#far?.destroy()))
     done(error)
   }
 

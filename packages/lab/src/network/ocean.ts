@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Link } from './network.ts'
 import { OceanSocket } from './ocean-socket.ts'
+import { reset } from './reset.ts'
 
 /** Where a connection leads, asked anew for each: a primary may move. */
 export interface Shore {
@@ -36,7 +37,7 @@ export class Ocean {
     near.pipe(far).pipe(near)
     // A reset stays a reset: drivers tell it from an orderly end.
     near.on('error', (error) => far.destroy(error))
-    far.on('error', () => near.resetAndDestroy())
+    far.on('error', () => reset(near))
     near.on('close', () => far.destroy())
     far.on('close', () => far.readableEnded || near.destroy())
   }

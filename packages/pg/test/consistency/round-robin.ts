@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { reset } from '../support/reset.ts'
 
 /** One address behind which several servers take turns, as a name with several addresses does. */
 export class RoundRobin implements AsyncDisposable {
@@ -17,7 +18,7 @@ export class RoundRobin implements AsyncDisposable {
         socket.once('close', () => this.#sockets.delete(socket))
       }
       near.on('error', () => far.destroy()).on('close', () => far.destroy())
-      far.on('error', () => near.resetAndDestroy()).on('close', () => near.destroy())
+      far.on('error', () => reset(near)).on('close', () => near.destroy())
       near.pipe(far).pipe(near)
     })
   }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { reset } from './reset.ts'
 
 /** What the wire can be told to do when a client sends a statement. */
 export type OnStatement = (text: string, cut: () => void) => void
@@ -49,7 +50,7 @@ export class Wire implements AsyncDisposable {
 
   /** Cuts all connections, without an orderly end. */
   cut(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+    for (const socket of this.#sockets) reset(socket)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -72,7 +73,7 @@ export class Wire implements AsyncDisposable {
       })
     }
     const read = this.#reader(() => {
-      near.resetAndDestroy()
+      reset(near)
       far.end()
     })
     near.on('data', (chunk: Buffer) => {
