@@ -306,7 +306,7 @@ test('connections to the primary that are all taken: no fault of the app, and th
   const pool = bench.far({ primaryPool: { max: 1, connectionTimeoutMillis: 500 } })
   const client = (await runOnPrimary(() => pool.connect())) as pg.PoolClient
   for (const ask of [() => pool.query('insert into item values (0)'), () => runOnPrimary(() => pool.connect())]) {
-    const { error, activity } = await inRequest(ask, { obstacle: 'upgrade' })
+    const { error, activity } = await inRequest<unknown>(ask, { obstacle: 'upgrade' })
     expect(error).toMatchObject({ message: 'timeout exceeded when trying to connect' })
     expect(activity.primaryUnreachable).toBe(error)
   }
