@@ -12,7 +12,7 @@ export {
 } from './classify/index.ts'
 export { gtids, upTo, visible } from './dialect/gtid.ts'
 export { isOfReadOnlyTransaction, readMysqlError } from './dialect/mysql.ts'
-export { lsn, readPostgresError, type ServerWord } from './dialect/postgres.ts'
+export { lsn, readPostgresError, type ServerWord, waitForReplay } from './dialect/postgres.ts'
 export { noTransaction, readSqliteError, readTxid, txid } from './dialect/sqlite.ts'
 export { type Environment, type LitefsEnvironment, readLitefs } from './env.ts'
 export { errorCode, tell } from './events.ts'

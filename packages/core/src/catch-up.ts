@@ -9,6 +9,12 @@ const firstPauseMs = 1
 const growth = 1.5
 const longestPauseMs = 20
 const longestIdlePauseMs = 1_000
+/**
+ * For how long (ms) a question is left to wait on the server. It cannot be cut short, so no longer than the longest pause;
+ * ever longer, by the same growth, only while nobody new comes and all who wait are content to wait long.
+ */
+const shortestArrivalMs = longestPauseMs
+const longestArrivalMs = 100
 /** For how long (ms), and for how many positions, a lag is followed that nobody waits for. */
 const longestFollowedMs = 600_000
 const mostFollowed = 16
@@ -28,6 +34,13 @@ interface Waiter extends Wanted {
   readonly done: (reached: boolean) => void
 }
 
+/** A question that the server answers when it has what is wanted, or after a time (ms). */
+interface Arrival {
+  readonly wanted: Waiter
+  readonly withinMs: number
+  readonly answer: Promise<Observation>
+}
+
 export interface WaitOptions {
   readonly timeoutMs: number
   /**
@@ -41,7 +54,8 @@ export interface WaitOptions {
 }
 
 /**
- * Waits for positions on a replica: one poller, with one question under way at most, however many requests wait.
+ * Waits for positions on a replica: one poller, with one question under way at most, however many requests wait. Where the
+ * server can wait by itself, the question is left to it until it has the first of the positions, in place of a pause.
  *
  * It goes on looking, ever more seldom, while a position is outstanding that nobody waits for any more: so the lag is known
  * when the next request asks whether waiting is worth while. With nothing outstanding nothing runs, and looks that nobody
@@ -50,6 +64,7 @@ export interface WaitOptions {
 export class CatchUp {
   readonly #observe: () => Promise<Observation>
   readonly #algebra: PositionAlgebra
+  readonly #observeArrival: (at: string, withinMs: number) => Promise<Observation> | undefined
   readonly #lag: LagModel = new LagModel()
   readonly #waiters: Set<Waiter> = new Set()
   #followed: Wanted[] = []
@@ -58,6 +73,7 @@ export class CatchUp {
   /** How many looks were begun. */
   #looks = 0
   #pauseMs = firstPauseMs
+  #arrivalMs = shortestArrivalMs
   /** Cuts the pause short that the poller is in. */
   #wake: (() => void) | undefined
   #lastAt: string | undefined
@@ -65,9 +81,18 @@ export class CatchUp {
   /** Nothing that was missed has arrived since a wait was given up: until then no other one is begun. */
   #stalled = false
 
-  constructor(observe: () => Promise<Observation>, algebra: PositionAlgebra) {
+  /**
+   * @param observeArrival as `observe`, answered when the position is reached, or after a time (ms); undefined where nobody can
+   *   be asked so
+   */
+  constructor(
+    observe: () => Promise<Observation>,
+    algebra: PositionAlgebra,
+    observeArrival: (at: string, withinMs: number) => Promise<Observation> | undefined = () => undefined,
+  ) {
     this.#observe = observe
     this.#algebra = algebra
+    this.#observeArrival = observeArrival
   }
 
   /** How many requests wait at this moment. */
@@ -128,6 +153,7 @@ export class CatchUp {
 
   #lookSoon(): void {
     this.#pauseMs = firstPauseMs
+    this.#arrivalMs = shortestArrivalMs
     this.#wake?.()
     if (this.#running) return
     this.#running = true
@@ -136,11 +162,18 @@ export class CatchUp {
 
   async #poll(): Promise<void> {
     try {
+      let arrival: Arrival | undefined
       while (this.#isNeeded) {
         this.#looks++
         const asked = Date.now()
-        this.#judge(await this.#observe(), asked)
-        if (this.#isNeeded) await this.#pause()
+        const seen = await (arrival?.answer ?? this.#observe())
+        // The server has waited that long before it said how far it has come.
+        const waitedMs = arrival !== undefined && Date.now() - asked >= arrival.withinMs ? arrival.withinMs : 0
+        this.#judge(seen, asked + waitedMs)
+        // It does not wait, after all, or not for what is meant: then there are pauses.
+        const isPremature = arrival !== undefined && waitedMs === 0 && this.#waiters.has(arrival.wanted)
+        arrival = isPremature ? undefined : this.#askForArrival(seen)
+        if (arrival === undefined && this.#isNeeded) await this.#pause()
       }
     } catch {
       // Nobody is kept waiting for a dead replica. The breaker reports and probes it.
@@ -150,6 +183,25 @@ export class CatchUp {
       // In the same turn as the last look at `isNeeded`, or who comes in between would wait for a poller that is gone.
       this.#running = false
     }
+  }
+
+  /** Leaves the next question to the server until it has the first of what is waited for; undefined where a pause is better. */
+  #askForArrival({ role, at }: Observation): Arrival | undefined {
+    if (this.#ended || role !== 'replica' || at === undefined) return undefined
+    let wanted: Waiter | undefined
+    let longestMs = longestArrivalMs
+    for (const waiter of this.#waiters) {
+      if (waiter.lastLook < Number.POSITIVE_INFINITY) return undefined
+      if (waiter.stallMs < Number.POSITIVE_INFINITY) longestMs = shortestArrivalMs
+      if (wanted === undefined || this.#algebra.covers(wanted.position.at, waiter.position.at)) wanted = waiter
+    }
+    // Who has the place and still waits, waits for the epoch.
+    if (wanted === undefined || this.#algebra.covers(at, wanted.position.at)) return undefined
+    const withinMs = Math.round(Math.min(this.#arrivalMs, longestMs))
+    const answer = this.#observeArrival(wanted.position.at, withinMs)
+    if (answer === undefined) return undefined
+    this.#arrivalMs = withinMs * growth
+    return { wanted, withinMs, answer }
   }
 
   #pause(): Promise<void> {

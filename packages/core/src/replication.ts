@@ -67,6 +67,11 @@ export interface ReplicationSource {
   readonly algebra: PositionAlgebra
   /** Asks the member that is read from; rejects when it does not answer in time. */
   observe(): Promise<Observation>
+  /**
+   * The same as `observe`, answered as soon as the member has come as far as `at`, or after `withinMs` where it has not by then.
+   * Undefined where its server cannot wait by itself: it is asked again and again instead. Default: none can.
+   */
+  observeArrival?(at: string, withinMs: number): Promise<Observation> | undefined
   /** Ends what `observe` holds open. */
   end(): Promise<void>
   /** Asks the primary, from wherever this is; rejects when it does not answer in time. Default: nobody can ask it. */
@@ -158,7 +163,11 @@ export class DatabaseReplication implements Replication {
     this.algebra = source.algebra
     this.replayCostMs = options.replayCostMs ?? estimateReplayMs(topology.region, topology.primaryRegion)
     this.#stallMs = Math.max(shortestStallMs, this.replayCostMs / 4)
-    this.#catchUp = new CatchUp(() => this.observe(), source.algebra)
+    this.#catchUp = new CatchUp(
+      () => this.observe(),
+      source.algebra,
+      (at, withinMs) => this.#observeArrival(at, withinMs),
+    )
     this.#breaker = new Breaker(
       () => this.observe(),
       (open, cause) => {
@@ -213,12 +222,7 @@ export class DatabaseReplication implements Replication {
    * meanwhile shares the next one, so that no answer is older than its question.
    */
   observe(): Promise<Observation> {
-    if (this.#asking === undefined) {
-      this.#asking = this.#ask().finally(() => {
-        this.#asking = undefined
-      })
-      return this.#asking
-    }
+    if (this.#asking === undefined) return this.#share(() => this.#source.observe())
     this.#asksNext ??= this.#asking
       .catch(() => undefined)
       .then(() => {
@@ -228,9 +232,22 @@ export class DatabaseReplication implements Replication {
     return this.#asksNext
   }
 
-  async #ask(): Promise<Observation> {
+  /** `observe` that waits on the server for a position; undefined where that cannot be asked, or not now. */
+  #observeArrival(at: string, withinMs: number): Promise<Observation> | undefined {
+    const question = this.#asking === undefined ? this.#source.observeArrival?.(at, withinMs) : undefined
+    return question && this.#share(() => question)
+  }
+
+  #share(ask: () => Promise<Observation>): Promise<Observation> {
+    this.#asking = this.#hear(ask).finally(() => {
+      this.#asking = undefined
+    })
+    return this.#asking
+  }
+
+  async #hear(ask: () => Promise<Observation>): Promise<Observation> {
     try {
-      const observation = await this.#source.observe()
+      const observation = await ask()
       this.#observed = this.connected(observation)
       return observation
     } catch (error) {

@@ -1,13 +1,15 @@
-import { afterEach, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, test } from '@jest/globals'
 import { CatchUp } from '../src/catch-up.ts'
 import { lsn } from '../src/dialect/postgres.ts'
-import type { Observation, Position } from '../src/position.ts'
+import type { Observation, Position, Role } from '../src/position.ts'
 
 /** A replica that answers when it is told to. */
 class Replica {
   at = 0
   received: number | undefined
   cluster = 'c'
+  epoch = 1
+  role: Role = 'replica'
   failure: Error | undefined
   /** Answers by itself at once, or holds each question until `answer()`. */
   holds = false
@@ -16,7 +18,12 @@ class Replica {
   mostUnderWay = 0
   #held: (() => void)[] = []
 
-  observe = async (): Promise<Observation> => {
+  observe = (): Promise<Observation> => {
+    this.order.push('look')
+    return this.#answer()
+  }
+
+  async #answer(): Promise<Observation> {
     this.asked++
     this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay)
     if (this.holds) await new Promise<void>((resolve) => this.#held.push(resolve))
@@ -24,7 +31,23 @@ class Replica {
     this.underWay--
     if (this.failure !== undefined) throw this.failure
     const received = this.received === undefined ? undefined : toLsn(this.received)
-    return { instance: 'i', role: 'replica', cluster: this.cluster, epoch: 1, at: toLsn(this.at), received }
+    return { instance: 'i', role: this.role, cluster: this.cluster, epoch: this.epoch, at: toLsn(this.at), received }
+  }
+
+  readonly order: ('look' | 'wait')[] = []
+  /** What it was left to wait for, and for how long. */
+  readonly arrivals: { at: string; withinMs: number }[] = []
+
+  /** Waits by itself, as the server would. */
+  observeArrival = (at: string, withinMs: number): Promise<Observation> => {
+    this.order.push('wait')
+    this.arrivals.push({ at, withinMs })
+    return this.#waits(at, performance.now() + withinMs)
+  }
+
+  async #waits(at: string, until: number): Promise<Observation> {
+    while (!lsn.covers(toLsn(this.at), at) && performance.now() < until) await new Promise(setImmediate)
+    return this.#answer()
   }
 
   async answer(): Promise<void> {
@@ -47,6 +70,14 @@ let catchUp: CatchUp
 function start(options: Partial<Replica> = {}): void {
   replica = Object.assign(new Replica(), options)
   catchUp = new CatchUp(replica.observe, lsn)
+}
+/** The same, on a server that can wait by itself. */
+function startWithArrivals(options: Partial<Replica> = {}): void {
+  start(options)
+  catchUp = new CatchUp(replica.observe, lsn, replica.observeArrival)
+}
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(setImmediate)
 }
 afterEach(() => catchUp.end())
 
@@ -213,4 +244,110 @@ test('what is followed ends when it is there, with nothing left to do', async ()
   const { asked } = replica
   await new Promise((resolve) => setTimeout(resolve, 20))
   expect(replica.asked).toBe(asked)
+})
+
+describe('a server that can wait by itself', () => {
+  test('is left to wait for the first of all positions, one question at a time, and only behind a look', async () => {
+    startWithArrivals()
+    const waits = Array.from({ length: 1_000 }, (_, n) => catchUp.wait(position(1_000 - n), { timeoutMs: 60_000 }))
+    await until(() => replica.arrivals.length > 0)
+    expect(replica.asked).toBe(1)
+    expect(replica.arrivals[0]).toEqual({ at: toLsn(1), withinMs: 20 })
+    replica.at = 400
+    await until(() => replica.arrivals.some(({ at }) => at === toLsn(401)))
+    expect(catchUp.waiting).toBe(600)
+    replica.at = 1_000
+    expect(await Promise.all(waits)).toEqual(Array(1_000).fill(true))
+    expect(replica.mostUnderWay).toBe(1)
+  })
+
+  test('waits ever longer for those who can, until somebody new comes, and briefly for those who mind a stall', async () => {
+    startWithArrivals()
+    const patient = catchUp.wait(position(9), { timeoutMs: 60_000 })
+    await until(() => replica.arrivals.length === 6)
+    expect(replica.arrivals.map(({ withinMs }) => withinMs)).toEqual([20, 30, 45, 68, 100, 100])
+    const other = catchUp.wait(position(8), { timeoutMs: 60_000 })
+    await until(() => replica.arrivals.length === 8)
+    expect(replica.arrivals.slice(6)).toEqual([
+      { at: toLsn(8), withinMs: 20 },
+      { at: toLsn(8), withinMs: 30 },
+    ])
+    const impatient = catchUp.wait(position(9), { timeoutMs: 60_000, stallMs: 50 })
+    await until(() => replica.arrivals.length === 11)
+    expect(replica.arrivals.slice(8).map(({ withinMs }) => withinMs)).toEqual([20, 20, 20])
+    replica.at = 9
+    expect(await Promise.all([patient, other, impatient])).toEqual([true, true, true])
+  })
+
+  test('is looked at for who came for one look, and left alone where nobody waits', async () => {
+    startWithArrivals()
+    const controller = new AbortController()
+    const patient = catchUp.wait(position(9), { timeoutMs: 60_000, signal: controller.signal })
+    await until(() => replica.arrivals.length > 0)
+    expect(await catchUp.wait(position(8), { timeoutMs: 60_000, looksOnce: true })).toBe(false)
+    expect(replica.order.slice(0, 3)).toEqual(['look', 'wait', 'look'])
+    controller.abort()
+    expect(await patient).toBe(false)
+    const { length } = replica.order
+    await until(() => replica.order.length > length + 3)
+    expect(new Set(replica.order.slice(length + 1))).toEqual(new Set(['look']))
+  })
+
+  test.each<[string, Partial<Replica>]>([
+    ['it has become a primary', { role: 'primary' }],
+    ['its epoch is too old, whatever its place', { at: 9, epoch: 0 }],
+  ])('is asked with pauses where %s', async (_, options) => {
+    startWithArrivals(options)
+    expect(await catchUp.wait(position(9), { timeoutMs: 60 })).toBe(false)
+    expect(replica.arrivals).toEqual([])
+    expect(replica.asked).toBeLessThan(12)
+  })
+
+  test('is asked with pauses as well where it answers at once, and never without end', async () => {
+    start()
+    let asked = 0
+    catchUp = new CatchUp(replica.observe, lsn, () => {
+      asked++
+      return replica.observe()
+    })
+    expect(await catchUp.wait(position(9), { timeoutMs: 100 })).toBe(false)
+    expect(asked).toBeGreaterThan(0)
+    expect(replica.asked).toBeLessThan(25)
+  })
+
+  test('what it has waited for in vain was missing until then', async () => {
+    startWithArrivals()
+    const now = Date.now()
+    const waiting = catchUp.wait(position(9, now), { timeoutMs: 60_000 })
+    await until(() => replica.arrivals.length === 3)
+    // Missed for 20 and 30 ms, by the server's own word.
+    expect(catchUp.predict(position(10, now), now)).toBeGreaterThanOrEqual(50)
+    catchUp.end()
+    expect(await waiting).toBe(false)
+  })
+
+  test('an abort, a time-out and an end let everybody go while it still waits', async () => {
+    startWithArrivals()
+    const controller = new AbortController()
+    const aborted = catchUp.wait(position(9), { timeoutMs: 60_000, signal: controller.signal })
+    const late = catchUp.wait(position(9), { timeoutMs: 5 })
+    const ended = catchUp.wait(position(9), { timeoutMs: 60_000 })
+    await until(() => replica.arrivals.length > 0)
+    controller.abort()
+    expect(await aborted).toBe(false)
+    expect(await late).toBe(false)
+    catchUp.end()
+    expect(await ended).toBe(false)
+    const { length } = replica.arrivals
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    expect(replica.arrivals.length).toBe(length)
+  })
+
+  test('one that dies meanwhile keeps nobody waiting', async () => {
+    startWithArrivals()
+    const waiting = catchUp.wait(position(9), { timeoutMs: 60_000 })
+    await until(() => replica.arrivals.length > 0)
+    replica.failure = new Error('ECONNRESET')
+    expect(await waiting).toBe(false)
+  })
 })

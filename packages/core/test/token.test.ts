@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { lsn } from '../src/dialect/postgres.ts'
+import { lsn, waitForReplay } from '../src/dialect/postgres.ts'
 import { cookieOfMachine, readCookies, writeCookie } from '../src/policy/cookie.ts'
 import { hasReached, mergePositions, type Position } from '../src/position.ts'
 import { decodeToken, encodeToken, type Freshness, stricter, type TokenContent } from '../src/token.ts'
@@ -239,4 +239,11 @@ describe('the cookie', () => {
     readCookies('a=b;'.repeat(300_000), 'flyroute')
     expect(performance.now() - begun).toBeLessThan(1_000)
   })
+})
+
+test('a server is told to wait for what is a position only, and never without end', () => {
+  expect(waitForReplay('0/1B90E68', 20)).toBe("wait for lsn '0/1B90E68' with (timeout '20ms', no_throw)")
+  expect(waitForReplay('0/1', 0.2)).toContain("timeout '1ms'")
+  for (const at of ["0/1'; drop table item; --", '', '0', 'uuid:1-5', '0/1\n'])
+    expect(waitForReplay(at, 20)).toBeUndefined()
 })

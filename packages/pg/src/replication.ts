@@ -1,8 +1,9 @@
-import { lsn, type Observation, type ReplicationSource, type Role } from '@flyroute/core/adapter'
+import { lsn, type Observation, type ReplicationSource, type Role, waitForReplay } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 import type { BareClient, ClientClass } from './driver-types.ts'
 import { type Observer, rawText, type Side } from './observer.ts'
 import { keepPassword } from './options.ts'
+import { type Query, ServerWait } from './server-wait.ts'
 
 /** How long (ms) the dedicated connection is kept after its last question, and how long a question may take. */
 const idleMs = 10_000
@@ -34,6 +35,7 @@ export class PgReplicationSource implements ReplicationSource {
   readonly #options: PgSourceOptions
   readonly #config: PgSourceOptions['config']
   #client: Promise<BareClient> | undefined
+  #wait: ServerWait | undefined
   /** What was last told in full. */
   #told: { readonly by: BareClient; readonly at: number; readonly observation: Observation } | undefined
   #idle: NodeJS.Timeout | undefined
@@ -50,7 +52,19 @@ export class PgReplicationSource implements ReplicationSource {
     }
   }
 
-  async observe(): Promise<Observation> {
+  observe(): Promise<Observation> {
+    return this.#observe()
+  }
+
+  observeArrival(at: string, withinMs: number): Promise<Observation> | undefined {
+    // A connection that has not told anything yet is asked plainly: what it refuses then is the question.
+    const canWait = this.#wait?.isPossible && this.#told?.by === this.#wait.client
+    const wait = canWait ? waitForReplay(at, withinMs) : undefined
+    return wait === undefined ? undefined : this.#observe(wait)
+  }
+
+  /** @param wait the statement that the answer is to wait for, where the connection still knows it */
+  async #observe(wait?: string): Promise<Observation> {
     if (this.#ended) throw new Error('The pool has ended')
     clearTimeout(this.#idle)
     this.#client ??= this.#open()
@@ -58,9 +72,10 @@ export class PgReplicationSource implements ReplicationSource {
     try {
       const client = await opened
       client.ref?.()
-      const ask = (text: string): Promise<{ rows: unknown[] }> =>
-        client.query({ text, types: rawText, rowMode: 'array' }) as Promise<{ rows: unknown[] }>
-      const observation = await this.#ask(ask, client)
+      const ask: Query = (text) => client.query({ text, types: rawText, rowMode: 'array' }) as ReturnType<Query>
+      const server = this.#wait
+      const asks = wait !== undefined && server?.client === client ? server.before(ask, wait) : ask
+      const observation = await this.#ask(asks, client)
       client.unref?.()
       // Where the primary should be and is none, the name may lead to another server next time.
       const isMisplaced = this.#options.expected === 'primary' && observation.role === 'replica'
@@ -73,7 +88,7 @@ export class PgReplicationSource implements ReplicationSource {
     }
   }
 
-  async #ask(query: (text: string) => Promise<{ rows: unknown[] }>, client: BareClient): Promise<Observation> {
+  async #ask(query: Query, client: BareClient): Promise<Observation> {
     const { observer, side } = this.#options
     const last = this.#told
     if (last?.by === client && performance.now() - last.at < briefMs) {
@@ -98,6 +113,7 @@ export class PgReplicationSource implements ReplicationSource {
   async #open(): Promise<BareClient> {
     const client = new this.#options.Client(this.#config)
     keepPassword(client, this.#config)
+    this.#wait = new ServerWait(client)
     client.on('error', () => this.#options.lost?.())
     client.once('end', () => {
       this.#client = undefined

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { encodeToken } from '@flyroute/core/adapter'
+import type { FlyroutePool } from '@flyroute/pg'
 import { expect, test } from '@jest/globals'
 import { Observer } from '../src/observer.ts'
 import { Bench } from './support/open.ts'
+import { inRequest } from './support/request.ts'
 import { Wire } from './support/wire.ts'
 
 const bench = new Bench('create table seen (id int)')
@@ -21,6 +24,40 @@ test('a replica is asked in full at first, then in brief for a while, and says t
   await far.replication.status()
   expect(wire.statements.at(-1)).toContain('pg_control')
 })
+
+const tellsToWait = (sql: string): boolean => /wait for/i.test(sql)
+
+test('a server that is too old is not told to wait, whoever waits for it', async () => {
+  await using wire = await Wire.to(bench.replica.port)
+  const far = bench.far({ env: { ...bench.env, DATABASE_URL_AMS: wire.url(bench.replica.url) } })
+  await waitFor(far, wire)
+  expect(wire.statements.filter(tellsToWait)).toEqual([])
+})
+
+test('one that refuses it, whatever version it tells, is told once', async () => {
+  await using wire = await Wire.to(bench.replica.port)
+  // As a proxy may that tells a version of its own.
+  wire.onAnswer = (chunk) => {
+    const text = chunk.toString('latin1').replace('server_version\x0018.', 'server_version\x0019.')
+    return Buffer.from(text, 'latin1')
+  }
+  const far = bench.far({ env: { ...bench.env, DATABASE_URL_AMS: wire.url(bench.replica.url) } })
+  for (let i = 0; i < 2; i++) await waitFor(far, wire)
+  expect(wire.connections).toBe(1)
+  expect(wire.statements.filter(tellsToWait)).toHaveLength(1)
+  expect(await far.replication.status()).toMatchObject({ position: expect.any(String), replicaUnavailable: false })
+})
+
+/** Waits for what the replica is behind with, until it has been asked a few times. */
+async function waitFor(far: FlyroutePool, wire: Wire): Promise<void> {
+  await bench.replica.pauseReplay()
+  const { activity } = await inRequest(() => bench.near().query('insert into seen values (2)'))
+  const asked = wire.statements.length
+  const waiting = far.replication.waitFor(encodeToken(activity.positions), { timeoutMs: 60_000 })
+  while (wire.statements.length < asked + 5) await sleep(1)
+  await bench.replica.resumeReplay()
+  await waiting
+}
 
 test('a promotion is noticed in brief as well', async () => {
   const node = await bench.cluster.addReplica()

@@ -9,4 +9,5 @@ export {
   startMysql,
   startPostgres,
   whyNoMysql,
+  whyNoPostgres,
 } from '@flyroute/lab/databases'

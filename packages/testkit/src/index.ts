@@ -9,4 +9,5 @@ export {
   startMysql,
   startPostgres,
   whyNoMysql,
+  whyNoPostgres,
 } from './clusters.ts'

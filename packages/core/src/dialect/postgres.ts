@@ -21,6 +21,22 @@ function parse(at: string): bigint | undefined {
   return match === null ? undefined : (BigInt(`0x${match[1]}`) << 32n) | BigInt(`0x${match[2]}`)
 }
 
+/**
+ * The statement by which a standby itself waits until it has replayed the log up to a position: Postgres 19 and later.
+ *
+ * It answers `success`, `timeout` or `not in recovery`, in one row of one column. What follows it in the same query string sees
+ * what has been replayed by then, as no snapshot is taken before. Measured on 19rc1.
+ *
+ * @param at may come from a client
+ * @param timeoutMs for how long at most
+ * @returns undefined where that is no position
+ */
+export function waitForReplay(at: string, timeoutMs: number): string | undefined {
+  // A time-out of 0 would be none.
+  const timeout = Math.max(1, Math.round(timeoutMs))
+  return lsn.isValid(at) ? `wait for lsn '${at}' with (timeout '${timeout}ms', no_throw)` : undefined
+}
+
 /** What an error of the server means to us. */
 export type ServerWord =
   /** The server is a replica and would not run it. */

@@ -67,6 +67,8 @@ export interface ClusterOptions {
   primary?: string
   /** Server settings of every node. */
   settings?: Record<string, string | number>
+  /** Major version of the server, e.g. 19, from Debian's packages. Default: what npm installed (18). Postgres only. */
+  version?: number
   /**
    * Folder in which the first primary's data and the passwords stay when the cluster has gone, for the next one. Made where it
    * is missing. Default: nothing stays. Postgres only.

