@@ -15,16 +15,19 @@ export interface Figures {
   readonly p50: number
   /** Processor time of this process for one operation, in microseconds: what is left of a difference on a busy machine. */
   readonly cpu: number
-  /** Throughput over that of the first contender, round by round: median, and the middle half of the rounds. */
-  readonly ratio: { readonly median: number; readonly low: number; readonly high: number }
+  /**
+   * Throughput over that of the first contender, round by round: median, the middle half of the rounds, and how far off the
+   * median may be by chance (95 %, from that half and the number of rounds).
+   */
+  readonly ratio: { readonly median: number; readonly low: number; readonly high: number; readonly error: number }
 }
 
 export interface CompareOptions {
   /** How many operations are under way at once. */
   readonly clients: number
-  /** How long (ms) each contender works in a round. Default: 250. */
+  /** How long (ms) each contender works in a round: short, so that a busy moment meets all of them. Default: 50. */
   readonly sliceMs?: number
-  /** How often all of them take their turns. Default: 21. */
+  /** How often all of them take their turns. Default: 101. */
   readonly rounds?: number
 }
 
@@ -33,11 +36,11 @@ export interface CompareOptions {
  * drifts for all of them, and the ratio of neighbours is what remains.
  */
 export async function compare(contenders: readonly Contender[], options: CompareOptions): Promise<Figures[]> {
-  const { clients, sliceMs = 250, rounds = 21 } = options
+  const { clients, sliceMs = 50, rounds = 101 } = options
   const slices = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]))
   const cpus = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]))
   const times = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]))
-  for (const contender of contenders) await slice(contender, clients, sliceMs, [])
+  for (const contender of contenders) await slice(contender, clients, 10 * sliceMs, [])
   for (let round = 0; round < rounds; round++) {
     const order = contenders.map((_, index) => contenders[(index + round) % contenders.length] as Contender)
     for (const contender of order) {
@@ -50,12 +53,14 @@ export async function compare(contenders: readonly Contender[], options: Compare
   return contenders.map((contender) => {
     const own = slices.get(contender) as number[]
     const ratios = own.map((value, round) => value / (base[round] as number))
+    const [low, high] = [quantile(ratios, 0.25), quantile(ratios, 0.75)]
     return {
       name: contender.name,
       throughput: quantile(own, 0.5),
       p50: quantile(times.get(contender) as number[], 0.5),
       cpu: quantile(cpus.get(contender) as number[], 0.5),
-      ratio: { median: quantile(ratios, 0.5), low: quantile(ratios, 0.25), high: quantile(ratios, 0.75) },
+      // As for the notches of a box plot (McGill, Tukey and Larsen, 1978).
+      ratio: { median: quantile(ratios, 0.5), low, high, error: (1.57 * (high - low)) / Math.sqrt(rounds) },
     }
   })
 }
@@ -95,10 +100,11 @@ function quantile(values: readonly number[], share: number): number {
 export function report(title: string, figures: readonly Figures[]): void {
   console.log(`\n${title}`)
   console.log(
-    `  ${''.padEnd(34)} ${'ops/s'.padStart(9)} ${'p50 µs'.padStart(8)} ${'cpu µs'.padStart(8)}   ratio (middle half)`,
+    `  ${''.padEnd(34)} ${'ops/s'.padStart(9)} ${'p50 µs'.padStart(8)} ${'cpu µs'.padStart(8)}   ratio          (middle half)`,
   )
   for (const { name, throughput, p50, cpu, ratio } of figures) {
-    const spread = `${ratio.median.toFixed(3)}  (${ratio.low.toFixed(3)} – ${ratio.high.toFixed(3)})`
+    const [median, error, low, high] = [ratio.median, ratio.error, ratio.low, ratio.high].map((it) => it.toFixed(3))
+    const spread = `${median} ± ${error}  (${low} – ${high})`
     console.log(
       `  ${name.padEnd(34)} ${throughput.toFixed(0).padStart(9)} ${p50.toFixed(0).padStart(8)} ${cpu.toFixed(1).padStart(8)}   ${spread}`,
     )
