@@ -30,8 +30,10 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
 function guardDriver(driver: Driver, common: FlyroutePoolOptions): FlyrouteDriver {
   const databases = new Map<string, PgDatabase>()
   const open = (given: unknown): { database: PgDatabase; options: FlyroutePoolOptions } => {
-    const own = typeof given === 'string' ? { connectionString: given } : (given as object | undefined)
-    const options = { ...own, ...common }
+    const own = typeof given === 'string' ? { connectionString: given } : (given as FlyroutePoolOptions | undefined)
+    // Some hide it from whoever prints their settings (Knex does), and so it is not copied with the others.
+    const hidden = own?.password === undefined ? {} : { password: own.password }
+    const options = { ...own, ...hidden, ...common }
     const opened = openDatabase(driver, options, openPrimaryPool)
     const { host, port, user, database: name } = opened.replication.topology.primary
     const place = JSON.stringify([host, port, user, name])

@@ -70,6 +70,17 @@ describe('new driver.Client', () => {
     await client.end()
   })
 
+  test('with a password that its settings do not show, as Knex hides it', async () => {
+    const { hostname: host, port, username: user, password: value } = new URL(bench.cluster.primary.url)
+    const settings = { host, port: Number(port), user, database: 'app' }
+    const client = new (createDriver({ env: {} }).Client)(
+      Object.defineProperty(settings, 'password', { value, enumerable: false }),
+    )
+    await client.connect()
+    expect((await client.query(where)).rows).toEqual([{ replica: false }])
+    await client.end()
+  })
+
   test('that cannot connect fails as the driver’s own', async () => {
     const config = { connectionString: bench.cluster.primary.url.replace(/:[0-9a-f]{32}@/, ':wrong@') }
     const [ours, theirs] = [new (createDriver({ env: {} }).Client)(config), new pg.Client(config)]
