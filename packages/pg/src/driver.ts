@@ -33,7 +33,9 @@ function guardDriver(driver: Driver, common: FlyroutePoolOptions): FlyrouteDrive
     const own = typeof given === 'string' ? { connectionString: given } : (given as FlyroutePoolOptions | undefined)
     // Some hide it from whoever prints their settings (Knex does), and so it is not copied with the others.
     const hidden = own?.password === undefined ? {} : { password: own.password }
-    const options = { ...own, ...hidden, ...common }
+    // A pool of somebody's own that was given this class of clients hands it on to each of them.
+    const bare = own?.Client === (Client as unknown) ? { Client: undefined } : {}
+    const options = { ...own, ...hidden, ...common, ...bare }
     const opened = openDatabase(driver, options, openPrimaryPool)
     const { host, port, user, database: name } = opened.replication.topology.primary
     const place = JSON.stringify([host, port, user, name])

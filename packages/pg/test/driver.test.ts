@@ -1,4 +1,4 @@
-import { isPrimaryRequired } from '@flyroute/core'
+import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { createDriver } from '@flyroute/pg'
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
@@ -239,4 +239,21 @@ test('a Client class of the app’s own, in the pool’s options', async () => {
   expect((await pool.query(where)).rows).toEqual(onReplica)
   expect(isPrimaryRequired(await rejection(pool.query('delete from item')))).toBe(true)
   expect(made).toBe(1)
+})
+
+test('its Client class in the options of a pool that somebody else makes, as with MikroORM', async () => {
+  const driver = createDriver({ env: bench.env })
+  const pool = new pg.Pool({ Client: driver.Client } as pg.PoolConfig)
+  expect((await pool.query(where)).rows).toEqual(onReplica)
+  expect(isPrimaryRequired(await rejection(pool.query('delete from item')))).toBe(true)
+  await runOnPrimary(async () => {
+    expect((await pool.query(where)).rows).toEqual([{ replica: false }])
+    const client = await pool.connect()
+    await client.query('begin')
+    await client.query('insert into item values (7)')
+    await client.query('rollback')
+    client.release()
+  })
+  expect((await pool.query(where)).rows).toEqual(onReplica)
+  await pool.end()
 })
