@@ -1,3 +1,4 @@
+export { GivenUp, onlyGivenUp } from './give-up.ts'
 export { allOperations, type OperationName } from './operations.ts'
 export { defineOrm, type Opened, type OrmSuite, type Run, type Source } from './orm.ts'
 export { describeOrm } from './suite.ts'

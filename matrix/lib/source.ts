@@ -54,6 +54,8 @@ function makeSource<Pool extends pg.Pool>({ url, driver, makePool, database }: M
     get database() {
       return database(made)
     },
-    end: async () => made?.end(),
+    async end() {
+      if (made?.ending === false) await made.end()
+    },
   }
 }

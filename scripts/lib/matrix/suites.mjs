@@ -39,14 +39,18 @@ function readSuite(group, name) {
   return { id: `${group}/${name}`, group, name, of, folder, title, main, version, plug, packageName: manifest.name }
 }
 
-/** Another version of a suite is run with the same files: they are copied beside its package.json. */
-export function fillIn(suite) {
-  if (suite.of === suite.name) return
-  const from = join(matrix, suite.group, suite.of)
-  for (const entry of readdirSync(from)) {
-    if (['package.json', 'node_modules', 'generated'].includes(entry)) continue
-    cpSync(join(from, entry), join(suite.folder, entry), { recursive: true })
-  }
+/**
+ * Another version of a suite is run with the same files: they are copied beside its package.json. Where the versions want
+ * something said in other words, the file for `kysely@0.28` is called `migration@0.28.ts` instead of `migration.ts`.
+ */
+export function fillIn({ of, name, group, folder }) {
+  if (of === name) return
+  const from = join(matrix, group, of)
+  const mark = name.slice(name.indexOf('@'))
+  const entries = readdirSync(from).filter((entry) => !['package.json', 'node_modules', 'generated'].includes(entry))
+  const copy = (entry, to) => cpSync(join(from, entry), join(folder, to), { recursive: true })
+  for (const entry of entries.filter((one) => !one.includes('@'))) copy(entry, entry)
+  for (const entry of entries.filter((one) => one.includes(`${mark}.`))) copy(entry, entry.replace(mark, ''))
 }
 
 /** The test files of a suite, as paths in its folder. */
