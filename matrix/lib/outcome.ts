@@ -26,7 +26,7 @@ function hidden(outcome: Outcome, error: unknown): Outcome & { readonly error?: 
   return Object.defineProperty(outcome, 'error', { value: error, enumerable: false })
 }
 
-const wrappers = ['cause', 'original', 'parent', 'driverError', 'originalError'] as const
+const wrappers = ['cause', 'original', 'parent', 'driverError', 'meta', 'driverAdapterError'] as const
 
 /** An error and all that it wraps, from the outside in. */
 export function shapesOf(error: unknown): ErrorShape[] {
@@ -39,8 +39,8 @@ export function shapesOf(error: unknown): ErrorShape[] {
     }
   }
   return [...found].map((one) => {
-    const { name, message, code, constraint, detail } = one as ErrorShape
-    return { name, message, code, constraint, detail }
+    const { name, message, code, originalCode, constraint, detail } = one as ErrorShape & { originalCode?: unknown }
+    return { name, message, code: code ?? originalCode, constraint, detail }
   })
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Lab, startLab } from '@flyroute/lab'
+import { type Lab, type LabOptions, startLab } from '@flyroute/lab'
 import pg from 'pg'
 import { contents, rows, tables, tidy } from './schema.ts'
 
@@ -18,9 +18,12 @@ export class Stage implements AsyncDisposable {
     this.#replica = replica
   }
 
-  /** @param command what runs in each region */
-  static async open(command: readonly string[], cwd: string): Promise<Stage> {
-    const lab = await startLab({ regions: ['ord', 'ams'], rtt: { 'ord-ams': 4 }, command, cwd })
+  /**
+   * @param command what runs in each region
+   * @param more what else the lab is told
+   */
+  static async open(command: readonly string[], cwd: string, more: Partial<LabOptions> = {}): Promise<Stage> {
+    const lab = await startLab({ regions: ['ord', 'ams'], rtt: { 'ord-ams': 4 }, ...more, command, cwd })
     const clients = [lab.databases.primary, lab.databases.node('ams')].map(
       (node) => new pg.Client({ connectionString: node.adminUrl }),
     )
@@ -44,17 +47,17 @@ export class Stage implements AsyncDisposable {
   async reset(): Promise<void> {
     await this.#admin.query(`${this.#isTidy ? '' : tidy} ${rows}`)
     this.#isTidy = true
-    await this.#caughtUp()
+    await this.caughtUp()
   }
 
-  /** As the lab's own does it, on connections that are open: this is asked for before each operation. */
-  async #caughtUp(): Promise<void> {
+  /** Every region has what the primary has: as the lab does it, on connections that are open. */
+  async caughtUp(): Promise<void> {
     const sql = `select pg_current_wal_flush_lsn() as at, pg_current_wal_flush_lsn() - '0/0' as bytes`
     const { at, bytes } = (await this.#admin.query(sql)).rows[0]
     // At the edge of a page it may stand in the middle of a record.
     if (BigInt(bytes) % 8192n === 0n) {
       await this.#admin.query(`select pg_logical_emit_message(true, 'matrix', '')`)
-      return this.#caughtUp()
+      return this.caughtUp()
     }
     const isThere = async () =>
       (await this.#replica.query('select pg_last_wal_replay_lsn() >= $1 as done', [at])).rows[0].done
@@ -69,6 +72,11 @@ export class Stage implements AsyncDisposable {
   /** All rows, as the primary has them. */
   async contents(): Promise<unknown> {
     return (await this.#admin.query(contents)).rows[0]
+  }
+
+  /** The details of a post, as the primary has them. */
+  async detailsOf(id: number): Promise<unknown> {
+    return (await this.#admin.query('select details from post where id = $1', [id])).rows[0]?.details
   }
 
   /** Waits until nobody's transaction is open, on any server. */

@@ -63,8 +63,7 @@ export const suite = defineOrm({
         for await (const row of posts().select('id', 'title').orderBy('id').stream({ batchSize: 2 })) found.push(row)
         return found
       },
-      'reads at once': () =>
-        Promise.all(Array.from({ length: 20 }, (_, age) => authors().where('age', '>', age * 2))),
+      'reads at once': () => Promise.all(Array.from({ length: 20 }, (_, age) => authors().where('age', '>', age * 2))),
 
       insert: () => authors().insert({ name: 'Dan', age: 20 }).returning('*'),
       'insert many': () =>
@@ -93,7 +92,11 @@ export const suite = defineOrm({
           .into(db.raw('?? (??, ??)', ['post', 'title', 'author_id']))
           .returning('title'),
       'raw write': () => db.raw('update author set age = 1 where name = ? returning id, age', ['Ada']),
-      'writing CTE': () => db.with('gone', posts().where({ id: 3 }).del('*')).select('title').from('gone'),
+      'writing CTE': () =>
+        db
+          .with('gone', posts().where({ id: 3 }).del('*'))
+          .select('title')
+          .from('gone'),
       'writing function': () => db.select(db.raw('touch(?) as age', [1])),
       sequence: () => db.raw("select nextval('author_id_seq')"),
       'writes at once': () =>

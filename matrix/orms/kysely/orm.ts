@@ -1,12 +1,5 @@
 import { defineOrm, GivenUp, onlyGivenUp } from '@flyroute/matrix'
-import {
-  type ColumnType,
-  type Generated,
-  type JSONColumnType,
-  Kysely,
-  PostgresDialect,
-  sql,
-} from 'kysely'
+import { type ColumnType, type Generated, type JSONColumnType, Kysely, PostgresDialect, sql } from 'kysely'
 import { jsonArrayFrom } from 'kysely/helpers/postgres'
 import Cursor from 'pg-cursor'
 import { type Migration, type MigrationProvider, Migrator } from './migration.ts'
@@ -170,10 +163,12 @@ export const suite = defineOrm({
       ),
 
     'read transaction': () =>
-      db.transaction().execute(async (tx) => [
-        await tx.selectFrom('author').select('name').orderBy('id').execute(),
-        await tx.selectFrom('post').select('title').orderBy('id').execute(),
-      ]),
+      db
+        .transaction()
+        .execute(async (tx) => [
+          await tx.selectFrom('author').select('name').orderBy('id').execute(),
+          await tx.selectFrom('post').select('title').orderBy('id').execute(),
+        ]),
     'read-only transaction': () =>
       db
         .transaction()

@@ -1,6 +1,6 @@
 import { defineOrm, GivenUp, onlyGivenUp } from '@flyroute/matrix'
-import { SequelizeStorage, Umzug } from 'umzug'
 import { DataTypes, fn, literal, Op, type QueryInterface, QueryTypes, Sequelize, Transaction } from 'sequelize'
+import { SequelizeStorage, Umzug } from 'umzug'
 
 type Context = { context: QueryInterface }
 const shelf = {
@@ -58,7 +58,11 @@ export const suite = defineOrm({
       count: () => Author.count(),
       aggregate: () =>
         Author.findAll({
-          attributes: ['name', [fn('count', literal('"posts"."id"')), 'total'], [fn('avg', literal('"posts"."price"')), 'price']],
+          attributes: [
+            'name',
+            [fn('count', literal('"posts"."id"')), 'total'],
+            [fn('avg', literal('"posts"."price"')), 'price'],
+          ],
           include: [{ model: Post, as: 'posts', attributes: [] }],
           group: ['author.id'],
           order: ['name'],
@@ -107,9 +111,9 @@ export const suite = defineOrm({
       'writing function': () => db.query('select touch($1)', { bind: [1], type: QueryTypes.SELECT }),
       sequence: () => db.query("select nextval('author_id_seq')", { type: QueryTypes.SELECT }),
       'writes at once': async () =>
-        (
-          await Promise.all([1, 2, 3, 4, 5, 6].map((n) => Author.create({ id: 100 + n, name: `n${n}` })))
-        ).map((one) => one.get({ plain: true })),
+        (await Promise.all([1, 2, 3, 4, 5, 6].map((n) => Author.create({ id: 100 + n, name: `n${n}` })))).map((one) =>
+          one.get({ plain: true }),
+        ),
 
       'read transaction': () =>
         db.transaction(async (transaction) => [

@@ -1,11 +1,11 @@
 // Runs one suite: its types, then its tests, each with a Node of its own.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { bin } from '../ground.mjs'
-import { spawnAndListen } from './spawn.mjs'
+import { spawnAndListen, spawnQuietly } from './spawn.mjs'
 import { fillIn, installedVersion, testFilesOf } from './suites.mjs'
 
 /** How long (ms) a suite may take: one that hangs does not take the others with it. */
@@ -23,12 +23,20 @@ export async function runSuite(suite) {
   try {
     fillIn(suite)
     version = installedVersion(suite)
+    await generate(suite)
     tests.push(...(await checkTypes(suite)))
     tests.push(...(await runTests(suite)))
   } catch (error) {
     tests.push({ path: ['the suite'], passed: false, error: inspect(error) })
   }
   return { suite, version, tests, seconds: (performance.now() - started) / 1000 }
+}
+
+/** What a suite wants made before it runs: the script `generate` of its package.json. */
+async function generate({ folder, generate: script }) {
+  if (script === undefined) return
+  const PATH = [join(folder, 'node_modules', '.bin'), process.env.PATH].join(delimiter)
+  await spawnQuietly('sh', ['-c', script], { cwd: folder, env: { ...process.env, PATH } })
 }
 
 async function checkTypes({ folder }) {

@@ -36,7 +36,8 @@ function readSuite(group, name) {
   const shared = of === name ? own : { ...readManifest(join(matrix, group, of)).matrix, ...own }
   const { title = name, package: main, plug = '' } = shared
   const version = main === undefined ? undefined : manifest.dependencies?.[main]
-  return { id: `${group}/${name}`, group, name, of, folder, title, main, version, plug, packageName: manifest.name }
+  const { name: packageName, scripts: { generate } = {} } = manifest
+  return { id: `${group}/${name}`, group, name, of, folder, title, main, version, plug, packageName, generate }
 }
 
 /**
