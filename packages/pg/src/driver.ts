@@ -6,6 +6,7 @@ import type { ClientClass } from './driver-types.ts'
 import type { FlyroutePoolOptions } from './options.ts'
 import { guardPool } from './pool.ts'
 import { openPrimaryPool } from './primary-pool.ts'
+import { standaloneClient } from './standalone-client.ts'
 
 /** The module `pg` with guarded classes, and where its data comes from. */
 export type FlyrouteDriver = Driver & {
@@ -44,10 +45,11 @@ function guardDriver(driver: Driver, common: FlyroutePoolOptions): FlyrouteDrive
     databases.set(place, database)
     return { database, options }
   }
-  const Client = guardClient(driver.Client as unknown as ClientClass, (given) => {
+  const Guarded = guardClient(driver.Client as unknown as ClientClass, (given) => {
     const { database, options } = open(given)
     return { database, side: 'local', config: clientConfig(database, database.localConfig(options)) }
   })
+  const Client = standaloneClient(Guarded)
   return Object.defineProperties(Object.create(driver) as FlyrouteDriver, {
     Pool: { value: guardPool(driver, open), enumerable: true },
     Client: { value: Client, enumerable: true },

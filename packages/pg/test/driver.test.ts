@@ -89,6 +89,42 @@ describe('new driver.Client', () => {
     expect(found.message).toBe(expected.message)
   })
 
+  describe('where the replica is gone', () => {
+    const gone = (env: Record<string, string>) => ({ ...env, DATABASE_URL_AMS: 'postgres://app:x@127.0.0.1:1/app' })
+    const connects = {
+      'by promise': (client: pg.Client) => rejection(client.connect()),
+      'by callback': (client: pg.Client) => new Promise<Error>((resolve) => client.connect(resolve)),
+    }
+    test.each(Object.entries(connects))('%s: a request is replayed, whoever has swallowed it', async (_, connect) => {
+      const driver = createDriver({ env: gone(bench.env) })
+      const { activity, value } = await inRequest(() => connect(new driver.Client()))
+      expect(value).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable', target: { region: 'ord' } })
+      expect(activity.refusal).toBe(value)
+      expect((value as Error).cause).toMatchObject({ code: 'ECONNREFUSED' })
+    })
+
+    test('outside of a request, and where nothing can be replayed, it fails as the driver’s own', async () => {
+      const driver = createDriver({ env: gone(bench.env) })
+      expect(await rejection(new driver.Client().connect())).toMatchObject({ code: 'ECONNREFUSED' })
+      for (const run of [
+        () => inRequest(() => new driver.Client().connect(), { obstacle: 'upgrade' }),
+        () => inRequest(() => runOnPrimary(() => new driver.Client().connect())),
+      ]) {
+        const { activity, error } = await run()
+        expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+        expect(activity.refusal).toBeUndefined()
+      }
+    })
+
+    test('a primary that cannot be had is noted for the door', async () => {
+      const env = { FLY_REGION: 'ord', PRIMARY_REGION: 'ord', DATABASE_URL: 'postgres://app:x@127.0.0.1:1/app' }
+      const driver = createDriver({ env })
+      const { activity, error } = await inRequest(() => new driver.Client().connect())
+      expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+      expect(activity.primaryUnreachable).toBe(error)
+    })
+  })
+
   test('in a transaction that cannot be replayed, on a connection of its own', async () => {
     const client = new (createDriver({ env: bench.env }).Client)()
     await client.connect()
