@@ -4,17 +4,20 @@
 import { createServer, type RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { Replication } from '@flyroute/core'
 import { replayable } from '@flyroute/core/node'
 import type { OperationName } from './operations.ts'
 import type { OrmSuite, Run } from './orm.ts'
 import { outcomeOf, toJson } from './outcome.ts'
-import { flyrouteSource } from './source.ts'
 
 const [, , folder = '.'] = process.argv
-const { suite } = (await import(pathToFileURL(join(folder, 'orm.ts')).href)) as { suite: OrmSuite<unknown> }
-const source = flyrouteSource(process.env as Record<string, string>)
-const opened = await suite.open(source)
-const operations: Partial<Record<OperationName, Run>> = suite.operations(opened.db)
+const load = (file: string): Promise<unknown> => import(pathToFileURL(join(folder, file)).href)
+const { suite } = (await load('orm.ts')) as { suite: OrmSuite<unknown> }
+// As the documentation says it: this file is a snippet of docs/orms.md.
+const { db, pool, driver } = (await load('db.ts')) as Record<'db' | 'pool' | 'driver', unknown>
+await suite.connect?.(db)
+const database = (pool ?? driver) as { readonly replication: Replication }
+const operations: Partial<Record<OperationName, Run>> = suite.operations(db)
 
 const handler: RequestListener = (request, response) => {
   void answer(decodeURIComponent(request.url?.slice(1) ?? '') as OperationName).then(({ status, body }) => {
@@ -29,6 +32,4 @@ async function answer(name: OperationName): Promise<{ status: number; body: stri
   return { status: 'answer' in outcome ? 200 : 500, body: toJson(outcome) }
 }
 
-const { database } = source
-if (database === undefined) throw new Error('The suite has made no connection of flyroute’s.')
 createServer(replayable(handler, { databases: [database], debugHeader: true })).listen(Number(process.env['PORT']))

@@ -27,8 +27,12 @@ export type Run = () => Promise<unknown>
 export interface OrmSuite<Db, Lacking extends OperationName = OperationName> {
   /** Connects it, in its own way. */
   open(source: Source): Promise<Opened<Db>> | Opened<Db>
+  /** What an app does at boot with what it has made, if anything. */
+  connect?(db: Db): Promise<unknown>
   /** Everything that it is asked to do. */
   operations(db: Db): Record<Exclude<OperationName, Lacking>, Run>
+  /** Its migrations are run by a program of its own, and by no code of an app. */
+  readonly migratesBySelf?: boolean
   /** What it does not have, and why. */
   readonly lacks: Record<Lacking, string>
 }

@@ -9,7 +9,7 @@ import { contents, rows, tables, tidy } from './schema.ts'
 export class Stage implements AsyncDisposable {
   readonly lab: Lab
   readonly #admin: pg.Client
-  readonly #replica: pg.Client
+  #replica: pg.Client
   #isTidy = true
 
   private constructor(lab: Lab, admin: pg.Client, replica: pg.Client) {
@@ -24,11 +24,8 @@ export class Stage implements AsyncDisposable {
    */
   static async open(command: readonly string[], cwd: string, more: Partial<LabOptions> = {}): Promise<Stage> {
     const lab = await startLab({ regions: ['ord', 'ams'], rtt: { 'ord-ams': 4 }, ...more, command, cwd })
-    const clients = [lab.databases.primary, lab.databases.node('ams')].map(
-      (node) => new pg.Client({ connectionString: node.adminUrl }),
-    )
-    await Promise.all(clients.map((client) => client.connect()))
-    const [admin, replica] = clients as [pg.Client, pg.Client]
+    const admin = await connected(lab.databases.primary.adminUrl)
+    const replica = await connected(lab.databases.node('ams').adminUrl)
     const stage = new Stage(lab, admin, replica)
     await admin.query(`set role app; ${tables} reset role;`)
     await stage.reset()
@@ -48,6 +45,11 @@ export class Stage implements AsyncDisposable {
     await this.#admin.query(`${this.#isTidy ? '' : tidy} ${rows}`)
     this.#isTidy = true
     await this.caughtUp()
+  }
+
+  /** To be called when the replica has been away. */
+  async reconnect(): Promise<void> {
+    this.#replica = await connected(this.lab.databases.node('ams').adminUrl)
   }
 
   /** Every region has what the primary has: as the lab does it, on connections that are open. */
@@ -95,6 +97,14 @@ export class Stage implements AsyncDisposable {
     await Promise.all([this.#admin.end(), this.#replica.end()])
     await this.lab.dispose()
   }
+}
+
+async function connected(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString })
+  // A server that is killed is what some tests are about.
+  client.on('error', () => undefined)
+  await client.connect()
+  return client
 }
 
 /** Waits until something holds; says whether it did, in time. */

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { findPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import {
@@ -154,6 +156,29 @@ export function describeOrm<Db, Lacking extends OperationName>(suite: OrmSuite<D
       assert.notDeepEqual(await read.json(), { answer: before })
     })
 
+    test('with the replica gone, reads are replayed until it is back', async () => {
+      await stage.reset()
+      const replica = stage.lab.databases.node('ams')
+      const ask = async (): Promise<[status: number, body: string, regions: (string | undefined)[]]> => {
+        stage.lab.journal.clear()
+        const response = await stage.lab.fetch('ams', '/find')
+        const body = await response.text()
+        return [response.status, body, stage.lab.journal.entries[0]?.hops.map(({ region }) => region) ?? []]
+      }
+      const expected = toJson(referenceOf({ group: 'reads', name: 'find', access: 'read' }).outcome)
+      await replica.kill()
+      for (let n = 0; n < 5; n++) assert.deepEqual(await ask(), [200, expected, ['ams', 'ord']])
+      await replica.start()
+      let last: unknown
+      const isBack = async () => {
+        const [status, body, regions] = await ask()
+        last = [status, body, regions]
+        return status === 200 && body === expected && regions.length === 1
+      }
+      assert.ok(await eventually(isBack, 30_000), JSON.stringify(last))
+      await stage.reconnect()
+    })
+
     test('with the ocean cut, all reads go on', async () => {
       await stage.reset()
       stage.lab.cut('ord', 'ams')
@@ -166,6 +191,30 @@ export function describeOrm<Db, Lacking extends OperationName>(suite: OrmSuite<D
       } finally {
         stage.lab.heal('ord', 'ams')
       }
+    })
+  })
+
+  describe('recipes', () => {
+    const migrate = (region: string) => runScript(join(folder, 'migrate.ts'), environment(region))
+    const changes = !('migrate up and down' in suite.lacks) && suite.migratesBySelf !== true
+
+    test('migrations, in the primary’s region', async () => {
+      await stage.reset()
+      stage.untidy()
+      const before = await stage.contents()
+      const { code, output } = await migrate('ord')
+      assert.equal(code, 0, output)
+      if (changes) assert.notDeepEqual(await stage.contents(), before, 'it has done nothing')
+    })
+
+    test('migrations, anywhere else', async () => {
+      await stage.reset()
+      stage.untidy()
+      const before = await stage.contents()
+      const { code, output } = await migrate('ams')
+      assert.notEqual(code, 0)
+      assert.match(output, /ERR_PRIMARY_REQUIRED/)
+      assert.deepEqual(await stage.contents(), before)
     })
   })
 
@@ -248,4 +297,14 @@ export function describeOrm<Db, Lacking extends OperationName>(suite: OrmSuite<D
     void Promise.resolve(close()).then(() => source.end())
     return forgotten
   }
+}
+
+/** Runs a file with a Node of its own. */
+function runScript(file: string, env: Record<string, string>): Promise<{ code: number; output: string }> {
+  const options = { cwd: dirname(file), env: { ...process.env, ...env }, timeout: 60_000 }
+  return new Promise((resolve) => {
+    execFile(process.execPath, [file], options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : 1, output: `${stdout}${stderr}` })
+    })
+  })
 }

@@ -1,6 +1,7 @@
 import { defineOrm, GivenUp, onlyGivenUp } from '@flyroute/matrix'
 import type { Knex } from 'knex'
 import { makeKnex } from './knex.ts'
+import { migrations } from './migrations.ts'
 
 interface Author {
   id: number
@@ -12,19 +13,6 @@ interface Post {
   id: number
   title: string
   author_id: number | null
-}
-
-const migrations: Knex.MigrationSource<string> = {
-  getMigrations: async () => ['001_shelf'],
-  getMigrationName: (name) => name,
-  getMigration: async () => ({
-    up: (db) =>
-      db.schema.createTable('shelf', (table) => {
-        table.increments('id')
-        table.string('label').notNullable().index()
-      }),
-    down: (db) => db.schema.dropTable('shelf'),
-  }),
 }
 
 export const suite = defineOrm({

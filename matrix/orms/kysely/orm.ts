@@ -1,39 +1,10 @@
 import { defineOrm, GivenUp, onlyGivenUp } from '@flyroute/matrix'
-import { type ColumnType, type Generated, type JSONColumnType, Kysely, PostgresDialect, sql } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
 import { jsonArrayFrom } from 'kysely/helpers/postgres'
 import Cursor from 'pg-cursor'
-import { type Migration, type MigrationProvider, Migrator } from './migration.ts'
-
-export interface Database {
-  author: { id: Generated<number>; name: string; age: number | null }
-  post: {
-    id: Generated<number>
-    title: string
-    views: ColumnType<string, bigint, bigint>
-    price: string | null
-    tags: string[]
-    details: JSONColumnType<object> | null
-    published_at: Date | null
-    author_id: number | null
-  }
-}
-
-const migrations: Record<string, Migration> = {
-  '001_shelf': {
-    async up(db) {
-      await db.schema
-        .createTable('shelf')
-        .addColumn('id', 'serial', (column) => column.primaryKey())
-        .addColumn('label', 'text')
-        .execute()
-      await db.schema.createIndex('shelf_label').on('shelf').column('label').execute()
-    },
-    async down(db) {
-      await db.schema.dropTable('shelf').execute()
-    },
-  },
-}
-const provider: MigrationProvider = { getMigrations: async () => migrations }
+import type { Database } from './database.ts'
+import { Migrator } from './migration.ts'
+import { provider } from './migrations.ts'
 
 export const suite = defineOrm({
   open({ pool }) {
@@ -262,10 +233,10 @@ export const suite = defineOrm({
     'migrate up and down': async () => {
       const migrator = new Migrator({ db, provider })
       const up = await migrator.migrateToLatest()
-      if (up.error !== undefined) throw up.error
+      if (up.error !== undefined) throw up.error as Error
       const tables = (await db.introspection.getTables()).map(({ name }) => name)
       const down = await migrator.migrateDown()
-      if (down.error !== undefined) throw down.error
+      if (down.error !== undefined) throw down.error as Error
       return [up.results, tables, down.results]
     },
     'change a table': () => db.schema.alterTable('author').addColumn('email', 'text').execute(),

@@ -1,19 +1,10 @@
 import { defineOrm, GivenUp, onlyGivenUp } from '@flyroute/matrix'
 import { IsolationLevel, LockMode } from '@mikro-orm/core'
-import { Migration, Migrator } from '@mikro-orm/migrations'
+import { Migrator } from '@mikro-orm/migrations'
 import { MikroORM, type SqlEntityManager } from '@mikro-orm/postgresql'
 import { Author, Post } from './entities.ts'
+import { migrations } from './migrations.ts'
 import { inUse, plug, streamed } from './version.ts'
-
-class Shelf extends Migration {
-  override up(): void {
-    this.addSql('create table shelf (id serial primary key, label text)')
-    this.addSql('create index shelf_label on shelf (label)')
-  }
-  override down(): void {
-    this.addSql('drop table shelf')
-  }
-}
 
 export const suite = defineOrm({
   async open(source) {
@@ -22,7 +13,7 @@ export const suite = defineOrm({
       ...plug(source),
       entities: [Author, Post],
       extensions: [Migrator],
-      migrations: { migrationsList: [{ name: '001_shelf', class: Shelf }], snapshot: false, silent: true },
+      migrations,
       debug: false,
     })
     const count = await inUse(db)

@@ -1,13 +1,12 @@
 import type { Source } from '@flyroute/matrix'
 import type { MikroORM, SqlEntityManager } from '@mikro-orm/postgresql'
-import type pg from 'pg'
 import { Post } from './entities.ts'
 
 /** MikroORM 7 makes a pool of the driver's, and hands these options on to it. */
 export const plug = ({ driver }: Source) => ({ driverOptions: { Client: driver.Client } })
 
 export async function inUse(db: MikroORM): Promise<() => number> {
-  const pool = (await db.em.getConnection().getNativeClient()) as pg.Pool
+  const pool = await db.em.getConnection().getNativeClient()
   return () => pool.totalCount - pool.idleCount
 }
 

@@ -1,7 +1,7 @@
-// The release command.
+// Written by the matrix, from docs/orms.md.
 import { assertPrimary } from '@flyroute/core'
 import { createPool } from '@flyroute/pg'
-import { PgBoss } from './boss.ts'
+import { PgBoss } from 'pg-boss'
 
 const pool = createPool()
 await assertPrimary(pool)

@@ -8,6 +8,7 @@ export const suite = defineOrm({
     const db = new PrismaClient({ adapter: new PrismaPg(pool) })
     return { db, inUse: () => pool.totalCount - pool.idleCount, close: () => db.$disconnect() }
   },
+  migratesBySelf: true,
   lacks: {
     stream: 'Prisma has no streams',
     introspection: 'done by `prisma db pull`, with an engine that is no npm package',

@@ -1,39 +1,15 @@
 import { defineOrm, GivenUp, onlyGivenUp } from '@flyroute/matrix'
-import { DataTypes, fn, literal, Op, type QueryInterface, QueryTypes, Sequelize, Transaction } from 'sequelize'
+import { DataTypes, fn, literal, Op, QueryTypes, Sequelize, Transaction } from 'sequelize'
 import { SequelizeStorage, Umzug } from 'umzug'
-
-type Context = { context: QueryInterface }
-const shelf = {
-  name: '001_shelf',
-  up: ({ context }: Context) => context.createTable('shelf', { id: { type: DataTypes.INTEGER, primaryKey: true } }),
-  down: ({ context }: Context) => context.dropTable('shelf'),
-}
+import { shelf } from './migrations.ts'
+import { define } from './models.ts'
 
 const readOnly = { readOnly: true, isolationLevel: Transaction.ISOLATION_LEVELS.REPEATABLE_READ }
 
 export const suite = defineOrm({
   open({ url, driver }) {
     const db = new Sequelize(url, { dialectModule: driver, logging: false, pool: { max: 5 } })
-    const options = { timestamps: false, freezeTableName: true }
-    const Author = db.define(
-      'author',
-      { name: { type: DataTypes.TEXT, allowNull: false, unique: true }, age: DataTypes.INTEGER },
-      options,
-    )
-    const Post = db.define(
-      'post',
-      {
-        title: { type: DataTypes.TEXT, allowNull: false },
-        views: DataTypes.BIGINT,
-        price: DataTypes.DECIMAL(10, 2),
-        tags: DataTypes.ARRAY(DataTypes.TEXT),
-        details: DataTypes.JSONB,
-        publishedAt: { type: DataTypes.DATE, field: 'published_at' },
-      },
-      options,
-    )
-    Author.hasMany(Post, { as: 'posts', foreignKey: 'author_id' })
-    Post.belongsTo(Author, { as: 'author', foreignKey: 'author_id' })
+    define(db)
     const { pool } = db.connectionManager as unknown as { pool: { using: number } }
     return { db, inUse: () => pool.using, close: () => db.close() }
   },

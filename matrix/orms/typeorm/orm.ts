@@ -1,18 +1,8 @@
 import 'reflect-metadata'
 import { defineOrm, GivenUp, onlyGivenUp } from '@flyroute/matrix'
-import { DataSource, type MigrationInterface, MoreThan, type QueryRunner } from 'typeorm'
+import { DataSource, MoreThan } from 'typeorm'
 import { AuthorEntity, PostEntity } from './entities.ts'
-
-class Shelf1700000000000 implements MigrationInterface {
-  readonly name = 'Shelf1700000000000'
-  async up(runner: QueryRunner): Promise<void> {
-    await runner.query('create table shelf (id serial primary key, label text)')
-    await runner.query('create index shelf_label on shelf (label)')
-  }
-  async down(runner: QueryRunner): Promise<void> {
-    await runner.query('drop table shelf')
-  }
-}
+import { Shelf1700000000000 } from './migrations.ts'
 
 export const suite = defineOrm({
   async open({ url, driver }) {
@@ -27,6 +17,7 @@ export const suite = defineOrm({
     const { master } = db.driver as unknown as { master: { totalCount: number; idleCount: number } }
     return { db, inUse: () => master.totalCount - master.idleCount, close: () => db.destroy() }
   },
+  connect: (db) => db.initialize(),
   lacks: {},
   operations(db: DataSource) {
     const authors = db.getRepository(AuthorEntity)

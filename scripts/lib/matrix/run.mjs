@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { bin } from '../ground.mjs'
+import { writeSnippets } from './snippets.mjs'
 import { spawnAndListen, spawnQuietly } from './spawn.mjs'
 import { fillIn, installedVersion, testFilesOf } from './suites.mjs'
 
@@ -22,6 +23,7 @@ export async function runSuite(suite) {
   let version
   try {
     fillIn(suite)
+    writeSnippets(suite)
     version = installedVersion(suite)
     await generate(suite)
     tests.push(...(await checkTypes(suite)))

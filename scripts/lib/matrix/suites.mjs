@@ -1,5 +1,5 @@
 // Which suites there are: each folder of matrix/orms, matrix/frameworks and matrix/runtimes that has a package.json.
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { readManifest, root } from '../ground.mjs'
 
@@ -34,10 +34,10 @@ function readSuite(group, name) {
   const manifest = readManifest(folder)
   const { suite: of = name, ...own } = manifest.matrix ?? {}
   const shared = of === name ? own : { ...readManifest(join(matrix, group, of)).matrix, ...own }
-  const { title = name, package: main, plug = '' } = shared
+  const { title = name, package: main, plug = '', words } = shared
   const version = main === undefined ? undefined : manifest.dependencies?.[main]
   const { name: packageName, scripts: { generate } = {} } = manifest
-  return { id: `${group}/${name}`, group, name, of, folder, title, main, version, plug, packageName, generate }
+  return { id: `${group}/${name}`, group, name, of, folder, title, main, version, plug, words, packageName, generate }
 }
 
 /**
@@ -49,6 +49,9 @@ export function fillIn({ of, name, group, folder }) {
   const from = join(matrix, group, of)
   const mark = name.slice(name.indexOf('@'))
   const entries = readdirSync(from).filter((entry) => !['package.json', 'node_modules', 'generated'].includes(entry))
+  for (const old of readdirSync(folder)) {
+    if (!['package.json', 'node_modules'].includes(old)) rmSync(join(folder, old), { recursive: true })
+  }
   const copy = (entry, to) => cpSync(join(from, entry), join(folder, to), { recursive: true })
   for (const entry of entries.filter((one) => !one.includes('@'))) copy(entry, entry)
   for (const entry of entries.filter((one) => one.includes(`${mark}.`))) copy(entry, entry.replace(mark, ''))
