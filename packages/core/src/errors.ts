@@ -91,7 +91,10 @@ export class PrimaryRequiredError extends FlyrouteError {
     this.reason = reason
     if (detail !== undefined) this.detail = detail
     this.target = options.target ?? (topology.primaryRegion === undefined ? {} : { region: topology.primaryRegion })
-    Object.defineProperty(this, 'topology', { value: topology, enumerable: false, configurable: true, writable: true })
+    const hidden = { enumerable: false, configurable: true, writable: true }
+    Object.defineProperty(this, 'topology', { value: topology, ...hidden })
+    // Of an error with a code Prisma hands on the code and the `meta`, and nothing else.
+    Object.defineProperty(this, 'meta', { value: { cause: this }, ...hidden })
   }
 }
 

@@ -146,14 +146,14 @@ export function createScope(activity: Activity, needs?: TokenContent): Scope {
  */
 export function runOnPrimary<T>(fn: () => T): T {
   const { activity, needs, consistency } = outerScope()
-  return runInScope(new ScopeRecord(activity, true, needs, consistency), fn)
+  return begin(new ScopeRecord(activity, true, needs, consistency), fn)
 }
 
 /** Runs `fn` now, in a scope whose reads need what the content says on top of what the outer scope needs. */
 export function runWithNeeds<T>(content: TokenContent, fn: () => T): T {
   const { activity, onPrimary, needs, consistency } = outerScope()
   const more = content.size === 0 ? needs : [...needs, content]
-  return runInScope(new ScopeRecord(activity, onPrimary, more, consistency), fn)
+  return begin(new ScopeRecord(activity, onPrimary, more, consistency), fn)
 }
 
 /**
@@ -172,9 +172,23 @@ export function runWithConsistency<T>(consistency: Consistency, fn: () => T): T 
     throw new TypeError(`runWithConsistency: pass one of ${consistencies.join(', ')}`)
   }
   const { activity, onPrimary, needs } = outerScope()
-  return runInScope(new ScopeRecord(activity, onPrimary, consistency === 'none' ? noNeeds : needs, consistency), fn)
+  return begin(new ScopeRecord(activity, onPrimary, consistency === 'none' ? noNeeds : needs, consistency), fn)
 }
 
 function outerScope(): Scope {
   return currentScope() ?? createScope(createActivity('job'))
+}
+
+/**
+ * Runs `fn` in the scope. What it gives may be a query that begins when it is awaited (Drizzle's, Knex's and Prisma's do):
+ * that happens outside of `fn`, and belongs to its scope all the same.
+ */
+function begin<T>(scope: Scope, fn: () => T): T {
+  const result = runInScope(scope, fn)
+  if (typeof result !== 'object' || result === null || result instanceof Promise) return result
+  const then: unknown = Reflect.get(result, 'then')
+  if (typeof then !== 'function') return result
+  const value = (...args: unknown[]): unknown => runInScope(scope, () => Reflect.apply(then, result, args))
+  Reflect.defineProperty(result, 'then', { value, configurable: true, writable: true })
+  return result
 }

@@ -201,6 +201,10 @@ describe('finding the error inside what a library made of it', () => {
     ['original (Sequelize)', Object.assign(new Error(), { original: inner })],
     ['parent (Sequelize)', Object.assign(new Error(), { parent: inner })],
     ['driverError with its fields copied (TypeORM)', Object.assign(new Error(), inner, { driverError: inner })],
+    [
+      'meta, copied with the code alone (Prisma)',
+      Object.assign(new Error(), { code: inner.code, meta: { modelName: 'Post', ...Reflect.get(inner, 'meta') } }),
+    ],
     ['originalError (GraphQL)', { errors: [Object.assign(new Error(), { originalError: inner })] }],
     ['errors[] (AggregateError)', new AggregateError([new Error('other'), inner])],
     ['error of a SuppressedError', Object.assign(new Error(), { error: new Error('rollback'), suppressed: inner })],
@@ -337,6 +341,7 @@ describe('what is hostile neither throws nor hangs', () => {
       'parent',
       'driverError',
       'originalError',
+      'meta',
       'error',
       'suppressed',
       'errors',

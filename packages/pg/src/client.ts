@@ -1,4 +1,4 @@
-import { runInScope } from '@flyroute/core/adapter'
+import { currentScope, runInScope } from '@flyroute/core/adapter'
 import type { Callback, ClientClass } from './driver-types.ts'
 import { Guard, type GuardOptions } from './guard.ts'
 import { setGuard } from './guarded.ts'
@@ -33,6 +33,7 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
     }
 
     override connect(callback?: Callback): Promise<unknown> | undefined {
+      const scope = currentScope()
       // A connection outlives the request that needed it first: its events belong to nobody.
       return runInScope(undefined, () => {
         if (callback === undefined) {
@@ -41,9 +42,11 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
             return value
           })
         }
+        // A pool that is not ours sends its first statement from here.
+        const deliver: Callback = (error, client) => runInScope(scope, () => callback(error, client))
         void super.connect((error, client) => {
-          if (error) return callback(error)
-          this.#greet().then(() => callback(null, client), callback)
+          if (error) return deliver(error)
+          this.#greet().then(() => deliver(null, client), deliver)
         })
         return undefined
       })

@@ -6,6 +6,7 @@ import type { ClientClass } from './driver-types.ts'
 import type { FlyroutePoolOptions } from './options.ts'
 import { guardPool } from './pool.ts'
 import { openPrimaryPool } from './primary-pool.ts'
+import { standaloneClient } from './standalone-client.ts'
 
 /** The module `pg` with guarded classes, and where its data comes from. */
 export type FlyrouteDriver = Driver & {
@@ -30,8 +31,12 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
 function guardDriver(driver: Driver, common: FlyroutePoolOptions): FlyrouteDriver {
   const databases = new Map<string, PgDatabase>()
   const open = (given: unknown): { database: PgDatabase; options: FlyroutePoolOptions } => {
-    const own = typeof given === 'string' ? { connectionString: given } : (given as object | undefined)
-    const options = { ...own, ...common }
+    const own = typeof given === 'string' ? { connectionString: given } : (given as FlyroutePoolOptions | undefined)
+    // Some hide it from whoever prints their settings (Knex does), and so it is not copied with the others.
+    const hidden = own?.password === undefined ? {} : { password: own.password }
+    // A pool of somebody's own that was given this class of clients hands it on to each of them.
+    const bare = own?.Client === (Client as unknown) ? { Client: undefined } : {}
+    const options = { ...own, ...hidden, ...common, ...bare }
     const opened = openDatabase(driver, options, openPrimaryPool)
     const { host, port, user, database: name } = opened.replication.topology.primary
     const place = JSON.stringify([host, port, user, name])
@@ -40,10 +45,11 @@ function guardDriver(driver: Driver, common: FlyroutePoolOptions): FlyrouteDrive
     databases.set(place, database)
     return { database, options }
   }
-  const Client = guardClient(driver.Client as unknown as ClientClass, (given) => {
+  const Guarded = guardClient(driver.Client as unknown as ClientClass, (given) => {
     const { database, options } = open(given)
     return { database, side: 'local', config: clientConfig(database, database.localConfig(options)) }
   })
+  const Client = standaloneClient(Guarded)
   return Object.defineProperties(Object.create(driver) as FlyrouteDriver, {
     Pool: { value: guardPool(driver, open), enumerable: true },
     Client: { value: Client, enumerable: true },

@@ -1,4 +1,4 @@
-import { isPrimaryRequired } from '@flyroute/core'
+import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { createDriver } from '@flyroute/pg'
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
@@ -70,12 +70,59 @@ describe('new driver.Client', () => {
     await client.end()
   })
 
+  test('with a password that its settings do not show, as Knex hides it', async () => {
+    const { hostname: host, port, username: user, password: value } = new URL(bench.cluster.primary.url)
+    const settings = { host, port: Number(port), user, database: 'app' }
+    const client = new (createDriver({ env: {} }).Client)(
+      Object.defineProperty(settings, 'password', { value, enumerable: false }),
+    )
+    await client.connect()
+    expect((await client.query(where)).rows).toEqual([{ replica: false }])
+    await client.end()
+  })
+
   test('that cannot connect fails as the driver’s own', async () => {
     const config = { connectionString: bench.cluster.primary.url.replace(/:[0-9a-f]{32}@/, ':wrong@') }
     const [ours, theirs] = [new (createDriver({ env: {} }).Client)(config), new pg.Client(config)]
     const [found, expected] = [await rejection(ours.connect()), await rejection(theirs.connect())]
     expect(fieldsOf(found)).toEqual(fieldsOf(expected))
     expect(found.message).toBe(expected.message)
+  })
+
+  describe('where the replica is gone', () => {
+    const gone = (env: Record<string, string>) => ({ ...env, DATABASE_URL_AMS: 'postgres://app:x@127.0.0.1:1/app' })
+    const connects = {
+      'by promise': (client: pg.Client) => rejection(client.connect()),
+      'by callback': (client: pg.Client) => new Promise<Error>((resolve) => client.connect(resolve)),
+    }
+    test.each(Object.entries(connects))('%s: a request is replayed, whoever has swallowed it', async (_, connect) => {
+      const driver = createDriver({ env: gone(bench.env) })
+      const { activity, value } = await inRequest(() => connect(new driver.Client()))
+      expect(value).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable', target: { region: 'ord' } })
+      expect(activity.refusal).toBe(value)
+      expect((value as Error).cause).toMatchObject({ code: 'ECONNREFUSED' })
+    })
+
+    test('outside of a request, and where nothing can be replayed, it fails as the driver’s own', async () => {
+      const driver = createDriver({ env: gone(bench.env) })
+      expect(await rejection(new driver.Client().connect())).toMatchObject({ code: 'ECONNREFUSED' })
+      for (const run of [
+        () => inRequest(() => new driver.Client().connect(), { obstacle: 'upgrade' }),
+        () => inRequest(() => runOnPrimary(() => new driver.Client().connect())),
+      ]) {
+        const { activity, error } = await run()
+        expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+        expect(activity.refusal).toBeUndefined()
+      }
+    })
+
+    test('a primary that cannot be had is noted for the door', async () => {
+      const env = { FLY_REGION: 'ord', PRIMARY_REGION: 'ord', DATABASE_URL: 'postgres://app:x@127.0.0.1:1/app' }
+      const driver = createDriver({ env })
+      const { activity, error } = await inRequest(() => new driver.Client().connect())
+      expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+      expect(activity.primaryUnreachable).toBe(error)
+    })
   })
 
   test('in a transaction that cannot be replayed, on a connection of its own', async () => {
@@ -228,4 +275,21 @@ test('a Client class of the app’s own, in the pool’s options', async () => {
   expect((await pool.query(where)).rows).toEqual(onReplica)
   expect(isPrimaryRequired(await rejection(pool.query('delete from item')))).toBe(true)
   expect(made).toBe(1)
+})
+
+test('its Client class in the options of a pool that somebody else makes, as with MikroORM', async () => {
+  const driver = createDriver({ env: bench.env })
+  const pool = new pg.Pool({ Client: driver.Client } as pg.PoolConfig)
+  expect((await pool.query(where)).rows).toEqual(onReplica)
+  expect(isPrimaryRequired(await rejection(pool.query('delete from item')))).toBe(true)
+  await runOnPrimary(async () => {
+    expect((await pool.query(where)).rows).toEqual([{ replica: false }])
+    const client = await pool.connect()
+    await client.query('begin')
+    await client.query('insert into item values (7)')
+    await client.query('rollback')
+    client.release()
+  })
+  expect((await pool.query(where)).rows).toEqual(onReplica)
+  await pool.end()
 })

@@ -5,9 +5,10 @@ const maxErrors = 100
 
 /**
  * Where libraries keep the error they wrap: the standard `cause`, Sequelize's `original` and `parent`, TypeORM's
- * `driverError`, GraphQL's `originalError`, and the pair of a `SuppressedError`. `errors` (AggregateError) is a list.
+ * `driverError`, GraphQL's `originalError`, Prisma's `meta`, and the pair of a `SuppressedError`. `errors` (AggregateError)
+ * is a list.
  */
-const wrappers = ['cause', 'original', 'parent', 'driverError', 'originalError', 'error', 'suppressed'] as const
+const wrappers = ['cause', 'original', 'parent', 'driverError', 'originalError', 'meta', 'error', 'suppressed'] as const
 
 /**
  * Whether this is, or wraps, the error that says "the primary is needed". Known by its code, so that an error of

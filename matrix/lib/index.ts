@@ -1,0 +1,5 @@
+export { GivenUp, onlyGivenUp } from './give-up.ts'
+export { allOperations, type OperationName } from './operations.ts'
+export { defineOrm, type Opened, type OrmSuite, type Run, type Source } from './orm.ts'
+export { eventually, Stage } from './stage.ts'
+export { describeOrm } from './suite.ts'

@@ -1,0 +1,3 @@
+import module from 'knex'
+
+export const makeKnex = module.knex

@@ -1,0 +1,1 @@
+export { type Migration, type MigrationProvider, Migrator } from 'kysely/migration'

@@ -1,0 +1,3 @@
+import PgBoss from 'pg-boss'
+
+export { PgBoss }
