@@ -236,9 +236,28 @@ const examples: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     expect((await request(listening.port, 'GET')).body).toBe('ran')
     expect((await request(listening.port, 'POST')).status).toBe(409)
   },
-  replayMiddleware: async (reader, run) => {
+  'fetch replayMiddleware': async (reader, run) => {
+    type Handle = (input: { event: { request: Request }; resolve: () => Promise<Response> }) => Promise<Response>
+    const handle = (await run(reader, { ...fetchDoor, then: 'return handle' })) as Handle
+    const resolve = async (): Promise<Response> => new Response('resolved')
+    const ask = (method: string) =>
+      handle({ event: { request: new Request('http://localhost/', { method }) }, resolve })
+    expect(await (await ask('GET')).text()).toBe('resolved')
+    expect((await ask('POST')).status).toBe(409)
+  },
+  'node replayMiddleware': async (reader, run) => {
     await run(reader, nodeDoor)
     expect((await reader.ask('POST', '/')).status).toBe(409)
+  },
+  replayServers: async (reader, run) => {
+    const end = (await run(reader, { then: 'return end' })) as () => void
+    try {
+      await using server = await listen(createServer((_, response) => void response.end('ran')))
+      expect((await request(server.port, 'GET')).body).toBe('ran')
+      expect((await request(server.port, 'POST')).status).toBe(409)
+    } finally {
+      end()
+    }
   },
   sendReplay: recipes["app.get('/healthz'"] as (reader: Reader, run: Run) => Promise<void>,
 }
@@ -288,9 +307,14 @@ const documented = [
   'topology/resolve',
 ].flatMap((file) => examplesOf(source(`${file}.ts`)))
 const doors = [
-  ...documented.map((one) => (one.name === 'replayable' ? { ...one, name: 'node replayable' } : one)),
-  ...examplesOf(source('fetch.ts')).map((one) => ({ ...one, name: 'fetch replayable' })),
+  ...documented.map((one) => ({ ...one, name: nameOf(one.name, 'node') })),
+  ...examplesOf(source('fetch.ts')).map((one) => ({ ...one, name: nameOf(one.name, 'fetch') })),
 ]
+
+/** Both doors have functions of the same name. */
+function nameOf(name: string, door: 'node' | 'fetch'): string {
+  return name === 'replayable' || name === 'replayMiddleware' ? `${door} ${name}` : name
+}
 
 test.each(doors.map((example) => [example.name, example] as const))('the example of %s runs', async (name, example) => {
   const check = examples[name]
@@ -306,7 +330,8 @@ test('what a line says that it gives is looked at', async () => {
 test('every public function has an example', () => {
   const functions = [...Object.entries(core), ...Object.entries(nodeDoor)]
     .filter(([, exported]) => typeof exported === 'function' && !String(exported).startsWith('class'))
-    .map(([name]) => (name === 'replayable' ? 'node replayable' : name))
+    .map(([name]) => nameOf(name, 'node'))
+    .concat(Object.keys(fetchDoor).map((name) => nameOf(name, 'fetch')))
   const known = doors.map(({ name }) => name)
-  expect(functions.concat('fetch replayable').filter((name) => !known.includes(name))).toEqual([])
+  expect(functions.filter((name) => !known.includes(name))).toEqual([])
 })
