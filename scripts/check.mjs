@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { assertGround, bin, publicPackages, readManifest, root } from './lib/ground.mjs'
 import { brokenLinks } from './lib/links.mjs'
+import { staleResults } from './lib/matrix/report.mjs'
+import { findSuites } from './lib/matrix/suites.mjs'
 
 assertGround()
 Object.assign(process.env, { TURBO_TELEMETRY_DISABLED: '1', NO_COLOR: '1', FORCE_COLOR: undefined })
@@ -17,6 +19,7 @@ const checks = {
   format: () => run('biome', ['ci', '--colors=off', '.']),
   unused: () => run('knip', ['--no-progress', '--no-config-hints']),
   links: async () => brokenLinks().join('\n'),
+  matrix: async () => staleResults(findSuites().all),
   packages: checkPackages,
 }
 

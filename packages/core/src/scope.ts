@@ -117,7 +117,7 @@ export function createScope(activity: Activity, needs?: TokenContent): Scope {
 export function runOnPrimary<T>(fn: () => T): T {
   const outer = currentScope()
   const activity = outer?.activity ?? createActivity('job')
-  return runInScope({ activity, onPrimary: true, needs: outer?.needs ?? noNeeds }, fn)
+  return begin({ activity, onPrimary: true, needs: outer?.needs ?? noNeeds }, fn)
 }
 
 /** Runs `fn` now, in a scope whose reads need what the content says on top of what the outer scope needs. */
@@ -125,5 +125,19 @@ export function runWithNeeds<T>(content: TokenContent, fn: () => T): T {
   const outer = currentScope()
   const activity = outer?.activity ?? createActivity('job')
   const needs = content.size === 0 ? (outer?.needs ?? noNeeds) : [...(outer?.needs ?? noNeeds), content]
-  return runInScope({ activity, onPrimary: outer?.onPrimary ?? false, needs }, fn)
+  return begin({ activity, onPrimary: outer?.onPrimary ?? false, needs }, fn)
+}
+
+/**
+ * Runs `fn` in the scope. What it gives may be a query that begins when it is awaited (Drizzle's, Knex's and Prisma's do):
+ * that happens outside of `fn`, and belongs to its scope all the same.
+ */
+function begin<T>(scope: Scope, fn: () => T): T {
+  const result = runInScope(scope, fn)
+  if (typeof result !== 'object' || result === null || result instanceof Promise) return result
+  const then: unknown = Reflect.get(result, 'then')
+  if (typeof then !== 'function') return result
+  const value = (...args: unknown[]): unknown => runInScope(scope, () => Reflect.apply(then, result, args))
+  Reflect.defineProperty(result, 'then', { value, configurable: true, writable: true })
+  return result
 }

@@ -34,6 +34,23 @@ describe('runOnPrimary', () => {
     expect([...activity.written]).toEqual(['app'])
   })
 
+  test('a query that begins when it is awaited runs in it, each time, and nothing else of it is changed', async () => {
+    class Query {
+      ran = 0
+      then<T>(resolve: (value: boolean | undefined) => T): Promise<T> {
+        this.ran++
+        return Promise.resolve(currentScope()?.onPrimary).then(resolve)
+      }
+    }
+    const query = runOnPrimary(() => new Query())
+    expect([query instanceof Query, query.ran]).toEqual([true, 0])
+    expect([await query, await query, query.ran]).toEqual([true, true, 2])
+    expect(currentScope()).toBeUndefined()
+    expect(Object.keys(query)).toEqual(['ran'])
+    expect(await runOnPrimary(() => Object.freeze(new Promise((resolve) => resolve(1))))).toBe(1)
+    expect(runOnPrimary(() => ({ then: 'no function' }))).toEqual({ then: 'no function' })
+  })
+
   test('does not leak into work beside it', async () => {
     const seen: (boolean | undefined)[] = []
     await Promise.all([
@@ -60,8 +77,10 @@ describe('runWithToken', () => {
   const token = (at: number) => encodeToken(new Map([['app', database.position(at)]]))
   const need = () => database.replication.need()
 
-  test('asks of the reads in it what the token says', () => {
+  test('asks of the reads in it what the token says', async () => {
     expect(runWithToken(token(5), need)).toMatchObject({ at: '0/5' })
+    const lazily = { then: (resolve: (value: unknown) => void) => resolve(need()) }
+    expect(await runWithToken(token(5), () => lazily)).toMatchObject({ at: '0/5' })
     expect(need()).toBeUndefined()
   })
 
