@@ -4,10 +4,9 @@ import { createPool } from '@flyroute/pg'
 
 const pool = createPool()
 await assertPrimary(pool)
+// As in connect-pg-simple's table.sql.
 await pool.query(`
-  create table if not exists post (id int generated always as identity primary key, title text not null, views int not null default 0);
-  create table if not exists report (id int generated always as identity primary key, posts int not null, views int not null);
-  create table if not exists search (id int generated always as identity primary key, text text not null);
-  create table if not exists upload (id int generated always as identity primary key, bytes int not null);
+  create table if not exists session (sid varchar primary key, sess json not null, expire timestamp(6) not null);
+  create index if not exists session_expire on session (expire);
 `)
 await pool.end()
