@@ -1,5 +1,5 @@
 import { after, before, describe, test } from 'node:test'
-import { type AppUnderTest, AppStage, checks } from './conformance.ts'
+import { AppStage, type AppUnderTest, checks } from './conformance.ts'
 
 /**
  * The same as `describeApp` of describe-app.ts, for `node --test`: what weighs too much for the repository's own install.

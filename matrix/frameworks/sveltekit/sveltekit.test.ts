@@ -43,7 +43,11 @@ describeApp(
         const type = 'application/x-www-form-urlencoded'
         const headers = { accept: 'text/html', 'content-type': type, origin: stage().lab.url('ams') }
         const visit = await author.send('/', { method: 'POST', headers, body: 'title=By+an+action' })
-        assert.deepEqual([visit.status, visit.route, visit.headers.get('location')], [303, 'ams → ord', '/'], visit.text)
+        assert.deepEqual(
+          [visit.status, visit.route, visit.headers.get('location')],
+          [303, 'ams → ord', '/'],
+          visit.text,
+        )
         const cookies = visit.headers.getSetCookie().join()
         assert.match(cookies, /last-post=\d+/)
         assert.match(cookies, /flyroute[.\w]*=[^;]/)

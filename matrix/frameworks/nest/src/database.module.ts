@@ -1,5 +1,5 @@
-import { Global, Module, type OnApplicationShutdown } from '@nestjs/common'
 import { createPool } from '@flyroute/pg'
+import { Global, Module, type OnApplicationShutdown } from '@nestjs/common'
 import { Pool } from 'pg'
 
 // Glue: a pool that knows the region it runs in. Whoever is injected a Pool gets it.

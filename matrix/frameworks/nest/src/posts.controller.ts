@@ -12,7 +12,7 @@ import {
   StreamableFile,
 } from '@nestjs/common'
 import type { Request, Response } from 'express'
-import { PostsService, type Post as BlogPost } from './posts.service'
+import { type Post as BlogPost, PostsService } from './posts.service'
 
 @Controller()
 export class PostsController {

@@ -1,6 +1,6 @@
 import { type Actions, redirect } from '@sveltejs/kit'
-import { addPost } from '../lib/posts.ts'
 import type { Post } from '../lib/posts.ts'
+import { addPost } from '../lib/posts.ts'
 
 // It asks the app's own API, which runs inside of this request and belongs to it.
 export async function load({ fetch }: { fetch: typeof globalThis.fetch }): Promise<{ titles: string[] }> {
