@@ -7,7 +7,7 @@ const run = promisify(execFile)
 const type = 'application/json; charset=utf-8'
 
 describeApp(
-  'NestJS',
+  'controllers, an exception filter, its own Jest in CommonJS',
   {
     folder: import.meta.dirname,
     prepare: () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']),

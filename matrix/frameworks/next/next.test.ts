@@ -9,7 +9,7 @@ const next = 'node_modules/next/dist/bin/next'
 const env = { NEXT_TELEMETRY_DISABLED: '1' }
 
 describeApp(
-  'Next.js',
+  'route handlers, pages and server actions under `next start`',
   {
     folder: import.meta.dirname,
     prepare: () => promisify(execFile)(process.execPath, [next, 'build'], { env: { ...process.env, ...env } }),

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { describeApp } from '../../../examples/demo/src/node-test.ts'
 
 describeApp(
-  'React Router',
+  'loaders, actions and pages under `react-router-serve`',
   {
     folder: import.meta.dirname,
     prepare: () =>

@@ -7,7 +7,7 @@ import { describeApp } from '../../../examples/demo/src/node-test.ts'
 const type = 'application/json'
 
 describeApp(
-  'SvelteKit',
+  'endpoints, load functions and actions under adapter-node',
   {
     folder: import.meta.dirname,
     prepare: () => promisify(execFile)(process.execPath, ['node_modules/vite/bin/vite.js', 'build']),
