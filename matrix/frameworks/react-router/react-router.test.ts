@@ -16,8 +16,8 @@ describeApp(
     setup: ['node', 'migrate.ts'],
     errors: {
       '/nowhere': { status: 404, type: 'text/html; charset=utf-8', body: /404<!-- --> <!-- -->Not Found/ },
-      '/broken': { status: 500, type: 'text/plain', body: 'Unexpected Server Error' },
-      '/teapot': { status: 418, type: 'application/json', body: '{"error":"I am a teapot."}' },
+      '/broken': { status: 500, type: 'text/plain; charset=utf-8', body: 'Unexpected Server Error' },
+      '/teapot': { status: 418, type: 'application/json; charset=utf-8', body: '{"error":"I am a teapot."}' },
     },
   },
   (stage) => {
