@@ -46,6 +46,8 @@ export interface AppUnderTest {
   readonly calls?: Partial<Calls>
   /** By path: an error of the app's own, as its framework sends it when flyroute is not there. */
   readonly errors: Readonly<Record<string, { status: number; type: string | null; body: string | RegExp }>>
+  /** Nobody copies it: its lines of glue are not counted. */
+  readonly isExample?: false
   /** Why a body of unknown length is not replayed. Default: it is. */
   readonly unmeasured?: string
 }
@@ -280,6 +282,7 @@ export const checks: Readonly<Record<string, (stage: AppStage) => Promise<void>>
   },
 
   async 'the glue is as many lines as its README says, fifteen at most'({ app }) {
+    if (app.isExample === false) return
     const glue = glueOf(app.folder)
     const lines = glue.join('\n')
     assert.ok(glue.length > 0 && glue.length <= 15, lines)
