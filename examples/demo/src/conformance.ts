@@ -47,7 +47,7 @@ export interface AppUnderTest {
   /** By path: an error of the app's own, as its framework sends it when flyroute is not there. */
   readonly errors: Readonly<Record<string, { status: number; type: string | null; body: string | RegExp }>>
   /** Nobody copies it: its lines of glue are not counted. */
-  readonly isExample?: false
+  readonly isExample?: boolean
   /** Why a body of unknown length is not replayed. Default: it is. */
   readonly unmeasured?: string
 }
@@ -155,8 +155,17 @@ function answers({ status, route, body, text }: Visit, statuses: readonly number
 
 const titles = (body: unknown): string[] => (body as Post[]).map(({ title }) => title)
 
+/** What is looked at in an app. */
+export function checksOf({ isExample = true }: AppUnderTest): [name: string, check: Check][] {
+  return Object.entries(checks).filter(([name]) => isExample || name !== countsGlue)
+}
+
+export type Check = (stage: AppStage) => Promise<void>
+
+export const countsGlue = 'the glue is as many lines as its README says, fifteen at most'
+
 /** What flyroute promises to every app, by the name of the test. */
-export const checks: Readonly<Record<string, (stage: AppStage) => Promise<void>>> = {
+export const checks: Readonly<Record<string, Check>> = {
   async 'a read is answered next door, by the replica'(stage) {
     const title = 'Not everywhere yet'
     await stage.farBehind(async () => {
@@ -281,8 +290,7 @@ export const checks: Readonly<Record<string, (stage: AppStage) => Promise<void>>
     assert.match(text, /There already[^]*And another[^]*The end/)
   },
 
-  async 'the glue is as many lines as its README says, fifteen at most'({ app }) {
-    if (app.isExample === false) return
+  async [countsGlue]({ app }) {
     const glue = glueOf(app.folder)
     const lines = glue.join('\n')
     assert.ok(glue.length > 0 && glue.length <= 15, lines)

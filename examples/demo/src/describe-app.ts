@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, test } from '@jest/globals'
-import { AppStage, type AppUnderTest, checks } from './conformance.ts'
+import { AppStage, type AppUnderTest, checksOf } from './conformance.ts'
 
 /**
  * Runs the app in two regions of a lab, and sees to everything that flyroute promises it.
@@ -13,7 +13,7 @@ export function describeApp(app: AppUnderTest): () => AppStage {
   }, 90_000)
   afterAll(() => stage?.[Symbol.asyncDispose]())
   describe(app.folder, () => {
-    test.each(Object.entries(checks))('%s', async (_, check) => check(stage))
+    test.each(checksOf(app))('%s', async (_, check) => check(stage))
   })
   return () => stage
 }

@@ -1,5 +1,5 @@
 import { after, before, describe, test } from 'node:test'
-import { AppStage, type AppUnderTest, checks } from './conformance.ts'
+import { AppStage, type AppUnderTest, checksOf } from './conformance.ts'
 
 /**
  * The same as `describeApp` of describe-app.ts, for `node --test`: what weighs too much for the repository's own install.
@@ -19,7 +19,7 @@ export function describeApp(
       stage = await AppStage.open(app)
     })
     after(() => stage?.[Symbol.asyncDispose]())
-    for (const [name, check] of Object.entries(checks)) test(name, () => check(stage))
+    for (const [name, check] of checksOf(app)) test(name, () => check(stage))
     more(() => stage)
   })
 }

@@ -29,6 +29,13 @@ describeRuntime(
   ],
 )
 
+describe('a door for all servers', () => {
+  test('says that there is none on Bun', async () => {
+    const failure = await promisify(execFile)(bun, ['servers.ts'], { cwd: folder }).catch((error: Error) => error)
+    assert.match(String(failure), /TypeError: replayServers: servers on Bun tell nobody of their requests/)
+  })
+})
+
 describe('answers of all kinds, as without a door', () => {
   test('types and lengths', async () => {
     const { stdout } = await promisify(execFile)(bun, ['answers.ts'], { cwd: folder })

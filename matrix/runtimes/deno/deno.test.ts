@@ -10,5 +10,10 @@ describeRuntime(
     { title: 'pg behind the fetch door (Hono, Deno.serve)', example: 'hono', command: ['../../serve.ts'] },
     { title: 'pg behind the fetch door (Hono, @hono/node-server)', example: 'hono', command: ['server.ts'] },
     { title: 'pg behind the node door (Express)', example: 'express', command: ['server.ts'] },
+    {
+      title: 'a door ahead of a server that somebody else makes',
+      example: 'hono',
+      command: ['--preload', '../../door.ts', '../../bare.ts'],
+    },
   ],
 )

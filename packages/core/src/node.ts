@@ -81,7 +81,7 @@ export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): No
  * module that Node loads ahead of the framework: `node --import ./flyroute.mjs …`.
  *
  * @returns what ends it
- * @throws ConfigurationError with everything that is wrong in the options
+ * @throws ConfigurationError with everything that is wrong in the options; TypeError on Bun, whose servers tell nobody
  * @example
  * const end = replayServers({ databases: [pool] })
  */

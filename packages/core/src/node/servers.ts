@@ -15,8 +15,14 @@ const handsOver: readonly unknown[] = ['request', 'checkContinue', 'checkExpecta
  * request, which Node tells of in time: nothing of Node is patched, and one server's own `emit` only.
  *
  * @returns what takes the guard away again
+ * @throws TypeError on Bun
  */
 export function guardServers(guard: ServerGuard): () => void {
+  // A door that is never passed by anybody would be noticed much later.
+  if ('Bun' in globalThis)
+    throw new TypeError(
+      'replayServers: servers on Bun tell nobody of their requests; wrap their handler with `replayable`',
+    )
   const met = new WeakSet<Server>()
   let isOpen = true
   const onRequest = (message: unknown): void => {
