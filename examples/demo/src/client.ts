@@ -3,6 +3,10 @@ import type { JournalEntry, Lab } from '@flyroute/lab'
 /** What came of a request, with where it has been. */
 export interface Visit {
   readonly status: number
+  readonly headers: Headers
+  /** The body as it came. */
+  readonly text: string
+  /** The same, parsed where it is JSON. */
   readonly body: unknown
   /** The way through the regions, for example `ams → ord`. */
   readonly route: string
@@ -27,11 +31,11 @@ export class Client {
   }
 
   get(path: string): Promise<Visit> {
-    return this.#send(path, { method: 'GET' })
+    return this.send(path)
   }
 
   post(path: string, body: object): Promise<Visit> {
-    return this.#send(path, {
+    return this.send(path, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -40,32 +44,41 @@ export class Client {
 
   upload(path: string, bytes: number): Promise<Visit> {
     const headers = { 'content-type': 'application/octet-stream' }
-    return this.#send(path, { method: 'POST', headers, body: new Uint8Array(bytes) })
+    return this.send(path, { method: 'POST', headers, body: new Uint8Array(bytes) })
   }
 
-  async #send(path: string, init: RequestInit): Promise<Visit> {
-    const headers = new Headers(init.headers)
-    if (this.#cookies.size > 0)
-      headers.set('cookie', [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '))
+  /** Any request; resolves when its answer is whole. */
+  async send(path: string, init: RequestInit = {}): Promise<Visit> {
     const begun = performance.now()
-    const response = await this.#lab.fetch(this.region, path, { ...init, headers })
+    const response = await this.open(path, init)
     const text = await response.text()
     const milliseconds = performance.now() - begun
-    for (const cookie of response.headers.getSetCookie()) {
-      const [name = '', value = ''] = (cookie.split(';')[0] ?? '').split('=')
-      this.#cookies.set(name, value)
-    }
-    const hops = await this.#hopsOf(response.headers.get('fly-request-id'))
-    const regions = hops.map((hop) => hop.region)
+    const { status, headers } = response
+    const regions = (await this.#hopsOf(headers.get('fly-request-id'))).map((hop) => hop.region)
     return {
-      status: response.status,
+      status,
+      headers,
+      text,
       body: parse(text),
       route: regions.join(' → '),
       region: regions.at(-1) ?? this.region,
       crossings: regions.slice(1).filter((region, index) => region !== regions[index]).length,
-      member: /role=(\w+)/.exec(response.headers.get('flyroute-debug') ?? '')?.[1] ?? 'nobody',
+      member: /role=(\w+)/.exec(headers.get('flyroute-debug') ?? '')?.[1] ?? 'nobody',
       milliseconds,
     }
+  }
+
+  /** Any request; resolves when the headers of its answer are there. */
+  async open(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers)
+    if (this.#cookies.size > 0)
+      headers.set('cookie', [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '))
+    const response = await this.#lab.fetch(this.region, path, { redirect: 'manual', ...init, headers })
+    for (const cookie of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]*)=([^;]*)/.exec(cookie) ?? []
+      this.#cookies.set(name, value)
+    }
+    return response
   }
 
   /** The journal has the request as soon as its last byte is out, which may be a moment after it came in here. */

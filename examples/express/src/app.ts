@@ -1,13 +1,23 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { healthResponse } from '@flyroute/core'
 import { replayMiddleware, sendReplay } from '@flyroute/core/node'
 import { createPool } from '@flyroute/pg'
 import express, { type Express } from 'express'
 
-// The glue: a pool that knows the region it runs in, and one middleware ahead of all routes.
+// Glue: a pool that knows the region it runs in.
 export const pool = createPool()
 
 export const app: Express = express()
-app.use(replayMiddleware({ databases: [pool], debugHeader: true }))
+
+// Glue: one middleware ahead of all routes. A search is a POST that may stay: its statements decide.
+app.use(
+  replayMiddleware({
+    databases: [pool],
+    replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+    debugHeader: true,
+  }),
+)
+
 app.use(express.json())
 
 // For Fly's health check.
@@ -26,7 +36,7 @@ app.post('/posts', async (request, response) => {
   const { rows } = await pool.query('insert into post (title) values ($1) returning id, title, views', [
     request.body.title,
   ])
-  response.status(201).json(rows[0])
+  response.cookie('last-post', rows[0].id).status(201).json(rows[0])
 })
 
 // A GET that writes: the replica's pool refuses the statement, and the request is run again in the primary region.
@@ -63,4 +73,42 @@ app.post('/uploads', async (request, response) => {
   for await (const chunk of request) bytes += chunk.length
   const { rows } = await pool.query('insert into upload (bytes) values ($1) returning id, bytes', [bytes])
   response.status(201).json(rows[0])
+})
+
+// A POST that reads, unless its body says more: then the whole request is run again in the primary region.
+app.post('/search', async (request, response) => {
+  const { text, remember } = request.body
+  const { rows } = await pool.query('select id, title, views from post where title like $1', [`%${text}%`])
+  if (remember) await pool.query('insert into search (text) values ($1)', [text])
+  response.json(rows)
+})
+
+// A stream, made while it is read.
+app.get('/live', async (_request, response) => {
+  response.type('text/plain')
+  for (let last = 0, title = ''; title !== 'The end' && !response.destroyed; await sleep(20)) {
+    const { rows } = await pool.query('select id, title from post where id > $1 order by id', [last])
+    for (const row of rows) {
+      ;({ id: last, title } = row)
+      response.write(`${title}\n`)
+    }
+  }
+  response.end()
+})
+
+// A handler that makes light of errors: the refusal is remembered all the same.
+app.get('/careless', async (_request, response) => {
+  const ok = await pool.query("insert into search (text) values ('nothing')").then(
+    () => true,
+    () => false,
+  )
+  response.status(ok ? 200 : 500).json({ ok })
+})
+
+// Errors of the app's own pass as they are.
+app.get('/broken', () => {
+  throw new Error('Broken')
+})
+app.get('/teapot', (_request, response) => {
+  response.status(418).json({ error: 'I am a teapot.' })
 })

@@ -1,68 +1,30 @@
-import { Client } from '@flyroute/demo/client'
-import { type Lab, startLab } from '@flyroute/lab'
-import type { PostgresCluster } from '@flyroute/lab/databases'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { describeApp } from '@flyroute/demo/describe-app'
+import { expect, test } from '@jest/globals'
 
-let lab: Lab
-beforeAll(async () => {
-  lab = await startLab({
-    regions: ['ord', 'ams'],
-    primaryRegion: 'ord',
-    rtt: { 'ord-ams': 30 },
-    command: ['node', 'src/server.ts'],
-    setup: ['node', 'src/migrate.ts'],
-    cwd: 'examples/express',
-  })
-}, 60_000)
-afterAll(() => lab?.dispose())
-
-test('a read is answered by the replica next door', async () => {
-  const visit = await new Client(lab, 'ams').get('/posts')
-  expect(visit).toMatchObject({ status: 200, route: 'ams', member: 'replica' })
+const stage = describeApp({
+  folder: 'examples/express',
+  errors: {
+    '/nowhere': {
+      status: 404,
+      type: 'text/html; charset=utf-8',
+      body: /^<!DOCTYPE html>[^]*<pre>Cannot GET \/nowhere<\/pre>\n<\/body>\n<\/html>\n$/,
+    },
+    '/broken': {
+      status: 500,
+      type: 'text/html; charset=utf-8',
+      body: /^<!DOCTYPE html>[^]*<pre>Internal Server Error<\/pre>\n<\/body>\n<\/html>\n$/,
+    },
+    '/teapot': { status: 418, type: 'application/json; charset=utf-8', body: '{"error":"I am a teapot."}' },
+  },
 })
 
-test('a write runs in the primary region, and its author reads it next door', async () => {
-  const author = new Client(lab, 'ams')
-  const written = await author.post('/posts', { title: 'Here I am' })
-  expect(written).toMatchObject({ status: 201, route: 'ams → ord', body: { title: 'Here I am' } })
-  const own = await author.get('/posts')
-  expect(own.body).toContainEqual(expect.objectContaining({ title: 'Here I am' }))
-})
-
-test('a GET that writes is replayed at its statement', async () => {
-  const { body } = await new Client(lab, 'ord').post('/posts', { title: 'Read me' })
-  const { id } = body as { id: number }
-  const visit = await new Client(lab, 'ams').get(`/posts/${id}`)
-  expect(visit).toMatchObject({ status: 200, route: 'ams → ord', body: { id, views: 1 } })
-})
-
-test('a transaction that turns into a write is run again as a whole', async () => {
-  const before = await reports()
-  const visit = await new Client(lab, 'ams').get('/report')
-  expect(visit).toMatchObject({ status: 200, route: 'ams → ord' })
-  expect(await reports()).toBe(before + 1)
-})
-
-test("the app's own errors stay what they are", async () => {
-  const missing = await new Client(lab, 'ams').get('/posts/999999')
-  expect(missing).toMatchObject({ status: 404, body: { error: 'There is no such post.' } })
-  const broken = await new Client(lab, 'ams').get('/posts/abc')
-  expect(broken.status).toBe(500)
-})
-
-test('an upload over a megabyte runs where it arrives', async () => {
-  const visit = await new Client(lab, 'ams').upload('/uploads', 1_500_000)
-  expect(visit).toMatchObject({ status: 201, route: 'ams', body: { bytes: 1_500_000 } })
+test("an error behind a write is the app's own as well", async () => {
+  const missing = await stage().somebody('ams').get('/posts/999999')
+  expect(missing).toMatchObject({ status: 404, route: 'ams → ord', body: { error: 'There is no such post.' } })
+  expect(await stage().somebody('ams').get('/posts/abc')).toMatchObject({ status: 500, route: 'ams → ord' })
 })
 
 test('the health check tells role and lag', async () => {
-  const visit = await new Client(lab, 'ams').get('/healthz')
+  const visit = await stage().somebody('ams').get('/healthz')
   expect(visit).toMatchObject({ status: 200, body: { healthy: true, databases: [{ role: 'replica', region: 'ams' }] } })
 })
-
-async function reports(): Promise<number> {
-  const [row] = await (lab.databases as PostgresCluster).primary.query<{ count: number }>(
-    'select count(*)::int from report',
-  )
-  return row?.count ?? -1
-}

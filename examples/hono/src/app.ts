@@ -1,8 +1,12 @@
 import { createPool } from '@flyroute/pg'
 import { Hono } from 'hono'
-import { stream } from 'hono/streaming'
+import { setCookie } from 'hono/cookie'
+import { HTTPException } from 'hono/http-exception'
+import { stream, streamText } from 'hono/streaming'
 
+// Glue: a pool that knows the region it runs in.
 export const pool = createPool()
+
 export const app: Hono = new Hono()
 
 // A read: answered by the replica next door.
@@ -15,6 +19,7 @@ app.get('/posts', async (c) => {
 app.post('/posts', async (c) => {
   const { title } = await c.req.json<{ title: string }>()
   const { rows } = await pool.query('insert into post (title) values ($1) returning id, title, views', [title])
+  setCookie(c, 'last-post', String(rows[0].id))
   return c.json(rows[0], 201)
 })
 
@@ -34,3 +39,68 @@ app.get('/export', (c) =>
     await pool.query('insert into export (posts) values ($1)', [rows.length])
   }),
 )
+
+// A transaction that turns into a write half-way. Nothing here knows about regions.
+app.get('/report', async (c) => {
+  const client = await pool.connect()
+  try {
+    await client.query('begin')
+    const { rows } = await client.query(
+      'select count(*)::int as posts, coalesce(sum(views), 0)::int as views from post',
+    )
+    await client.query('insert into report (posts, views) values ($1, $2)', [rows[0].posts, rows[0].views])
+    await client.query('commit')
+    return c.json(rows[0])
+  } catch (error) {
+    await client.query('rollback')
+    throw error
+  } finally {
+    client.release()
+  }
+})
+
+// A POST that reads, unless its body says more: then the whole request is run again in the primary region.
+app.post('/search', async (c) => {
+  const { text, remember } = await c.req.json<{ text: string; remember: boolean }>()
+  const { rows } = await pool.query('select id, title, views from post where title like $1', [`%${text}%`])
+  if (remember) await pool.query('insert into search (text) values ($1)', [text])
+  return c.json(rows)
+})
+
+// A stream, made while it is read.
+app.get('/live', (c) =>
+  streamText(c, async (out) => {
+    for (let last = 0, title = ''; title !== 'The end' && !out.aborted; await out.sleep(20)) {
+      const { rows } = await pool.query('select id, title from post where id > $1 order by id', [last])
+      for (const row of rows) {
+        ;({ id: last, title } = row)
+        await out.writeln(title)
+      }
+    }
+  }),
+)
+
+// An upload: over a megabyte Fly Proxy cannot replay it, so it runs here, with a connection to the primary.
+app.post('/uploads', async (c) => {
+  let bytes = 0
+  for await (const chunk of c.req.raw.body ?? []) bytes += chunk.length
+  const { rows } = await pool.query('insert into upload (bytes) values ($1) returning bytes', [bytes])
+  return c.json(rows[0], 201)
+})
+
+// A handler that makes light of errors: the refusal is remembered all the same.
+app.get('/careless', async (c) => {
+  const ok = await pool.query("insert into search (text) values ('nothing')").then(
+    () => true,
+    () => false,
+  )
+  return c.json({ ok }, ok ? 200 : 500)
+})
+
+// Errors of the app's own pass as they are.
+app.get('/broken', () => {
+  throw new Error('Broken')
+})
+app.get('/teapot', () => {
+  throw new HTTPException(418, { message: 'I am a teapot.' })
+})

@@ -2,4 +2,9 @@ import { replayable } from '@flyroute/core/fetch'
 import { serve } from '@hono/node-server'
 import { app, pool } from './app.ts'
 
-serve({ fetch: replayable(app.fetch, { databases: [pool] }), port: Number(process.env.PORT ?? 3000) })
+// Glue: the door around the app. A search is a POST that may stay: its statements decide.
+const fetch = replayable(app.fetch, {
+  databases: [pool],
+  replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+})
+serve({ fetch, port: Number(process.env.PORT ?? 3000) })

@@ -1,6 +1,13 @@
-import { FetchRequest } from './fetch/request.ts'
+import { BorrowedRequest, FetchRequest } from './fetch/request.ts'
 import { finish, withHeaders } from './fetch/response.ts'
-import { asReplayPolicy, type ReplayPolicy, type ReplayPolicyOptions, type Visit } from './policy.ts'
+import {
+  asReplayPolicy,
+  type IncomingRequest,
+  type ReplayPolicy,
+  type ReplayPolicyOptions,
+  type Visit,
+} from './policy.ts'
+import { currentScope } from './scope.ts'
 
 /** A handler in the manner of the Fetch API: Hono's `app.fetch`, a route handler, `Bun.serve`, `Deno.serve`. */
 export type FetchHandler = {
@@ -22,14 +29,46 @@ export function replayable<H extends FetchHandler>(handler: H, policy: ReplayPol
   const rules = asReplayPolicy(policy)
   const wrapped = function (this: unknown, request: Request, ...rest: never[]): Response | Promise<Response> {
     const incoming = new FetchRequest(request)
-    const proceed = (visit: Visit): Response | Promise<Response> => {
-      if (visit.answer !== undefined) return new Response(visit.answer.body, visit.answer)
-      return attend(rules, visit, () => handler.call(this as never, incoming.current, ...rest))
-    }
-    const visit = rules.before(incoming)
-    return isPromise(visit) ? visit.then(proceed) : proceed(visit)
+    return enter(rules, incoming, () => handler.call(this as never, incoming.current, ...rest))
   }
   return wrapped as unknown as H
+}
+
+/** A middleware in the manner of SvelteKit, React Router and Astro: it gets the request, and `next` makes the response. */
+export type FetchMiddleware = (
+  request: Request,
+  next: () => Response | Promise<Response>,
+) => Response | Promise<Response>
+
+/**
+ * The same for frameworks with a middleware around their routes, which keep the request to themselves. A request that
+ * one makes to itself, inside of another, belongs to that one.
+ *
+ * @param policy made once by `createReplayPolicy`, or its options
+ * @throws ConfigurationError with everything that is wrong in the options
+ * @example
+ * const door = replayMiddleware({ databases: [pool] })
+ * export const handle = ({ event, resolve }) => door(event.request, () => resolve(event))
+ */
+export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): FetchMiddleware {
+  const rules = asReplayPolicy(policy)
+  return (request, next) => {
+    if (currentScope()?.activity.kind === 'request') return next()
+    return enter(rules, new BorrowedRequest(request), next)
+  }
+}
+
+function enter(
+  policy: ReplayPolicy,
+  incoming: IncomingRequest,
+  run: () => Response | Promise<Response>,
+): Response | Promise<Response> {
+  const proceed = (visit: Visit): Response | Promise<Response> => {
+    if (visit.answer !== undefined) return new Response(visit.answer.body, visit.answer)
+    return attend(policy, visit, run)
+  }
+  const visit = policy.before(incoming)
+  return isPromise(visit) ? visit.then(proceed) : proceed(visit)
 }
 
 function attend(

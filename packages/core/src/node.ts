@@ -5,6 +5,7 @@ import { emitInScope } from './node/events.ts'
 import { type Gate, guardResponse } from './node/gate.ts'
 import { clearAnswer } from './node/headers.ts'
 import { NodeRequest } from './node/request.ts'
+import { guardServers } from './node/servers.ts'
 import { asReplayPolicy, type ReplayPolicy, type ReplayPolicyOptions, type Visit } from './policy.ts'
 import type { HttpAnswer } from './replay.ts'
 
@@ -20,10 +21,13 @@ export type NodeHandler = {
 
 /** A middleware in the manner of Connect and Express. */
 export type NodeMiddleware = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  next: (error?: unknown) => void,
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+  next: Next,
 ) => void
+
+/** As a method, so that one that takes only its framework's errors fits as well. */
+type Next = { next(error?: unknown): void }['next']
 
 /**
  * Wraps a handler of `node:http` so that its writes run in the primary region and its reads next door. Its further
@@ -67,8 +71,25 @@ export function replayable<H extends NodeHandler>(handler: H, policy: ReplayPoli
 export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): NodeMiddleware {
   const rules = asReplayPolicy(policy)
   return (request, response, next) => {
-    void attend(rules, request, response, (visit) => visit.run(() => next()), next)
+    void attend(rules, request as IncomingMessage, response as ServerResponse, (visit) => visit.run(() => next()), next)
   }
+}
+
+/**
+ * The same for every HTTP server of this process, whoever makes it: for frameworks that start their own and show it to
+ * nobody (`next start`, `react-router-serve`, what Nuxt and SvelteKit build). Call it before the server listens, in a
+ * module that Node loads ahead of the framework: `node --import ./flyroute.mjs …`.
+ *
+ * @returns what ends it
+ * @throws ConfigurationError with everything that is wrong in the options; TypeError on Bun, whose servers tell nobody
+ * @example
+ * const end = replayServers({ databases: [pool] })
+ */
+export function replayServers(policy: ReplayPolicy | ReplayPolicyOptions): () => void {
+  const rules = asReplayPolicy(policy)
+  return guardServers((request, response, handle) => {
+    void attend(rules, request, response, (visit) => visit.run(handle))
+  })
 }
 
 /**

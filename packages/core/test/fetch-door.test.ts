@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { replayable } from '../src/fetch.ts'
+import { replayable, replayMiddleware } from '../src/fetch.ts'
 import type { ReplayPolicyOptions } from '../src/policy.ts'
 import { currentScope, runOnPrimary } from '../src/scope.ts'
 import { decodeToken } from '../src/token.ts'
@@ -360,4 +360,71 @@ test('on localhost the cookie is not Secure; the host is the header, else the UR
     (await fetch(new Request(url, { headers }))).headers.getSetCookie().at(-1)?.includes('Secure')
   expect(await cookie('http://localhost:3000/')).toBe(false)
   expect(await cookie('http://127.0.0.1/', { host: 'app.example' })).toBe(true)
+})
+
+describe('a middleware', () => {
+  /** A framework that keeps the request to itself, behind the door. */
+  function framework(route: (request: Request, database: StandIn) => Response | Promise<Response>, options = {}) {
+    const database = new StandIn()
+    const middleware = replayMiddleware({ databases: [database], ...options })
+    return (request: Request) => middleware(request, () => route(request, database))
+  }
+
+  test('replays by method, and what was refused', async () => {
+    const fetch = framework((request, database) => {
+      if (request.url.endsWith('/write')) expect(() => database.write()).toThrow()
+      return new Response(request.url)
+    })
+    expect(isReplay(await fetch(post('x', { 'content-length': '1' })))).toBe(true)
+    expect(isReplay(await fetch(get('/write')))).toBe(true)
+    expect(await (await fetch(get('/read'))).text()).toBe('https://app.example/read')
+  })
+
+  test('adds its headers to a response that cannot be changed', async () => {
+    const fetch = framework(() => Response.redirect('https://app.example/other'), { debugHeader: true })
+    const response = await fetch(get())
+    expect([response.status, response.headers.get('location')]).toEqual([302, 'https://app.example/other'])
+    expect(response.headers.get('flyroute-debug')).toContain('region=ams')
+  })
+
+  test('lets an error of the app pass', async () => {
+    const failure = new Error('app')
+    const fetch = framework(() => Promise.reject(failure))
+    await expect(Promise.resolve(fetch(get()))).rejects.toBe(failure)
+  })
+
+  test.each([
+    ['that fits is replayed', 10, true, '0'],
+    ['that is too long runs here, with every byte', 2_000, false, '2000'],
+  ])('measures a body of unknown length: one %s', async (_, bytes, replayed, read) => {
+    let seen = '0'
+    const fetch = framework(
+      async (request) => {
+        seen = String((await request.arrayBuffer()).byteLength)
+        return new Response(String(currentScope()?.onPrimary))
+      },
+      { maxReplayBody: 1_000 },
+    )
+    const chunks = new Blob([new Uint8Array(bytes)]).stream()
+    const response = await fetch(post(chunks))
+    expect([isReplay(response), seen]).toEqual([replayed, read])
+    if (!replayed) expect(await response.text()).toBe('true')
+  })
+
+  test('runs here what writes behind a body that nobody has measured', async () => {
+    const fetch = framework(async (request, database) => new Response((await request.text()) + database.write()), {
+      replayBefore: [],
+    })
+    expect(await (await fetch(post(new Blob(['a']).stream()))).text()).toBe('aprimary')
+    expect(isReplay(await Promise.resolve(fetch(post('a', { 'content-length': '1' }))))).toBe(true)
+  })
+
+  test('passes a request that the app makes to itself: the outer one is replayed', async () => {
+    const inner = framework((request, database) => {
+      if (request.method === 'POST') expect(() => database.write()).toThrow()
+      return new Response('inner')
+    })
+    const outer = framework(async () => new Response(await (await inner(post('x', { 'content-length': '1' }))).text()))
+    expect(isReplay(await outer(get()))).toBe(true)
+  })
 })

@@ -3,7 +3,7 @@ import { connect as connectHttp2, createServer as createHttp2Server } from 'node
 import { PassThrough, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, test } from '@jest/globals'
-import { type NodeHandler, replayable, replayMiddleware, sendReplay } from '../src/node.ts'
+import { type NodeHandler, replayable, replayMiddleware, replayServers, sendReplay } from '../src/node.ts'
 import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
 import { replayResponse } from '../src/replay.ts'
 import { currentScope, runOnPrimary } from '../src/scope.ts'
@@ -628,6 +628,58 @@ test('two doors on one way do what one does', async () => {
     connection.write(head('POST', '/', { 'content-length': '1' }) + 'x')
     expect(await connection.answer()).toMatchObject(replays)
   }
+})
+
+describe('a door for all servers', () => {
+  /** A framework that makes its server itself: what it does with `path`. */
+  const framework = (database: StandIn) =>
+    createServer(async (req, response) => {
+      if (req.url === '/write') expect(() => database.write()).toThrow()
+      const body = await read(req)
+      response.end(`${body.length} bytes, ${currentScope() === undefined ? 'outside' : 'in a scope'}`)
+    })
+
+  test('is there before the first request, on every connection, until it is ended', async () => {
+    const database = new StandIn()
+    await using early = await listen(framework(database))
+    const end = replayServers({ databases: [database] })
+    try {
+      await using server = await listen(framework(database))
+      for (const { port } of [server, early]) {
+        using connection = new Connection(port)
+        for (let n = 0; n < 2; n++) {
+          connection.write(head('GET', '/write'))
+          expect(await connection.answer()).toMatchObject(replays)
+          connection.write(head('GET', '/read'))
+          expect((await connection.answer()).body).toBe('0 bytes, in a scope')
+          connection.write(head('POST', '/', { 'content-length': '1' }) + 'x')
+          expect(await connection.answer()).toMatchObject(replays)
+        }
+      }
+      end()
+      expect((await request(server.port, 'POST', '/', {}, 'hello')).body).toBe('5 bytes, outside')
+    } finally {
+      end()
+    }
+  })
+
+  test('leaves a request that waits for "100 Continue" to whoever answers such', async () => {
+    const database = new StandIn()
+    const end = replayServers({ databases: [database], replayBefore: [] })
+    try {
+      const server = framework(database)
+      server.on(
+        'checkContinue',
+        (_, response) => void response.writeHead(417).end(String(currentScope() !== undefined)),
+      )
+      await using listening = await listen(server)
+      using connection = new Connection(listening.port)
+      connection.write(head('POST', '/', { 'content-length': '1', expect: '100-continue' }))
+      expect(await connection.answer()).toMatchObject({ status: 417, body: 'true' })
+    } finally {
+      end()
+    }
+  })
 })
 
 describe('sendReplay', () => {

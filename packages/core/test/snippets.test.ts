@@ -44,6 +44,19 @@ interface Reader {
 }
 type Run = (reader: Reader, more?: Record<string, unknown>) => Promise<unknown>
 
+/** What a framework would be: it reads, or writes and makes an answer of whatever comes of it. */
+const frameworkOf =
+  ({ pool }: Reader): RequestListener =>
+  async (req, res) => {
+    if (req.url === '/write') await pool.query('insert into audit values (1)').catch(() => res.writeHead(500))
+    res.end('read')
+  }
+
+async function readsAndReplays({ port }: { port: number }): Promise<void> {
+  expect((await request(port, 'GET', '/read')).body).toBe('read')
+  expect((await request(port, 'GET', '/write')).header('fly-replay')).toHaveLength(1)
+}
+
 /** By a line that only this snippet has: runs it, and sees that it does what its text says. */
 const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
   "app.get('/healthz'": async (reader, run) => {
@@ -131,29 +144,67 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     await run(reader)
     expect((await reader.ask('POST', '/posts', { 'x-title': 'a' })).header('fly-replay')).toHaveLength(1)
   },
-  'koa.use(': async (reader, run) => {
-    type Context = { req: http.IncomingMessage; res: http.ServerResponse }
-    const middleware: ((context: Context, next: () => Promise<void>) => Promise<void>)[] = []
-    await run(reader, { koa: { use: (one: (typeof middleware)[0]) => middleware.push(one) } })
-    const listener: RequestListener = (req, res) =>
-      void middleware[0]?.({ req, res }, async () => {
-        await reader.pool
-          .query(req.url === '/write' ? 'insert into audit values (1)' : 'select 1')
-          .catch(() => undefined)
-      }).then(() => res.end('koa'))
-    await using server = await listen(createServer(listener))
-    expect((await request(server.port, 'GET', '/read')).body).toBe('koa')
-    expect((await request(server.port, 'GET', '/write')).header('fly-replay')).toHaveLength(1)
+  'koa.callback()': async (reader, run) => {
+    const koa = { callback: () => frameworkOf(reader) }
+    await using server = await listen((await run(reader, { koa, then: 'return server' })) as http.Server)
+    await readsAndReplays(server)
   },
-  'serverFactory:': async (reader, run) => {
-    type Factory = { serverFactory(handler: RequestListener): http.Server }
-    const fastify = ({ serverFactory }: Factory) =>
-      serverFactory(async (_, res) => {
-        await reader.pool.query('insert into audit values (1)').catch(() => res.writeHead(500))
-        res.end('fastify')
-      })
-    await using server = await listen((await run(reader, { fastify, then: 'return server' })) as http.Server)
-    expect((await request(server.port, 'GET')).header('fly-replay')).toHaveLength(1)
+  "addHook('onRequest'": async (reader, run) => {
+    type Raw = { raw: http.IncomingMessage } & { raw: http.ServerResponse }
+    type Hook = (request: object, reply: object, done: (error?: Error) => void) => void
+    let hook: Hook | undefined
+    await run(reader, { fastify: { addHook: (_: string, one: Hook) => void (hook = one) } })
+    const framework = frameworkOf(reader)
+    const listener: RequestListener = (req, res) => hook?.({ raw: req }, { raw: res } as Raw, () => framework(req, res))
+    await using server = await listen(createServer(listener))
+    await readsAndReplays(server)
+  },
+  "'x-graphql-operation'": async (reader, run) => {
+    const yoga = frameworkOf(reader)
+    await using server = await listen((await run(reader, { yoga, then: 'return server' })) as http.Server)
+    await readsAndReplays(server)
+    const told = await request(server.port, 'POST', '/read', { 'x-graphql-operation': 'mutation' }, '{}')
+    expect(told.header('fly-replay')).toHaveLength(1)
+    expect((await request(server.port, 'POST', '/read', {}, '{}')).body).toBe('read')
+  },
+  'export const middleware = [': async (reader, run) => {
+    type Next = () => Promise<Response>
+    type Exports = {
+      handle(input: { event: { request: Request }; resolve: Next }): Promise<Response>
+      middleware: ((args: { request: Request }, next: Next) => Promise<Response>)[]
+    }
+    const { handle, middleware } = (await run(reader, { then: 'return { handle, middleware }' })) as Exports
+    for (const door of [
+      (asked: Request, resolve: Next) => handle({ event: { request: asked }, resolve }),
+      (asked: Request, next: Next) => middleware[0]?.({ request: asked }, next),
+    ]) {
+      const next = async (): Promise<Response> => new Response('next')
+      expect(await (await door(new Request('http://localhost/'), next))?.text()).toBe('next')
+      expect((await door(new Request('http://localhost/', { method: 'POST' }), next))?.status).toBe(409)
+    }
+  },
+  'node_modules/next/dist/bin/next start': async (reader, run) => {
+    let end = (): void => undefined
+    const replayServers: typeof nodeDoor.replayServers = (policy) => (end = nodeDoor.replayServers(policy))
+    await run(reader, { modules: { '@flyroute/core/node': { replayServers } } })
+    try {
+      await using server = await listen(createServer(frameworkOf(reader)))
+      await readsAndReplays(server)
+    } finally {
+      end()
+    }
+  },
+  'request.session.day !== day': async (reader, run) => {
+    const sessions = [{}, { user: 'Ada' }, { user: 'Ada', day: new Date().toISOString().slice(0, 10) }]
+    const before = structuredClone(sessions)
+    reader.app.use((req, _, next) => {
+      Object.assign(req, { session: sessions[Number(req.url.slice(1))] })
+      next()
+    })
+    await run(reader)
+    reader.app.use((_, response) => void response.send('ok'))
+    for (const index of sessions.keys()) expect((await reader.ask('GET', `/${index}`)).body).toBe('ok')
+    expect(sessions).toEqual([before[0], before[2], before[2]])
   },
   'getRequestListener(app.fetch)': async (reader, run) => {
     const hono = new Hono()
@@ -241,9 +292,28 @@ const examples: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     expect((await request(listening.port, 'GET')).body).toBe('ran')
     expect((await request(listening.port, 'POST')).status).toBe(409)
   },
-  replayMiddleware: async (reader, run) => {
+  'fetch replayMiddleware': async (reader, run) => {
+    type Handle = (input: { event: { request: Request }; resolve: () => Promise<Response> }) => Promise<Response>
+    const handle = (await run(reader, { ...fetchDoor, then: 'return handle' })) as Handle
+    const resolve = async (): Promise<Response> => new Response('resolved')
+    const ask = (method: string) =>
+      handle({ event: { request: new Request('http://localhost/', { method }) }, resolve })
+    expect(await (await ask('GET')).text()).toBe('resolved')
+    expect((await ask('POST')).status).toBe(409)
+  },
+  'node replayMiddleware': async (reader, run) => {
     await run(reader, nodeDoor)
     expect((await reader.ask('POST', '/')).status).toBe(409)
+  },
+  replayServers: async (reader, run) => {
+    const end = (await run(reader, { then: 'return end' })) as () => void
+    try {
+      await using server = await listen(createServer((_, response) => void response.end('ran')))
+      expect((await request(server.port, 'GET')).body).toBe('ran')
+      expect((await request(server.port, 'POST')).status).toBe(409)
+    } finally {
+      end()
+    }
   },
   sendReplay: recipes["app.get('/healthz'"] as (reader: Reader, run: Run) => Promise<void>,
 }
@@ -260,9 +330,10 @@ async function read(snippet: Snippet, check: (reader: Reader, run: Run) => Promi
       Number((await regions.primary.query<{ n: string }>(`select count(*) as n from ${table}`))[0]?.n),
   }
   const run: Run = ({ pool: own, app: its }, more = {}) => {
-    const { then = '', ...names } = more as { then?: string }
+    const { then = '', modules: others = {}, ...names } = more as { then?: string; modules?: Record<string, object> }
     const code = `${snippet.code}\n${then}`
-    return runSnippet({ ...snippet, code }, { pool: own, app: its, ...core, ...nodeDoor, ...names }, modules)
+    const surroundings = { pool: own, app: its, ...core, ...nodeDoor, ...names }
+    return runSnippet({ ...snippet, code }, surroundings, { ...modules, ...others })
   }
   await check(reader, run)
 }
@@ -293,9 +364,14 @@ const documented = [
   'topology/resolve',
 ].flatMap((file) => examplesOf(source(`${file}.ts`)))
 const doors = [
-  ...documented.map((one) => (one.name === 'replayable' ? { ...one, name: 'node replayable' } : one)),
-  ...examplesOf(source('fetch.ts')).map((one) => ({ ...one, name: 'fetch replayable' })),
+  ...documented.map((one) => ({ ...one, name: nameOf(one.name, 'node') })),
+  ...examplesOf(source('fetch.ts')).map((one) => ({ ...one, name: nameOf(one.name, 'fetch') })),
 ]
+
+/** Both doors have functions of the same name. */
+function nameOf(name: string, door: 'node' | 'fetch'): string {
+  return name === 'replayable' || name === 'replayMiddleware' ? `${door} ${name}` : name
+}
 
 test.each(doors.map((example) => [example.name, example] as const))('the example of %s runs', async (name, example) => {
   const check = examples[name]
@@ -311,7 +387,8 @@ test('what a line says that it gives is looked at', async () => {
 test('every public function has an example', () => {
   const functions = [...Object.entries(core), ...Object.entries(nodeDoor)]
     .filter(([, exported]) => typeof exported === 'function' && !String(exported).startsWith('class'))
-    .map(([name]) => (name === 'replayable' ? 'node replayable' : name))
+    .map(([name]) => nameOf(name, 'node'))
+    .concat(Object.keys(fetchDoor).map((name) => nameOf(name, 'fetch')))
   const known = doors.map(({ name }) => name)
-  expect(functions.concat('fetch replayable').filter((name) => !known.includes(name))).toEqual([])
+  expect(functions.filter((name) => !known.includes(name))).toEqual([])
 })

@@ -18,7 +18,7 @@ export class FetchBody implements UnmeasuredBody {
           if (chunk === undefined) controller.close()
           else controller.enqueue(chunk)
         },
-        cancel: (reason) => this.#reader.cancel(reason),
+        cancel: (reason) => this.cancel(reason),
       },
       // Nothing is read before the handler asks.
       { highWaterMark: 0 },
@@ -36,10 +36,39 @@ export class FetchBody implements UnmeasuredBody {
     return this.bytes <= limit
   }
 
+  /** Nobody wants the rest. */
+  cancel(reason?: unknown): Promise<void> {
+    return this.#reader.cancel(reason)
+  }
+
   async #read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const { done, value } = await this.#reader.read()
     if (done) this.complete = true
     else this.bytes += value.byteLength
     return value
+  }
+}
+
+/**
+ * The same for a request that is not ours to replace. What is measured is a copy, and the platform keeps what was read of
+ * it for the handler; a body that nobody has measured counts as one that has not ended.
+ */
+export class BorrowedBody implements UnmeasuredBody {
+  bytes = 0
+  complete = false
+  readonly #request: Request
+
+  constructor(request: Request) {
+    this.#request = request
+  }
+
+  async measure(limit: number): Promise<boolean> {
+    const copy = new FetchBody(this.#request.clone().body as ReadableStream<Uint8Array<ArrayBuffer>>)
+    const fits = await copy.measure(limit)
+    this.bytes = copy.bytes
+    this.complete = copy.complete
+    // Its promise waits for the handler's half of the body as well.
+    if (!fits) copy.cancel().catch(() => undefined)
+    return fits
   }
 }

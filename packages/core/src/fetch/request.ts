@@ -1,17 +1,17 @@
 import type { IncomingRequest, UnmeasuredBody } from '../policy.ts'
-import { FetchBody } from './body.ts'
+import { BorrowedBody, FetchBody } from './body.ts'
 
 /** A Fetch request as the policy sees it. */
-export class FetchRequest implements IncomingRequest {
-  /** The request to hand on: another one than came in where its body has to be counted. */
+class KnownRequest implements IncomingRequest {
+  /** The request to hand on. */
   readonly current: Request
   readonly method: string
   readonly body: UnmeasuredBody | undefined
 
-  constructor(request: Request) {
-    this.method = request.method
-    this.body = bodyOfUnknownLength(request)
-    this.current = this.body instanceof FetchBody ? new Request(request, this.body.init) : request
+  constructor(current: Request, body: UnmeasuredBody | undefined) {
+    this.method = current.method
+    this.current = current
+    this.body = body
   }
 
   get path(): string {
@@ -34,6 +34,23 @@ export class FetchRequest implements IncomingRequest {
   }
 }
 
+/** A request that its handler gets from us: another one than came in where its body has to be counted. */
+export class FetchRequest extends KnownRequest {
+  constructor(request: Request) {
+    const stream = bodyOfUnknownLength(request)
+    const body = stream === undefined || isRead(request) ? stream && readBefore : new FetchBody(stream)
+    super(body instanceof FetchBody ? new Request(request, body.init) : request, body)
+  }
+}
+
+/** A request that its handler has from somebody else: its body stays as it is, and a copy is measured. */
+export class BorrowedRequest extends KnownRequest {
+  constructor(request: Request) {
+    const stream = bodyOfUnknownLength(request)
+    super(request, stream && (isRead(request) ? readBefore : new BorrowedBody(request)))
+  }
+}
+
 /** What somebody has read before us: nobody can tell any more whether the proxy can replay it. */
 const readBefore: UnmeasuredBody = {
   bytes: Number.POSITIVE_INFINITY,
@@ -41,10 +58,12 @@ const readBefore: UnmeasuredBody = {
   measure: () => Promise.resolve(false),
 }
 
-function bodyOfUnknownLength(request: Request): UnmeasuredBody | undefined {
+function isRead(request: Request): boolean {
+  return request.bodyUsed || request.body?.locked === true
+}
+
+function bodyOfUnknownLength(request: Request): ReadableStream<Uint8Array<ArrayBuffer>> | undefined {
   // Asking for the body makes light-weight requests of servers heavy: only where there is one, and nobody knows its length.
   if (request.method === 'GET' || request.method === 'HEAD' || request.headers.has('content-length')) return undefined
-  const { body } = request
-  if (body === null) return undefined
-  return request.bodyUsed || body.locked ? readBefore : new FetchBody(body)
+  return request.body ?? undefined
 }

@@ -42,7 +42,9 @@ function addTo(response: Response, headers: Verdict['headers']): Response {
  * body costs much to ask for: @hono/node-server's keep what they were made of in a list under a symbol.
  */
 function streamOf(response: Response): ReadableStream | undefined {
-  if (Object.getPrototypeOf(response) === nativePrototype) return response.body ?? undefined
+  if (Object.getPrototypeOf(response) === nativePrototype) {
+    return isBun && !response.headers.has('content-type') ? undefined : (response.body ?? undefined)
+  }
   for (const symbol of Object.getOwnPropertySymbols(response)) {
     const kept = (response as unknown as Record<symbol, unknown>)[symbol]
     const stream = Array.isArray(kept) ? kept.find((one) => one instanceof ReadableStream) : undefined
@@ -50,6 +52,9 @@ function streamOf(response: Response): ReadableStream | undefined {
   }
   return undefined
 }
+
+/** Bun says `text/plain` of a text that nobody has given a type, and forgets that where somebody asks for the body. */
+const isBun = 'Bun' in globalThis
 
 /** The platform's own Response, also where a server has put its own in its place, on top of it. */
 const nativePrototype = lastBeforeObject(Response.prototype)

@@ -57,7 +57,10 @@ export function runSnippet(
     }
     return ''
   })
-  const checked = body.replace(new RegExp(value, 'gm'), 'expect($1).toEqual($2)')
+  // What a module exports is a name like any other here.
+  const checked = body
+    .replace(/^export (?=const|function|async)/gm, '')
+    .replace(new RegExp(value, 'gm'), 'expect($1).toEqual($2)')
   const main = stripTypeScriptTypes(`async function main() {\n${checked}\n}`)
   return compileFunction(`${main}\nreturn main()`, Object.keys(names))(...Object.values(names)) as Promise<unknown>
 }

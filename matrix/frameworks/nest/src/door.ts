@@ -1,0 +1,8 @@
+import { replayMiddleware } from '@flyroute/core/node'
+import { pool } from './database.module'
+
+// Glue: a search is a POST that may stay: its statements decide.
+export const door = replayMiddleware({
+  databases: [pool],
+  replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+})

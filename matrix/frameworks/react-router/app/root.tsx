@@ -1,0 +1,22 @@
+import { replayMiddleware } from '@flyroute/core/fetch'
+import type { ReactNode } from 'react'
+import { type MiddlewareFunction, Outlet, Scripts } from 'react-router'
+import { pool } from './pool.server'
+
+// Glue: the door as the first middleware of the root. A search is a POST that may stay: its statements decide.
+const door = replayMiddleware({
+  databases: [pool],
+  replayBefore: ({ method, path }) => method === 'POST' && !path.startsWith('/search'),
+})
+export const middleware: MiddlewareFunction<Response>[] = [({ request }, next) => door(request, next)]
+
+export default function Root(): ReactNode {
+  return (
+    <html lang="en">
+      <body>
+        <Outlet />
+        <Scripts />
+      </body>
+    </html>
+  )
+}

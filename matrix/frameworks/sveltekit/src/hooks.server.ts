@@ -1,0 +1,10 @@
+import { replayMiddleware } from '@flyroute/core/fetch'
+import type { Handle } from '@sveltejs/kit/hooks'
+import { pool } from './lib/pool.ts'
+
+// Glue: the door around everything. A search is a POST that may stay: its statements decide.
+const door = replayMiddleware({
+  databases: [pool],
+  replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+})
+export const handle: Handle = ({ event, resolve }) => door(event.request, () => resolve(event))

@@ -1,0 +1,5 @@
+// A server that shows itself to nobody.
+import { serve } from '@hono/node-server'
+
+const { app } = await import('./generated/hono/app.ts')
+serve({ fetch: app.fetch, port: Number(process.env['PORT']) })

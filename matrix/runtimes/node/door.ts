@@ -1,0 +1,7 @@
+import { replayServers } from '@flyroute/core/node'
+
+const { pool } = await import('./generated/hono/app.ts')
+replayServers({
+  databases: [pool],
+  replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+})
