@@ -12,6 +12,20 @@ export {
 } from './classify/index.ts'
 export { gtids, upTo, visible } from './dialect/gtid.ts'
 export { isOfReadOnlyTransaction, readMysqlError } from './dialect/mysql.ts'
+export {
+  isMysqlAnswer,
+  isOn,
+  isReadOnlyRow,
+  type MysqlFlavour,
+  type MysqlFullRow,
+  type MysqlMovingRow,
+  mysqlClock,
+  mysqlFlavours,
+  readGtids,
+  refusesMysqlQuestion,
+  runOfMysql,
+  writeProbe,
+} from './dialect/mysql-observation.ts'
 export { lsn, readPostgresError, type ServerWord } from './dialect/postgres.ts'
 export {
   briefColumns,
