@@ -14,7 +14,7 @@ import type { FlyrouteDriver } from './driver.ts'
 import { PrimarySide } from './primary-side.ts'
 import { ReplicaSide } from './replica-side.ts'
 import { newTransaction, type Run, type Transaction } from './transaction.ts'
-import { lostError, type Work } from './watchdog.ts'
+import { lostError, patienceFor, Wait, type Watchdog } from './watchdog.ts'
 
 type ExecuteOptions = Parameters<DatabaseConnection['executeQuery']>[1]
 type ControlConnections = Parameters<NonNullable<DatabaseConnection['cancelQuery']>>[0]
@@ -30,10 +30,12 @@ export class GuardedConnection implements DatabaseConnection {
   readonly inner: DatabaseConnection
   readonly side: 'local' | 'primary'
   readonly memory: StatementMemory
-  /** What it waits for, where that is looked at. */
-  readonly work: Work | undefined
+  /** Looks after what it waits for. */
+  readonly watchdog: Watchdog | undefined
   /** The run of the server that it leads to; undefined until that has said what it is. */
   server: ServerInstance | undefined
+  /** It has not said so itself: another connection of its driver has, a moment before. */
+  isAssumed = false
   transaction: Transaction | undefined
   /** Something like SET has run here since it was acquired: another connection is not the same. */
   hasSettings = false
@@ -55,7 +57,7 @@ export class GuardedConnection implements DatabaseConnection {
     this.inner = inner
     this.side = side
     this.memory = createStatementMemory(owner.database.classifier)
-    this.work = side === 'local' ? owner.watchdog?.watch() : undefined
+    this.watchdog = side === 'local' ? owner.watchdog : undefined
     this.#onPrimary = new PrimarySide(this)
     this.#onReplica = new ReplicaSide(this)
     // Kysely looks whether they are there.
@@ -90,6 +92,7 @@ export class GuardedConnection implements DatabaseConnection {
     const { facts, replication } = this.owner.database
     const expected = this.side === 'primary' ? 'primary' : replication.expects
     this.server = replication.connected(await facts.observe(asksOn(this.inner), expected), this.side)
+    this.isAssumed = false
     if (this.server.acceptsWrites) replication.say(acceptsWrites)
     if (this.side === 'primary' && this.server.role === 'replica') throw new ReplayUnavailableError('no-primary')
   }
@@ -162,33 +165,7 @@ export class GuardedConnection implements DatabaseConnection {
    * until it does.
    */
   unlessItHangs<T>(answer: Promise<T>, scope: Scope | undefined): Promise<T> {
-    const { work } = this
-    if (work === undefined) return answer
-    return new Promise<T>((resolve, reject) => {
-      let isOver = false
-      const abandon = (error: Error): void => {
-        if (isOver) return
-        isOver = true
-        work.ends()
-        this.abandons(answer)
-        reject(error)
-      }
-      work.begins({ abandon }, scope?.activity.kind === 'request')
-      answer.then(
-        (value) => {
-          if (isOver) return
-          isOver = true
-          work.ends()
-          resolve(value)
-        },
-        (error: unknown) => {
-          if (isOver) return
-          isOver = true
-          work.ends()
-          reject(error)
-        },
-      )
-    })
+    return this.watchdog === undefined ? answer : new Answer(this, answer, scope).promise
   }
 
   /** Nobody waits for this answer any more. */
@@ -300,6 +277,31 @@ export class GuardedConnection implements DatabaseConnection {
       this.transaction = undefined
       await this.driver.rollbackTransaction(this.inner).catch(() => undefined)
     }
+  }
+}
+
+/** An answer of the server, whatever to. */
+class Answer<T> extends Wait<T> {
+  protected readonly patience: number
+  readonly #connection: GuardedConnection
+  readonly #answer: Promise<T>
+
+  constructor(connection: GuardedConnection, answer: Promise<T>, scope: Scope | undefined) {
+    super(connection.watchdog)
+    this.patience = patienceFor(scope?.activity.kind === 'request')
+    this.#connection = connection
+    this.#answer = answer
+    answer.then(
+      (value) => this.over()?.(value),
+      (error: unknown) => this.over()?.(Promise.reject(error)),
+    )
+  }
+
+  abandon(error: Error): void {
+    const resolve = this.over()
+    if (resolve === undefined) return
+    this.#connection.abandons(this.#answer)
+    resolve(Promise.reject(error))
   }
 }
 

@@ -1,10 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Classifier, currentScope, type DatabaseReplication, type Scope } from '@flyroute/core/adapter'
+import {
+  type Classifier,
+  currentScope,
+  type DatabaseReplication,
+  type Scope,
+  type ServerInstance,
+} from '@flyroute/core/adapter'
 import type { DatabaseConnection, Driver, TransactionSettings } from 'kysely'
 import { GuardedConnection } from './connection.ts'
 import type { Facts } from './facts/index.ts'
 import type { DialectSource } from './replication.ts'
 import { Wait, Watchdog } from './watchdog.ts'
+
+/** For how long (ms) the word of one connection holds for others of its driver. */
+const assumedMs = 1_000
 
 /** How long (ms) connections to a server that hangs may keep the end of everything. */
 const goodbyeMs = 2_000
@@ -29,6 +38,8 @@ export class FlyrouteDriver implements Driver {
   readonly #guarded: WeakMap<DatabaseConnection, GuardedConnection> = new WeakMap()
   /** Looks after a replica that is one of several connections away; undefined for a primary. */
   readonly watchdog: Watchdog | undefined
+  /** What was last said on a connection of each driver. */
+  readonly #greetings: Map<Driver, { readonly at: number; readonly server: ServerInstance }> = new Map()
   #isLocalReady = false
   /** How many connections of the local driver are in use. */
   #lent = 0
@@ -99,6 +110,28 @@ export class FlyrouteDriver implements Driver {
     return new Acquisition(this, this.#local, scope, options).promise
   }
 
+  /** Has a connection say what it is. */
+  async greets(connection: GuardedConnection): Promise<void> {
+    const at = performance.now()
+    await connection.greet()
+    this.#greetings.set(connection.driver, { at, server: connection.server as ServerInstance })
+  }
+
+  /**
+   * Takes a connection for what another one of its driver has just said: many dialects make a new object each time for the
+   * connections of their pools, and would be asked behind every statement. Who has to see something in particular is not content
+   * with that.
+   */
+  assumes(connection: GuardedConnection, scope: Scope | undefined): boolean {
+    const said = this.#greetings.get(connection.driver)
+    const { replication } = this.database
+    if (said === undefined || performance.now() - said.at > assumedMs) return false
+    if (!replication.isCurrent(said.server) || replication.need(scope) !== undefined) return false
+    connection.server = said.server
+    connection.isAssumed = true
+    return true
+  }
+
   /** The local driver has given a connection. */
   lends(inner: DatabaseConnection): GuardedConnection {
     this.#lent++
@@ -117,9 +150,9 @@ export class FlyrouteDriver implements Driver {
     try {
       await this.#init(driver, options)
       const connection = this.#guard(driver, await driver.acquireConnection(options), 'primary')
-      if (connection.server === undefined) {
+      if ((connection.server === undefined || connection.isAssumed) && !this.assumes(connection, undefined)) {
         try {
-          await connection.greet()
+          await this.greets(connection)
         } catch (error) {
           await driver.releaseConnection(connection.inner)
           throw error
@@ -237,22 +270,17 @@ export class FlyrouteDriver implements Driver {
  * Somebody who wants a connection to the member next door: to be given one that has said what it is, or to be served elsewhere as
  * soon as it is clear that there will be none. An object, since it is made for each statement: no closure holds what it needs.
  */
-class Acquisition extends Wait {
-  readonly promise: Promise<GuardedConnection>
+class Acquisition extends Wait<GuardedConnection> {
+  protected readonly patience = 0
   readonly #owner: FlyrouteDriver
   readonly #scope: Scope | undefined
   readonly #options: AcquireOptions
-  #resolve: ((connection: GuardedConnection | Promise<GuardedConnection>) => void) | undefined
 
   constructor(owner: FlyrouteDriver, local: Driver, scope: Scope | undefined, options: AcquireOptions) {
-    super()
+    super(owner.watchdog)
     this.#owner = owner
     this.#scope = scope
     this.#options = options
-    this.promise = new Promise((resolve) => {
-      this.#resolve = resolve
-    })
-    owner.watchdog?.waits(this)
     local.acquireConnection(options).then(
       (inner) => this.#comes(owner.lends(inner)),
       (error: unknown) => this.abandon(error),
@@ -261,17 +289,18 @@ class Acquisition extends Wait {
 
   /** There will be none. */
   abandon(error: unknown): void {
-    this.#over()?.(this.#owner.acquireElsewhere(error, this.#scope, this.#options))
+    this.over()?.(this.#owner.acquireElsewhere(error, this.#scope, this.#options))
   }
 
   #comes(connection: GuardedConnection): void {
-    if (connection.server === undefined && this.#resolve !== undefined) void this.#greet(connection)
-    else this.#ends(connection)
+    if ((connection.server === undefined || connection.isAssumed) && !this.#owner.assumes(connection, this.#scope)) {
+      void this.#greet(connection)
+    } else this.#ends(connection)
   }
 
   async #greet(connection: GuardedConnection): Promise<void> {
     try {
-      await connection.greet()
+      await this.#owner.greets(connection)
     } catch (error) {
       this.abandon(error)
     }
@@ -279,18 +308,10 @@ class Acquisition extends Wait {
   }
 
   #ends(connection: GuardedConnection): void {
-    const resolve = this.#over()
+    const resolve = this.over()
     if (resolve !== undefined) return resolve(connection)
     // It comes too late, or is none that could be used.
     this.#owner.releaseConnection(connection).catch(() => undefined)
-  }
-
-  #over(): ((connection: GuardedConnection | Promise<GuardedConnection>) => void) | undefined {
-    const resolve = this.#resolve
-    if (resolve === undefined) return undefined
-    this.#resolve = undefined
-    this.#owner.watchdog?.ends(this)
-    return resolve
   }
 }
 

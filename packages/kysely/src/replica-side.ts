@@ -11,7 +11,7 @@ import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
 import type { GuardedConnection } from './connection.ts'
 import { readPosition } from './primary-side.ts'
 import type { Run } from './transaction.ts'
-import { lostError } from './watchdog.ts'
+import { lostError, patienceFor, Wait } from './watchdog.ts'
 
 type ExecuteOptions = Parameters<DatabaseConnection['executeQuery']>[1]
 
@@ -326,15 +326,14 @@ export class ReplicaSide {
 
 /**
  * A statement that a replica is at: it ends with the answer, or as soon as it is clear that there will be none. An object with one
- * promise, since it is made for most statements that there are.
+ * promise, since it is what most statements are.
  */
-class Execution<R> {
-  readonly promise: Promise<QueryResult<R>>
+class Execution<R> extends Wait<QueryResult<R>> {
+  protected readonly patience: number
   readonly #connection: GuardedConnection
   readonly #scope: Scope | undefined
   readonly #failed: (error: unknown) => Promise<QueryResult<R>>
   readonly #answer: Promise<QueryResult<R>>
-  #resolve: ((result: QueryResult<R> | Promise<QueryResult<R>>) => void) | undefined
 
   /** @param failed what comes of an error */
   constructor(
@@ -344,30 +343,27 @@ class Execution<R> {
     scope: Scope | undefined,
     failed: (error: unknown) => Promise<QueryResult<R>>,
   ) {
+    super(connection.watchdog)
+    this.patience = patienceFor(scope?.activity.kind === 'request')
     this.#connection = connection
     this.#scope = scope
     this.#failed = failed
-    this.promise = new Promise((resolve) => {
-      this.#resolve = resolve
-    })
     this.#answer = connection.inner.executeQuery<R>(query, options)
-    connection.work?.begins(this, scope?.activity.kind === 'request')
     this.#answer.then(
       (result) => this.#answered(result),
-      (error: unknown) => this.#over()?.(this.#failed(error)),
+      (error: unknown) => this.over()?.(this.#failed(error)),
     )
   }
 
-  /** The server hangs. */
   abandon(error: Error): void {
-    const resolve = this.#over()
+    const resolve = this.over()
     if (resolve === undefined) return
     this.#connection.abandons(this.#answer)
     resolve(this.#failed(error))
   }
 
   #answered(result: QueryResult<R>): void {
-    const resolve = this.#over()
+    const resolve = this.over()
     if (this.#scope?.activity.consistency === 'monotonic') resolve?.(this.#seen(result, this.#scope.activity))
     else resolve?.(result)
   }
@@ -376,13 +372,6 @@ class Execution<R> {
   async #seen(result: QueryResult<R>, activity: Activity): Promise<QueryResult<R>> {
     await readPosition(this.#connection, activity)
     return result
-  }
-
-  #over(): ((result: QueryResult<R> | Promise<QueryResult<R>>) => void) | undefined {
-    const resolve = this.#resolve
-    this.#resolve = undefined
-    if (resolve !== undefined) this.#connection.work?.ends()
-    return resolve
   }
 }
 

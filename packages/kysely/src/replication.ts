@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Observation, PositionAlgebra, ReplicationSource, Role } from '@flyroute/core/adapter'
 import type { Driver } from 'kysely'
 import { asksOn } from './ask.ts'
@@ -33,6 +34,8 @@ export class DialectSource implements ReplicationSource {
   /** A question that was not answered in time, and still occupies its connection. */
   #late: { readonly state: Asking; readonly isOver: Promise<unknown> } | undefined
   #last: Observation | undefined
+  /** Questions that occupy a connection, or want one. */
+  readonly #under: Set<Promise<unknown>> = new Set()
   /** When it was last asked in full. */
   #toldAt = 0
 
@@ -60,6 +63,8 @@ export class DialectSource implements ReplicationSource {
       timer = setTimeout(() => reject(lateError(state.hasConnection)), answerMs)
     })
     const asked = this.#ask(this.#member, state)
+    this.#under.add(asked)
+    asked.catch(() => undefined).finally(() => this.#under.delete(asked))
     try {
       this.#last = await Promise.race([asked, late])
       return this.#last
@@ -103,8 +108,10 @@ export class DialectSource implements ReplicationSource {
     }
   }
 
+  /** Waits for what is being asked: some drivers never end with a connection in use. */
   async end(): Promise<void> {
     this.#member = undefined
+    await Promise.race([Promise.allSettled(this.#under), sleep(answerMs, undefined, { ref: false })])
   }
 }
 

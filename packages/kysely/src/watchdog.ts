@@ -8,56 +8,56 @@ const patience = 2
 /** For how many looks the statement of a request may last where the pool gives no other connection to ask on. */
 const lastPatience = 20
 
-/** Something that is waited for, and can be given up. */
-interface Abandonable {
-  abandon(error: Error): void
-}
-
-/** What one connection waits for; reused for all of its statements. */
-export class Work {
-  readonly #watchdog: Watchdog
-  /** What is waited for now. */
-  current: Abandonable | undefined
-  /** Whether a client waits for it. */
-  isRequest = false
+/** Something that is waited for, as the watchdog sees it. In a list by itself, since there is one for each statement. */
+abstract class Waiting {
   looks = 0
-  #serial = 0
-  #seen = 0
+  before: Waiting | undefined
+  behind: Waiting | undefined
 
-  constructor(watchdog: Watchdog) {
-    this.#watchdog = watchdog
-  }
-
-  /** Something was sent. */
-  begins(current: Abandonable, isRequest: boolean): void {
-    this.current = current
-    this.isRequest = isRequest
-    this.#serial++
-    this.#watchdog.wakes()
-  }
-
-  /** It was answered, or given up. */
-  ends(): void {
-    this.current = undefined
-    this.#watchdog.answers++
-  }
-
-  /** @returns whether it still waits for the same answer as at the look before */
-  look(): boolean {
-    const isSame = this.current !== undefined && this.#serial === this.#seen
-    this.#seen = this.#serial
-    this.looks = isSame ? this.looks + 1 : 0
-    return isSame
-  }
-}
-
-/** Somebody who waits for a connection. In a list by itself, since one is made for each statement. */
-export abstract class Wait implements Abandonable {
-  looks = 0
-  before: Wait | undefined
-  behind: Wait | undefined
-
+  /** The server hangs. */
   abstract abandon(error: Error): void
+  /** Whether it has lasted too long for a server that nobody can ask. */
+  abstract get isTooLong(): boolean
+}
+
+/**
+ * The same as whoever waits sees it: for an answer, or a connection.
+ *
+ * @typeParam T what it comes to
+ */
+export abstract class Wait<T> extends Waiting {
+  readonly promise: Promise<T>
+  /** For how many looks it may last where nobody can tell whether the server hangs. */
+  protected abstract readonly patience: number
+  readonly #watchdog: Watchdog | undefined
+  #resolve: ((result: T | Promise<T>) => void) | undefined
+
+  constructor(watchdog: Watchdog | undefined) {
+    super()
+    this.#watchdog = watchdog
+    this.promise = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+    watchdog?.begins(this)
+  }
+
+  get isTooLong(): boolean {
+    return this.looks >= this.patience
+  }
+
+  /** Ends it, once. @returns what its promise is resolved with; undefined where it was over */
+  protected over(): ((result: T | Promise<T>) => void) | undefined {
+    const resolve = this.#resolve
+    if (resolve === undefined) return undefined
+    this.#resolve = undefined
+    this.#watchdog?.ends(this)
+    return resolve
+  }
+}
+
+/** How long an answer is waited for: a client is served elsewhere, a job has time. */
+export function patienceFor(isRequest: boolean): number {
+  return isRequest ? lastPatience : Number.POSITIVE_INFINITY
 }
 
 /**
@@ -70,36 +70,26 @@ export abstract class Wait implements Abandonable {
  * It looks now and then, so that a statement costs next to nothing, and only while there are statements.
  */
 export class Watchdog {
-  /** How many answers have come. */
-  answers = 0
   readonly #replication: DatabaseReplication
-  readonly #works: Set<WeakRef<Work>> = new Set()
-  #newest: Wait | undefined
+  #newest: Waiting | undefined
+  /** How many waits have ended. */
+  #ended = 0
+  #endedBefore = 0
   #timer: NodeJS.Timeout | undefined
-  #answersSeen = 0
   #asking = false
 
   constructor(replication: DatabaseReplication) {
     this.#replication = replication
   }
 
-  /** Looks at a connection from now on. */
-  watch(): Work {
-    const work = new Work(this)
-    this.#works.add(new WeakRef(work))
-    return work
-  }
-
-  /** Somebody wants a connection. */
-  waits(wait: Wait): void {
+  begins(wait: Waiting): void {
     wait.before = this.#newest
     if (this.#newest !== undefined) this.#newest.behind = wait
     this.#newest = wait
-    this.wakes()
+    this.#timer ??= setInterval(() => this.#look(), lookMs).unref()
   }
 
-  /** A connection has come, or will not. */
-  ends(wait: Wait): void {
+  ends(wait: Waiting): void {
     const { before, behind } = wait
     if (before !== undefined) before.behind = behind
     if (behind !== undefined) behind.before = before
@@ -107,11 +97,7 @@ export class Watchdog {
     // Nobody is kept by who was beside him.
     wait.before = undefined
     wait.behind = undefined
-    this.answers++
-  }
-
-  wakes(): void {
-    this.#timer ??= setInterval(() => this.#look(), lookMs).unref()
+    this.#ended++
   }
 
   end(): void {
@@ -119,46 +105,36 @@ export class Watchdog {
     this.#timer = undefined
   }
 
-  #look(): void {
-    let isBusy = this.#newest !== undefined
-    let longest = 0
-    for (const reference of this.#works) {
-      const work = reference.deref()
-      if (work === undefined) this.#works.delete(reference)
-      else {
-        work.look()
-        if (work.current !== undefined) isBusy = true
-        longest = Math.max(longest, work.looks)
-      }
+  *#waits(): Iterable<Waiting> {
+    for (let wait = this.#newest; wait !== undefined; ) {
+      const next: Waiting | undefined = wait.before
+      yield wait
+      wait = next
     }
-    for (let wait = this.#newest; wait !== undefined; wait = wait.before) longest = Math.max(longest, ++wait.looks)
+  }
+
+  #look(): void {
+    let longest = 0
+    for (const wait of this.#waits()) longest = Math.max(longest, ++wait.looks)
     // With nothing to look at, the next statement wakes it.
-    if (!isBusy && this.answers === this.#answersSeen) this.end()
-    this.#answersSeen = this.answers
-    if (longest >= patience && !this.#asking) void this.#ask()
+    if (this.#newest === undefined && this.#ended === this.#endedBefore) this.end()
+    this.#endedBefore = this.#ended
+    if (longest > patience && !this.#asking) void this.#ask()
   }
 
   async #ask(): Promise<void> {
     this.#asking = true
-    const { answers } = this
+    const ended = this.#ended
     try {
       await this.#replication.observe()
       // It answers: whoever still waits is given as long again.
-      for (const reference of this.#works) {
-        const work = reference.deref()
-        if (work !== undefined) work.looks = 0
-      }
-      for (let wait = this.#newest; wait !== undefined; wait = wait.before) wait.looks = 0
+      for (const wait of this.#waits()) wait.looks = 0
     } catch (error) {
       this.#replication.failed(error)
       const isSure = !isWithoutConnection(error)
-      const isStill = answers === this.answers
-      const lost = lostError()
-      while (this.#newest !== undefined) this.#newest.abandon(lost)
-      for (const reference of this.#works) {
-        const work = reference.deref()
-        if (work === undefined || work.looks === 0) continue
-        if (isSure || (isStill && work.isRequest && work.looks >= lastPatience)) work.current?.abandon(lost)
+      const isStill = ended === this.#ended
+      for (const wait of this.#waits()) {
+        if (isSure || (isStill && wait.isTooLong)) wait.abandon(lostError())
       }
     } finally {
       this.#asking = false
