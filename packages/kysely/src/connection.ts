@@ -176,6 +176,11 @@ export class GuardedConnection implements DatabaseConnection {
     )
   }
 
+  /** What has to be done behind an answer that nobody waits for any more, if there is one. */
+  isOverWith(clean: () => unknown): void {
+    if (this.abandoned !== undefined) this.abandons(this.abandoned.then(clean))
+  }
+
   // --- transactions -------------------------------------------------------------------------------------------------
 
   /** @param text what says the same in SQL, to be judged */

@@ -150,6 +150,8 @@ export class ReplicaSide {
       }
     } catch (error) {
       isOver = true
+      // What is open on the server is closed before the connection is used again.
+      connection.isOverWith(() => rows.return?.())
       throw error
     } finally {
       // Left before its end: by whoever reads it.

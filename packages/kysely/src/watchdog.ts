@@ -6,7 +6,7 @@ const lookMs = 500
 const patience = 2
 
 /** For how many looks the statement of a request may last where the pool gives no other connection to ask on. */
-const lastPatience = 20
+const lastPatience = 10
 
 /** Something that is waited for, as the watchdog sees it. In a list by itself, since there is one for each statement. */
 abstract class Waiting {
@@ -65,7 +65,7 @@ export function patienceFor(isRequest: boolean): number {
  * second, the server is asked on another connection of the same pool. A long query on a server that answers is left alone; of one
  * that does not, all who wait are told, so that they are served elsewhere. Where the pool gives no connection to ask on, nobody
  * can tell a server that hangs from a pool whose connections are all at long queries: then those who wait for a connection are
- * served elsewhere at once, and requests whose statement has had no answer for ten seconds.
+ * served elsewhere at once, and requests whose statement has had no answer for five seconds.
  *
  * It looks now and then, so that a statement costs next to nothing, and only while there are statements.
  */

@@ -246,15 +246,16 @@ describe('AbortSignal (0.29)', () => {
 
   test.each(['ignore query', 'cancel query', 'kill session'] as const)('%s', async (inflightQueryAbortStrategy) => {
     const { db } = open('0.29', 1)
-    for (const [place, url] of [
+    const places: [place: typeof inRequest, url: string][] = [
       [inRequest, cluster.replicas[0]!.url],
       [runOnPrimary, cluster.primary.url],
-    ] as const) {
+    ]
+    for (const [place, url] of places) {
       const controller = new AbortController()
       const { signal } = controller
       const text = inflightQueryAbortStrategy === 'ignore query' ? 'select pg_sleep(1)' : long
-      const query = place(() => sql.raw(text).execute(db, { signal, inflightQueryAbortStrategy })) as Promise<unknown>
-      const failed = failure(query)
+      const query = () => sql.raw(text).execute(db, { signal, inflightQueryAbortStrategy })
+      const failed = failure(place(query))
       await eventually(async () => expect(await running(url, text)).toBe(1))
       controller.abort(new Error('enough'))
       expect(await failed).toMatchObject({ message: 'enough' })
@@ -267,20 +268,13 @@ describe('AbortSignal (0.29)', () => {
     const { db } = open('0.29', 2)
     const text =
       'with gone as (delete from post where id < 0 returning id) select pg_sleep(30) from (select count(*) from gone) g'
-    const strategy = { inflightQueryAbortStrategy: 'cancel query' } as const
-    for (const on of [
-      (run: (one: Kysely<Tables>) => Promise<unknown>) => db.connection().execute(run),
-      (run: (one: Kysely<Tables>) => Promise<unknown>) => db.transaction().execute(run),
-    ]) {
-      const controller = new AbortController()
-      const failed = failure(
-        inUpgrade(() => on((one) => sql.raw(text).execute(one, { signal: controller.signal, ...strategy }))),
-      )
-      await eventually(async () => expect(await running(cluster.primary.url, text)).toBe(1))
-      controller.abort(new Error('enough'))
-      expect(await failed).toMatchObject({ message: 'enough' })
-      await eventually(async () => expect(await running(cluster.primary.url, text)).toBe(0))
-    }
+    const controller = new AbortController()
+    const options = { signal: controller.signal, inflightQueryAbortStrategy: 'cancel query' } as const
+    const failed = failure(inUpgrade(() => db.connection().execute((one) => sql.raw(text).execute(one, options))))
+    await eventually(async () => expect(await running(cluster.primary.url, text)).toBe(1))
+    controller.abort(new Error('enough'))
+    expect(await failed).toMatchObject({ message: 'enough' })
+    await eventually(async () => expect(await running(cluster.primary.url, text)).toBe(0))
     await isUsable(db)
   })
 })
