@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { readTxid } from '@flyroute/core/adapter'
 
@@ -68,7 +68,7 @@ export class LitefsMount {
    */
   get holdsHaltLock(): boolean {
     try {
-      return readlinkSync('/proc/self/fd/3') === this.#lock
+      return readlinkSync('/proc/self/fd/3') === realpathSync(this.#lock)
     } catch {
       return false
     }
