@@ -32,15 +32,14 @@ class InstantPool {
   }
 
   async connect(): Promise<pg.PoolClient> {
-    return this.#client as unknown as pg.PoolClient
+    return this.#client as pg.PoolClient
   }
 
   async end(): Promise<void> {}
 }
 
 {
-  const instant = (role: 'primary' | 'replica'): Dialect =>
-    new PostgresDialect({ pool: new InstantPool(role) as unknown as pg.Pool })
+  const instant = (role: 'primary' | 'replica'): Dialect => new PostgresDialect({ pool: new InstantPool(role) })
   const open = (dialect: Dialect): Kysely<Tables> => new Kysely<Tables>({ dialect })
   const [bare, again] = [open(instant('replica')), open(instant('replica'))]
   const both = { primary: instant('primary'), replica: instant('replica') }
