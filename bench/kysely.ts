@@ -12,6 +12,57 @@ interface Tables {
 }
 
 const short = process.argv.includes('--short')
+const env = { FLY_REGION: 'ams', PRIMARY_REGION: 'ord' }
+
+/** A pool that answers by itself, in this process: what is left is Kysely's work, and ours. */
+class InstantPool {
+  readonly options = {}
+  readonly #client: { query(text: unknown): Promise<object>; release(): void }
+
+  constructor(role: 'primary' | 'replica') {
+    const said = [String(role === 'replica'), '17', '77', '00000001', '0/10', '0/10', '0', '0']
+    const greeting = { command: 'SELECT', rowCount: 1, rows: [{ answer: JSON.stringify(said) }] }
+    this.#client = {
+      async query(text) {
+        if (String(text).includes('pg_postmaster_start_time')) return greeting
+        return { command: 'SELECT', rowCount: 1, rows: [{ id: 7, title: 'Title 7' }] }
+      },
+      release: () => undefined,
+    }
+  }
+
+  async connect(): Promise<pg.PoolClient> {
+    return this.#client as pg.PoolClient
+  }
+
+  async end(): Promise<void> {}
+}
+
+{
+  const instant = (role: 'primary' | 'replica'): Dialect => new PostgresDialect({ pool: new InstantPool(role) })
+  const open = (dialect: Dialect): Kysely<Tables> => new Kysely<Tables>({ dialect })
+  const [bare, again] = [open(instant('replica')), open(instant('replica'))]
+  const both = { primary: instant('primary'), replica: instant('replica') }
+  const onReplica = open(new FlyrouteDialect({ ...both, env }))
+  const onPrimary = open(new FlyrouteDialect({ ...both, env: { ...env, FLY_REGION: 'ord' } }))
+  const run = (db: Kysely<Tables>) => async () => {
+    for (let i = 0; i < 100; i++) await db.selectFrom('post').selectAll().where('id', '=', 7).execute()
+  }
+  const request = (work: () => Promise<void>) => () => runInScope(createScope(createActivity('request')), work)
+  const figures = await compare(
+    [
+      { name: 'bare Kysely', run: run(bare) },
+      { name: 'bare Kysely, again (noise)', run: run(again) },
+      { name: 'on a replica, outside a request', run: run(onReplica) },
+      { name: 'on a replica, in a request', run: request(run(onReplica)) },
+      { name: 'on the primary, outside a request', run: run(onPrimary) },
+      { name: 'on the primary, in a request', run: request(run(onPrimary)) },
+    ],
+    { clients: 1, ...(short ? { sliceMs: 50, rounds: 5 } : {}) },
+  )
+  report('1 row from nowhere, 100 times an operation: the work of the client alone', figures)
+}
+
 const cluster = await startPostgres({ replicas: 1 })
 const [replica] = cluster.replicas as [(typeof cluster.replicas)[number]]
 const setUp = new pg.Client(cluster.primary.url)
@@ -31,7 +82,7 @@ for (const clients of [1, 20]) {
     new FlyrouteDialect({
       primary: dialectTo(cluster.primary.url),
       replica: dialectTo(replica.url),
-      env: { FLY_REGION: 'ams', PRIMARY_REGION: 'ord' },
+      env,
     }),
   )
   const workloads: { title: string; run(db: Kysely<Tables>): Promise<unknown> }[] = [

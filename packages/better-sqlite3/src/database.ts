@@ -11,7 +11,7 @@ import Database from 'better-sqlite3'
 import { Guard } from './guard.ts'
 import { locate } from './location.ts'
 import { type FlyrouteDatabaseOptions, type FlyrouteOptions, splitOptions } from './options.ts'
-import { isRefusal, mayBeHarmless } from './refusal.ts'
+import { isDecidedByTheEngine, isOfAnotherFile, isRefusal } from './refusal.ts'
 import { LitefsSource, singleSource } from './replication.ts'
 import { type BareStatement, StatementGuard } from './statement.ts'
 import { guardTransaction } from './transaction.ts'
@@ -44,7 +44,7 @@ export function openDatabase(filename?: string, options: FlyrouteDatabaseOptions
     )
   }
   const litefs = new LitefsSource(mount, expected, ours.candidate ?? expected.inPrimaryRegion)
-  const role = litefs.role()
+  const { role } = litefs.look()
   const replication = replicationOf(ours, withRole(expected, role), litefs)
   try {
     const guarded = new GuardedDatabase(path, drivers, replication, litefs)
@@ -81,7 +81,7 @@ class GuardedDatabase extends Database {
 
   constructor(path: string, options: Database.Options, replication: DatabaseReplication, source: LitefsSource) {
     super(path, options)
-    this.#guard = new Guard(this, replication, source)
+    this.#guard = new Guard(this, () => super.pragma('query_only', { simple: true }) === 1, replication, source)
     this.#statements = new StatementGuard(this.#guard)
     this.#replication = replication
     this.#classify = createClassifier({ dialect: 'sqlite' }).classify
@@ -95,7 +95,9 @@ class GuardedDatabase extends Database {
   override exec(sql: string): this {
     const { access, reason, several } = this.#classify(sql)
     if (access === 'read') return this.#guard.controls(sql, () => super.exec(sql))
-    return this.#guard.writes(access === 'write' && (several || !mayBeHarmless(sql)), reason, () => super.exec(sql))
+    if (!several && isOfAnotherFile(sql)) return super.exec(sql)
+    const isCertain = access === 'write' && (several || !isDecidedByTheEngine(sql))
+    return this.#guard.writes(isCertain, reason, () => super.exec(sql))
   }
 
   /** Most of them look, or set what is there already; the engine decides. */
@@ -108,7 +110,9 @@ class GuardedDatabase extends Database {
   }
 
   override close(): this {
+    // Refused while an iterator is open: then it goes on.
+    super.close()
     void this.#replication.end()
-    return super.close()
+    return this
   }
 }

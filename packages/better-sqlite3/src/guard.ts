@@ -15,6 +15,7 @@ import type { LitefsSource } from './replication.ts'
  */
 export class Guard {
   readonly #database: Pick<Database, 'inTransaction' | 'readonly'>
+  readonly #isQueryOnly: () => boolean
   readonly #replication: DatabaseReplication
   readonly #source: LitefsSource
   /** Who has written in what is open now. */
@@ -24,31 +25,35 @@ export class Guard {
   /** A statement of the open transaction was refused: the rest of it is refused as well. */
   #refusal: Error | undefined
 
+  /** @param isQueryOnly whether the app has set `query_only` */
   constructor(
     database: Pick<Database, 'inTransaction' | 'readonly'>,
+    isQueryOnly: () => boolean,
     replication: DatabaseReplication,
     source: LitefsSource,
   ) {
     this.#database = database
+    this.#isQueryOnly = isQueryOnly
     this.#replication = replication
     this.#source = source
   }
 
+  /** Something of the open transaction was refused: whatever runs is looked at first. */
+  get isAborted(): boolean {
+    return this.#refusal !== undefined
+  }
+
   /**
-   * Before a statement that reads.
+   * Before a statement that reads, in a scope or in a transaction that is aborted; else there is nothing to ask.
    *
    * @returns the scope it runs in, if somebody wants to know what was read
    * @throws PrimaryRequiredError where this node is behind what the request has to see, or cannot be read
    */
-  reads(): Scope | undefined {
-    const scope = currentScope()
+  reads(scope: Scope | undefined): Scope | undefined {
     if (this.#refusal !== undefined) this.#checkAborted()
-    return scope === undefined ? undefined : this.#readsIn(scope)
-  }
-
-  #readsIn(scope: Scope): Scope | undefined {
+    if (scope === undefined) return undefined
     const replication = this.#replication
-    if (replication.topology.role === 'replica') {
+    if (replication.topology.role === 'replica' && !this.#isPlain(scope)) {
       replication.route('read', 'read', scope)
       const need = replication.need(scope)
       if (need !== undefined && !replication.isFresh(replication.look(), need)) {
@@ -56,6 +61,11 @@ export class Guard {
       }
     }
     return scope.activity.consistency === 'monotonic' ? scope : undefined
+  }
+
+  /** Nothing has been asked of it yet that a replica could not do: most requests, until their end. */
+  #isPlain({ needs, onPrimary, activity }: Scope): boolean {
+    return needs.length === 0 && !onPrimary && activity.written.size === 0 && !this.#replication.isUnavailable
   }
 
   /** Behind a statement whose reader must not see less from now on. */
@@ -135,11 +145,16 @@ export class Guard {
     this.#writers.clear()
   }
 
-  /** What an error of the engine means here: its own, or that this is no primary. */
-  judged(error: unknown, scope: Scope | undefined = currentScope()): unknown {
-    if (!isRefusal(error) || this.#database.readonly) return error
-    if (this.#replication.topology.role === 'primary') this.#source.refused()
-    if (!this.#isReplica(true)) return error
+  /**
+   * What an error of the engine means here: its own, or that this is no primary.
+   *
+   * @param mayWrite what fails as it reads, on a node that LiteFS has not called a replica, fails for another reason
+   */
+  judged(error: unknown, scope: Scope | undefined = currentScope(), mayWrite = true): unknown {
+    // That it does not write may be the app's own wish.
+    if (!isRefusal(error) || this.#database.readonly || this.#isQueryOnly()) return error
+    if (mayWrite && this.#replication.topology.role === 'primary') this.#source.refused()
+    if (!this.#isReplicaNow()) return error
     // What was written before it in its transaction cannot be committed either.
     for (const activity of this.#writers) this.#replication.writeEnds(activity, 'failed')
     this.#writers.clear()
@@ -151,13 +166,19 @@ export class Guard {
     return error
   }
 
-  /**
-   * @param isDoubtful a primary is looked at as well. A replica always is: who was promoted must not send its writes to a
-   *   primary that is none any more; who was demoted hears it from the engine.
-   */
-  #isReplica(isDoubtful = false): boolean {
-    if (this.#replication.topology.role === 'primary' && !isDoubtful) return false
-    return this.#replication.look()?.role === 'replica'
+  /** A replica is always looked at: who was promoted must not send its writes to a primary that is none any more. */
+  #isReplica(): boolean {
+    return this.#replication.topology.role === 'replica' && this.#replication.look()?.role === 'replica'
+  }
+
+  /** A primary is looked at as well: who was demoted hears it from the engine. */
+  #isReplicaNow(): boolean {
+    try {
+      return this.#replication.look()?.role === 'replica'
+    } catch {
+      // The mount has gone: what the engine says is as good a word for it.
+      return false
+    }
   }
 
   #refuse(route: () => unknown): void {

@@ -1,7 +1,7 @@
-import { type FSWatcher, watch } from 'node:fs'
 import type { ReplayTarget, Topology } from '@flyroute/core'
 import {
   type DatabaseReplication,
+  noTransaction,
   type Observation,
   type Position,
   type ReplicationSource,
@@ -9,15 +9,10 @@ import {
   txid,
 } from '@flyroute/core/adapter'
 import type { LitefsMount } from './mount.ts'
+import { follow } from './watch.ts'
 
 /** LiteFS has an id for its clusters, and does not show it in the mount. */
 const cluster = 'litefs'
-
-/**
- * How often (ms) the role is looked at where nobody asks: FUSE need not tell the system of what comes from another machine,
- * so a watch may miss it.
- */
-const lookMs = 1_000
 
 /** For how long (ms) a node that could not write, and names no primary, is taken for one that has lost it. */
 const lostMs = 1_000
@@ -28,30 +23,20 @@ export class LitefsSource implements ReplicationSource {
   readonly #mount: LitefsMount
   readonly #topology: Topology
   readonly #isCandidate: boolean
+  readonly #holdsHaltLock: boolean
   #host: string | undefined
   #lostUntil = 0
-  #at = ''
+  #at: string | undefined
   /** Counts how often the position went back, as it does where a failover has lost transactions. */
   #run = 0
-  #watcher: FSWatcher | undefined
-  #timer: NodeJS.Timeout | undefined
+  #unfollow: (() => void) | undefined
+  #say: ((message: string) => void) | undefined
 
   constructor(mount: LitefsMount, topology: Topology, isCandidate: boolean) {
     this.#mount = mount
     this.#topology = topology
     this.#isCandidate = isCandidate
-  }
-
-  /**
-   * What this node is now. Where a primary is named, it is another one. Where none is, a node that may be the primary is
-   * taken for it, until SQLite says otherwise.
-   *
-   * @throws the file system's error, other than that there is no `.primary`
-   */
-  role(): Role {
-    this.#host = this.#mount.primaryHost()
-    if (this.#host !== undefined) return 'replica'
-    return this.#isCandidate && Date.now() >= this.#lostUntil ? 'primary' : 'replica'
+    this.#holdsHaltLock = mount.holdsHaltLock
   }
 
   /** SQLite could not write here, whatever the files say. */
@@ -61,14 +46,17 @@ export class LitefsSource implements ReplicationSource {
 
   /** The last transaction that is here. */
   position(): Position {
-    return { cluster, epoch: 0, at: this.#mount.txid(), time: Date.now() }
+    return { cluster, epoch: 0, at: this.#mount.txid() ?? noTransaction, time: Date.now() }
   }
 
+  /** @throws the file system's error, other than that there is no such file */
   look(): Observation {
-    const role = this.role()
-    const at = this.#mount.txid()
-    if (at < this.#at) this.#run++
-    this.#at = at
+    this.#host = this.#mount.primaryHost()
+    const seen = this.#mount.txid()
+    const role = this.#role(seen)
+    const at = seen ?? this.#at ?? noTransaction
+    if (this.#at !== undefined && at < this.#at) this.#run++
+    this.#at = seen ?? this.#at
     return {
       instance: `${this.#mount.dir}#${this.#run}`,
       role,
@@ -79,40 +67,55 @@ export class LitefsSource implements ReplicationSource {
     }
   }
 
+  /**
+   * What this node is. Where a primary is named, it is another one, and a file that names nobody says as much: on the primary
+   * there is none. Without the file, a node that may be the primary is taken for it, until SQLite says otherwise, or the
+   * database's position is gone from a mount where it was: then LiteFS is.
+   */
+  #role(seen: string | undefined): Role {
+    if (this.#holdsHaltLock) return 'primary'
+    if (this.#host !== undefined || !this.#isCandidate) return 'replica'
+    const isGone = seen === undefined && this.#at !== undefined
+    return isGone || Date.now() < this.#lostUntil ? 'replica' : 'primary'
+  }
+
   observe(): Promise<Observation> {
     return new Promise((resolve) => resolve(this.look()))
   }
 
   /** The primary's machine: on Fly.io a host is called by its machine's id, perhaps with a domain behind it. */
   target(): ReplayTarget | undefined {
-    const machine = this.#host?.split('.')[0]
-    if (machine !== undefined && /^[\w-]+$/.test(machine)) return { instance: machine }
+    const { primaryRegion, inPrimaryRegion, machineId } = this.#topology
+    const name = this.#host?.split('.')[0] ?? ''
+    if (machineId === undefined ? /^[A-Za-z0-9-]+$/.test(name) : /^[0-9a-f]{8,}$/.test(name)) return { instance: name }
+    if (name !== '') {
+      this.#say?.(
+        'LiteFS calls its primary by a name that is no Machine id, so requests are replayed to the primary region; leave lease.hostname of litefs.yml unset',
+      )
+      return primaryRegion === undefined ? {} : { region: primaryRegion }
+    }
     // The primary's own region knows nothing better than this node does.
-    return this.#topology.inPrimaryRegion ? {} : undefined
+    return inPrimaryRegion ? {} : undefined
   }
 
   /** Follows the role from now on. */
   follow(replication: DatabaseReplication): void {
+    this.#say = (message) => replication.say(message)
+    // Who forgets to close a database does not keep it.
+    const followed = new WeakRef(replication)
     const look = (): void => {
+      const still = followed.deref()
+      if (still === undefined) unfollow()
       // What cannot be read now is an error of whoever asks next.
-      replication.observe().catch(() => undefined)
+      else still.observe().catch(() => undefined)
     }
+    const unfollow = follow(this.#mount.dir, look)
+    this.#unfollow = unfollow
     look()
-    try {
-      this.#watcher = watch(this.#mount.dir, { persistent: false }, (_, file) => {
-        if (file === '.primary') look()
-      })
-      this.#watcher.on('error', () => this.#watcher?.close())
-    } catch {
-      // Not every file system can be watched: the timer remains.
-    }
-    this.#timer = setInterval(look, lookMs)
-    this.#timer.unref()
   }
 
   async end(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#watcher?.close()
+    this.#unfollow?.()
   }
 }
 

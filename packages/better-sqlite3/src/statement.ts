@@ -1,7 +1,7 @@
 import { currentScope } from '@flyroute/core/adapter'
 import type { Statement } from 'better-sqlite3'
 import type { Guard } from './guard.ts'
-import { mayBeHarmless } from './refusal.ts'
+import { isDecidedByTheEngine, isOfAnotherFile } from './refusal.ts'
 
 /** A statement as the driver makes it, below its types. */
 export type BareStatement = Statement<unknown[]>
@@ -20,10 +20,13 @@ export class StatementGuard {
 
   /** The same statement, guarded; the engine itself says whether it writes. */
   guard(statement: BareStatement): BareStatement {
+    const isReading = statement.readonly
+    // What makes another file of this database (VACUUM INTO) may well do so on a replica.
+    if (!isReading && isOfAnotherFile(statement.source)) return statement
     const driver = Object.getPrototypeOf(statement) as BareStatement
-    if (statement.readonly) this.#reading ??= Object.create(driver, methods(readingMethods(this.#guard, driver)))
+    if (isReading) this.#reading ??= Object.create(driver, methods(readingMethods(this.#guard, driver)))
     else this.#writing ??= Object.create(driver, methods(writingMethods(this.#guard, driver)))
-    return Object.setPrototypeOf(statement, (statement.readonly ? this.#reading : this.#writing) as object)
+    return Object.setPrototypeOf(statement, (isReading ? this.#reading : this.#writing) as object)
   }
 }
 
@@ -34,39 +37,45 @@ function methods(byName: Record<string, Method>): PropertyDescriptorMap {
 }
 
 function readingMethods(guard: Guard, driver: BareStatement): Record<string, Method> {
-  const { run, get, all, iterate } = driver
+  const { run, get, all, iterate } = driver as unknown as Record<string, Method>
   return {
-    get(...params) {
-      const scope = guard.reads()
-      const row = get.apply(this, params)
-      if (scope !== undefined) guard.hasRead(scope)
-      return row
-    },
-    all(...params) {
-      const scope = guard.reads()
-      const rows = all.apply(this, params)
-      if (scope !== undefined) guard.hasRead(scope)
-      return rows
-    },
-    iterate(...params) {
-      const scope = guard.reads()
-      const rows = iterate.apply(this, params)
-      // Its snapshot is the one of its first row.
-      if (scope !== undefined) guard.hasRead(scope)
-      return rows
-    },
+    get: reading(guard, get as Method),
+    all: reading(guard, all as Method),
+    iterate: reading(guard, iterate as Method),
     // What reads and returns nothing: BEGIN, COMMIT, ROLLBACK, SAVEPOINT, ATTACH.
     run(...params) {
-      return guard.controls(this.source, () => run.apply(this, params))
+      return guard.controls(this.source, () => (run as Method).apply(this, params))
     },
   }
+}
+
+/**
+ * A method that reads. The engine answers within a microsecond: so outside of a request there is one look for a scope, and no
+ * list of parameters, no closure and no object is made on the way.
+ */
+function reading(guard: Guard, method: Method): Method {
+  function read(this: BareStatement, param: unknown): unknown {
+    const scope = currentScope()
+    const reader = scope === undefined && !guard.isAborted ? undefined : guard.reads(scope)
+    try {
+      // biome-ignore lint/complexity/noArguments: rest parameters cost as much as the rest of this
+      const result = arguments.length === 1 ? method.call(this, param) : method.apply(this, arguments as never)
+      // For rows that come one by one, too: their snapshot is the one of the first.
+      if (reader !== undefined) guard.hasRead(reader)
+      return result
+    } catch (error) {
+      // A PRAGMA or a function may write although the engine expects no writing of it.
+      throw guard.judged(error, scope, false)
+    }
+  }
+  return read
 }
 
 function writingMethods(guard: Guard, driver: BareStatement): Record<string, Method> {
   const guarded = (method: Method): Method =>
     function (...params) {
       const { source } = this
-      return guard.writes(!mayBeHarmless(source), wordOf(source), () => method.apply(this, params))
+      return guard.writes(!isDecidedByTheEngine(source), wordOf(source), () => method.apply(this, params))
     }
   const { run, get, all, iterate } = driver as unknown as Record<string, Method>
   return {
@@ -75,7 +84,7 @@ function writingMethods(guard: Guard, driver: BareStatement): Record<string, Met
     all: guarded(all as Method),
     iterate(...params) {
       const { source } = this
-      const iterator = guard.writes(!mayBeHarmless(source), wordOf(source), () =>
+      const iterator = guard.writes(!isDecidedByTheEngine(source), wordOf(source), () =>
         (iterate as Method).apply(this, params),
       )
       return new WritingIterator(guard, iterator as IterableIterator<unknown>)
@@ -100,8 +109,9 @@ class WritingIterator implements IterableIterator<unknown> {
       if (result.done) this.#guard.ends()
       return result
     } catch (error) {
+      const judged = this.#guard.judged(error)
       this.#guard.ends()
-      throw this.#guard.judged(error)
+      throw judged
     }
   }
 

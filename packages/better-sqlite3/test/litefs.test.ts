@@ -1,5 +1,8 @@
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type FlyrouteDatabase, openDatabase } from '@flyroute/better-sqlite3'
 import { healthResponse, isPrimaryRequired, runOnPrimary, runWithToken } from '@flyroute/core'
+import { replayable } from '@flyroute/core/fetch'
 import { type LitefsCluster, startLitefs } from '@flyroute/testkit/litefs'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import Database from 'better-sqlite3'
@@ -296,6 +299,41 @@ test('a path of its own, and a host with a domain behind it', async () => {
   } finally {
     db.close()
     await cluster.setHost('ord', 'ord')
+  }
+})
+
+test('several databases in one mount: each has a position of its own, and one token carries them all', async () => {
+  await using several = await startLitefs({ nodes: ['ord', 'ams'], databases: ['app.db', 'cache.db'] })
+  const open = (region: string) =>
+    ['app.db', 'cache.db'].map((file) =>
+      openDatabase(join(several.node(region).dir, file), { env: { FLY_REGION: region, PRIMARY_REGION: 'ord' } }),
+    ) as [FlyrouteDatabase, FlyrouteDatabase]
+  const [near, far] = [open('ord'), open('ams')]
+  try {
+    for (const db of near) db.exec('create table post (id integer primary key)')
+    await several.caughtUp()
+    await several.pause('ams')
+    const handler = replayable(
+      async (_: Request) => {
+        for (const db of near) db.prepare('insert into post values (1)').run()
+        return new Response()
+      },
+      { databases: near },
+    )
+    const { headers } = await handler(new Request('http://app.test/'))
+    const token = headers.get('flyroute-token') ?? ''
+    const count = (db: Database.Database) => db.prepare('select count(*) from post').pluck().get()
+    for (const db of far) {
+      expect(count(db)).toBe(0)
+      expect(thrown(() => runWithToken(token, () => count(db)))).toMatchObject({ reason: 'stale' })
+    }
+    await several.resume('ams')
+    for (const db of far) {
+      await db.replication.waitFor(token)
+      expect(runWithToken(token, () => count(db))).toBe(1)
+    }
+  } finally {
+    for (const db of [...near, ...far]) db.close()
   }
 })
 

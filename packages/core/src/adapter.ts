@@ -12,8 +12,31 @@ export {
 } from './classify/index.ts'
 export { gtids, upTo, visible } from './dialect/gtid.ts'
 export { isOfReadOnlyTransaction, readMysqlError } from './dialect/mysql.ts'
+export {
+  isMysqlAnswer,
+  isOn,
+  isReadOnlyRow,
+  type MysqlFlavour,
+  type MysqlFullRow,
+  type MysqlMovingRow,
+  mysqlClock,
+  mysqlFlavours,
+  readGtids,
+  refusesMysqlQuestion,
+  runOfMysql,
+  writeProbe,
+} from './dialect/mysql-observation.ts'
 export { lsn, readPostgresError, type ServerWord, waitForReplay } from './dialect/postgres.ts'
+export {
+  briefColumns,
+  postgresQuestions,
+  readBriefObservation,
+  readPostgresObservation,
+  refusesPostgresQuestion,
+  unlessCancelled,
+} from './dialect/postgres-observation.ts'
 export { noTransaction, readSqliteError, readTxid, txid } from './dialect/sqlite.ts'
+export { readWalPosition, replayedColumns, separatorSql, walPositionColumns } from './dialect/wal-position.ts'
 export { type Environment, type LitefsEnvironment, readLitefs } from './env.ts'
 export { errorCode, tell } from './events.ts'
 export {

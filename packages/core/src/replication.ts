@@ -280,6 +280,11 @@ export class DatabaseReplication implements Replication {
     return instance
   }
 
+  /** Whether what is known of this run of a server still holds: no connection to it has been lost. */
+  isCurrent(server: ServerInstance): boolean {
+    return this.#instances.get(server.id) === server
+  }
+
   /** A connection ended without being asked to: its server may have been started anew, further back in the log. */
   disconnected(instance: ServerInstance | undefined): void {
     if (instance === undefined || this.#instances.get(instance.id) !== instance) return

@@ -2,7 +2,7 @@ import type { CompiledQuery, DatabaseConnection } from 'kysely'
 import type { Ask } from './facts/index.ts'
 
 /** A text as Kysely hands it to a connection. */
-function compiled(sql: string): CompiledQuery {
+export function compiled(sql: string): CompiledQuery {
   const query = { kind: 'RawNode', sqlFragments: [sql], parameters: [] } as unknown as CompiledQuery['query']
   return { sql, parameters: [], query, queryId: { queryId: 'flyroute' } }
 }

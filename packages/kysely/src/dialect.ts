@@ -65,7 +65,10 @@ export class FlyrouteDialect implements Dialect {
     const database: GuardedDatabase = { facts, replication, classifier, source }
     this.replication = replication
     this.#local = one
-    this.#makeDriver = () => new FlyrouteDriver(database, one.createDriver(), other?.createDriver())
+    // Kysely 0.29's word; before, a driver itself made others wait.
+    const isSingle =
+      (one.createAdapter() as { supportsMultipleConnections?: boolean }).supportsMultipleConnections === false
+    this.#makeDriver = () => new FlyrouteDriver(database, one.createDriver(), other?.createDriver(), isSingle)
   }
 
   createDriver(): Driver {

@@ -51,22 +51,33 @@ export class PrimarySide {
     analysis: Analysis,
     scope: Scope | undefined,
   ): AsyncIterableIterator<QueryResult<R>> {
-    const { inner } = this.#connection
-    const rows = (): AsyncIterableIterator<QueryResult<R>> => inner.streamQuery<R>(query, chunkSize, options)
-    if (scope === undefined || !this.#begins(analysis, scope.activity)) return yield* rows()
+    const rows = this.#rows<R>(query, chunkSize, options)
+    if (scope === undefined || !this.#begins(analysis, scope.activity)) return yield* rows
     const { replication } = this.#connection.owner.database
     const { activity } = scope
-    let outcome: 'done' | 'failed' | 'unknown' = 'unknown'
+    // It is done, too, where nobody wants the rest of its rows.
+    let outcome: 'done' | 'failed' | 'unknown' = 'done'
     replication.writeBegins(activity)
     try {
-      yield* rows()
-      outcome = 'done'
+      yield* rows
     } catch (error) {
       outcome = this.#outcomeOf(error)
       throw error
     } finally {
       replication.writeEnds(activity, outcome)
       if (outcome === 'done') await this.#wrote(activity, isAsynchronous(analysis))
+    }
+  }
+
+  async *#rows<R>(
+    query: CompiledQuery,
+    chunkSize: number,
+    options: ExecuteOptions,
+  ): AsyncIterableIterator<QueryResult<R>> {
+    try {
+      yield* this.#connection.inner.streamQuery<R>(query, chunkSize, options)
+    } catch (error) {
+      await this.#failed(error)
     }
   }
 
@@ -113,6 +124,8 @@ export class PrimarySide {
   }
 
   #outcomeOf(error: unknown): 'failed' | 'unknown' {
+    // Kysely's own word for a COMMIT that PostgreSQL has answered with ROLLBACK.
+    if ((error as { name?: unknown } | null)?.name === 'AbortedTransactionError') return 'failed'
     return this.#connection.owner.database.facts.isAnswer(error) ? 'failed' : 'unknown'
   }
 

@@ -1,9 +1,17 @@
 import { ReplayUnavailableError } from '@flyroute/core'
-import { type Analysis, currentScope, type Freshness, notReplayable, type Scope } from '@flyroute/core/adapter'
+import {
+  type Activity,
+  type Analysis,
+  currentScope,
+  type Freshness,
+  notReplayable,
+  type Scope,
+} from '@flyroute/core/adapter'
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
 import type { GuardedConnection } from './connection.ts'
 import { readPosition } from './primary-side.ts'
 import type { Run } from './transaction.ts'
+import { lostError, patienceFor, Wait } from './watchdog.ts'
 
 type ExecuteOptions = Parameters<DatabaseConnection['executeQuery']>[1]
 
@@ -50,23 +58,34 @@ export class ReplicaSide {
     return this.#elsewhere((on) => on.execute<R>(query, options), scope)
   }
 
-  async #executeHere<R>(
+  #executeHere<R>(
     query: CompiledQuery,
     options: ExecuteOptions,
     analysis: Analysis,
     scope: Scope | undefined,
   ): Promise<QueryResult<R>> {
-    const { transaction, inner } = this.#connection
+    const connection = this.#connection
     const wasUsed = this.#notes(analysis)
-    try {
-      const result = await inner.executeQuery<R>(query, options)
-      if (scope?.activity.consistency === 'monotonic') await readPosition(this.#connection, scope.activity)
-      return result
-    } catch (error) {
-      if (transaction !== undefined) transaction.failed = true
-      if (!this.#runsAgain(error, query.sql, analysis, scope, wasUsed)) throw error
-      return this.#elsewhere((on) => on.execute<R>(query, options), scope)
+    if (connection.abandoned !== undefined) {
+      return this.#failed(lostError(), query, options, analysis, scope, wasUsed)
     }
+    return new Execution<R>(connection, query, options, scope, (error) =>
+      this.#failed(error, query, options, analysis, scope, wasUsed),
+    ).promise
+  }
+
+  async #failed<R>(
+    error: unknown,
+    query: CompiledQuery,
+    options: ExecuteOptions,
+    analysis: Analysis,
+    scope: Scope | undefined,
+    wasUsed: boolean,
+  ): Promise<QueryResult<R>> {
+    const { transaction } = this.#connection
+    if (transaction !== undefined) transaction.failed = true
+    if (!this.#runsAgain(error, query.sql, analysis, scope, wasUsed)) throw error
+    return this.#elsewhere((on) => on.execute<R>(query, options), scope)
   }
 
   async *stream<R>(
@@ -76,38 +95,67 @@ export class ReplicaSide {
     analysis: Analysis,
     scope: Scope | undefined,
   ): AsyncIterableIterator<QueryResult<R>> {
-    const { transaction, inner, owner } = this.#connection
+    const { transaction } = this.#connection
     if (transaction?.standIn !== undefined) {
       return yield* transaction.standIn.stream<R>(query, chunkSize, options, scope)
     }
-    let isHere = (await this.#place(analysis, scope)) === 'here'
-    if (isHere) {
+    if ((await this.#place(analysis, scope)) === 'here') {
       const wasUsed = this.#notes(analysis)
       let hasBegun = false
       try {
-        for await (const chunk of inner.streamQuery<R>(query, chunkSize, options)) {
+        for await (const chunk of this.#rows<R>(query, chunkSize, options, scope)) {
           hasBegun = true
           yield chunk
         }
         if (scope?.activity.consistency === 'monotonic') await readPosition(this.#connection, scope.activity)
+        return
       } catch (error) {
         if (transaction !== undefined) transaction.failed = true
         // Rows that are out cannot be taken back.
         if (!this.#runsAgain(error, query.sql, analysis, scope, wasUsed || hasBegun)) throw error
-        isHere = false
       }
     }
-    if (isHere) return
     if (transaction !== undefined) {
       const standIn = await this.#standIn()
       return yield* standIn.stream<R>(query, chunkSize, options, scope)
     }
     this.#refuseSettings(scope)
-    const primary = await owner.acquirePrimary()
+    const primary = await this.#borrow()
     try {
       yield* primary.stream<R>(query, chunkSize, options, scope)
     } finally {
-      await owner.releaseConnection(primary)
+      await this.#givesBack(primary)
+    }
+  }
+
+  /** The rows of a stream, for as long as the server gives them. */
+  async *#rows<R>(
+    query: CompiledQuery,
+    chunkSize: number,
+    options: ExecuteOptions,
+    scope: Scope | undefined,
+  ): AsyncIterableIterator<QueryResult<R>> {
+    const connection = this.#connection
+    if (connection.abandoned !== undefined) throw lostError()
+    const rows = connection.inner.streamQuery<R>(query, chunkSize, options)
+    let isOver = false
+    try {
+      for (;;) {
+        const { done, value } = await connection.unlessItHangs(rows.next(), scope)
+        if (done) {
+          isOver = true
+          return
+        }
+        yield value
+      }
+    } catch (error) {
+      isOver = true
+      // What is open on the server is closed before the connection is used again.
+      connection.isOverWith(() => rows.return?.())
+      throw error
+    } finally {
+      // Left before its end: by whoever reads it.
+      if (!isOver) await connection.unlessItHangs(Promise.resolve(rows.return?.()), scope)
     }
   }
 
@@ -116,7 +164,8 @@ export class ReplicaSide {
     const { owner } = this.#connection
     if ((await this.#place(analysis, scope)) === 'here') {
       try {
-        const result = await run(this.#connection)
+        if (this.#connection.abandoned !== undefined) throw lostError()
+        const result = await this.#connection.unlessItHangs(run(this.#connection), scope)
         this.#connection.enters(text, run, analysis)
         return result
       } catch (error) {
@@ -124,7 +173,7 @@ export class ReplicaSide {
       }
     }
     this.#refuseSettings(scope)
-    const primary = await owner.acquirePrimary()
+    const primary = await this.#connection.takesOver(await owner.acquirePrimary())
     try {
       const result = await primary.begin(text, run)
       this.#connection.enters(text, run, analysis).standIn = primary
@@ -139,7 +188,9 @@ export class ReplicaSide {
   #place(analysis: Analysis, scope: Scope | undefined): Place | Promise<Place> {
     const { transaction, server, owner } = this.#connection
     const { replication } = owner.database
-    const { access, reason } = analysis
+    const { reason } = analysis
+    // Nothing but this guard would keep a write away from it.
+    const access = analysis.access === 'unknown' && server?.acceptsWrites ? 'write' : analysis.access
     if (transaction !== undefined) {
       if (transaction.refusal !== undefined) return Promise.reject(transaction.refusal)
       // What has read something stays here; and what fails in a read-only one fails on the primary too, but for a lock that
@@ -224,15 +275,29 @@ export class ReplicaSide {
   // --- elsewhere ----------------------------------------------------------------------------------------------------
 
   async #elsewhere<T>(run: Run<T>, scope: Scope | undefined): Promise<T> {
-    const { transaction, owner } = this.#connection
+    const { transaction } = this.#connection
     if (transaction !== undefined) return run(await this.#standIn())
     this.#refuseSettings(scope)
-    const primary = await owner.acquirePrimary()
+    const primary = await this.#borrow()
     try {
       return await run(primary)
     } finally {
-      await owner.releaseConnection(primary)
+      await this.#givesBack(primary)
     }
+  }
+
+  /** A connection to the primary for a single statement. */
+  async #borrow(): Promise<GuardedConnection> {
+    const connection = this.#connection
+    const primary = await connection.takesOver(await connection.owner.acquirePrimary())
+    connection.elsewhere = primary
+    return primary
+  }
+
+  async #givesBack(primary: GuardedConnection): Promise<void> {
+    const connection = this.#connection
+    connection.elsewhere = undefined
+    await connection.owner.releaseConnection(primary)
   }
 
   /** Begins this connection's transaction on the primary, where nothing has run in it yet. */
@@ -243,8 +308,8 @@ export class ReplicaSide {
       transaction.refusal = inTheWay(currentScope(), 'transaction')
       throw transaction.refusal
     }
-    await driver.rollbackTransaction(inner)
-    const primary = await owner.acquirePrimary()
+    if (this.#connection.abandoned === undefined) await driver.rollbackTransaction(inner)
+    const primary = await this.#connection.takesOver(await owner.acquirePrimary())
     try {
       await primary.begin(transaction.text, transaction.begin)
     } catch (error) {
@@ -258,6 +323,57 @@ export class ReplicaSide {
   /** What was set on this connection is not set on another one. */
   #refuseSettings(scope: Scope | undefined): void {
     if (this.#connection.hasSettings) throw inTheWay(scope, 'session')
+  }
+}
+
+/**
+ * A statement that a replica is at: it ends with the answer, or as soon as it is clear that there will be none. An object with one
+ * promise, since it is what most statements are.
+ */
+class Execution<R> extends Wait<QueryResult<R>> {
+  protected readonly patience: number
+  readonly #connection: GuardedConnection
+  readonly #scope: Scope | undefined
+  readonly #failed: (error: unknown) => Promise<QueryResult<R>>
+  readonly #answer: Promise<QueryResult<R>>
+
+  /** @param failed what comes of an error */
+  constructor(
+    connection: GuardedConnection,
+    query: CompiledQuery,
+    options: ExecuteOptions,
+    scope: Scope | undefined,
+    failed: (error: unknown) => Promise<QueryResult<R>>,
+  ) {
+    super(connection.watchdog)
+    this.patience = patienceFor(scope?.activity.kind === 'request')
+    this.#connection = connection
+    this.#scope = scope
+    this.#failed = failed
+    this.#answer = connection.inner.executeQuery<R>(query, options)
+    this.#answer.then(
+      (result) => this.#answered(result),
+      (error: unknown) => this.over()?.(this.#failed(error)),
+    )
+  }
+
+  abandon(error: Error): void {
+    const resolve = this.over()
+    if (resolve === undefined) return
+    this.#connection.abandons(this.#answer)
+    resolve(this.#failed(error))
+  }
+
+  #answered(result: QueryResult<R>): void {
+    const resolve = this.over()
+    if (this.#scope?.activity.consistency === 'monotonic') resolve?.(this.#seen(result, this.#scope.activity))
+    else resolve?.(result)
+  }
+
+  /** What the client has seen, it is to see again. */
+  async #seen(result: QueryResult<R>, activity: Activity): Promise<QueryResult<R>> {
+    await readPosition(this.#connection, activity)
+    return result
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Observation, PositionAlgebra, ReplicationSource, Role } from '@flyroute/core/adapter'
 import type { Driver } from 'kysely'
 import { asksOn } from './ask.ts'
@@ -6,12 +7,37 @@ import type { Facts } from './facts/index.ts'
 /** How long (ms) the member next door may take to say what it is. */
 const answerMs = 2_000
 
+/** For how long (ms) a replica that was asked in full is asked in brief. */
+const briefMs = 500
+
+/** The driver of the member next door, as far as it can be asked. */
+interface Member {
+  /** Ready to be used. */
+  driver(): Promise<Driver>
+  /** It has one connection only, and that is in use: what is asked on it would be part of somebody's transaction. */
+  isTaken(): boolean
+}
+
+/** How far a question has come. */
+interface Asking {
+  hasConnection: boolean
+  /** Nobody waits for the answer any more. */
+  isAbandoned: boolean
+}
+
 /** Asks the member that is read from, on a connection of the dialect itself: there is no other way to it. */
 export class DialectSource implements ReplicationSource {
   readonly algebra: PositionAlgebra
   readonly #facts: Facts
   readonly #expected: Role
-  #driver: (() => Promise<Driver>) | undefined
+  #member: Member | undefined
+  /** A question that was not answered in time, and still occupies its connection. */
+  #late: { readonly state: Asking; readonly isOver: Promise<unknown> } | undefined
+  #last: Observation | undefined
+  /** Questions that occupy a connection, or want one. */
+  readonly #under: Set<Promise<unknown>> = new Set()
+  /** When it was last asked in full. */
+  #toldAt = 0
 
   constructor(facts: Facts, expected: Role) {
     this.algebra = facts.algebra
@@ -19,36 +45,84 @@ export class DialectSource implements ReplicationSource {
     this.#expected = expected
   }
 
-  /** @param driver the driver of the member next door, ready to be used */
-  attach(driver: () => Promise<Driver>): void {
-    this.#driver = driver
+  attach(member: Member): void {
+    this.#member = member
   }
 
   async observe(): Promise<Observation> {
-    if (this.#driver === undefined) throw new Error('No Kysely uses this dialect yet')
+    const { asksNothing } = this.#facts
+    if (asksNothing !== undefined) return asksNothing(this.#expected)
+    if (this.#member === undefined) {
+      throw new Error('No Kysely uses this dialect yet; hand it to a Kysely first, and keep that until the end')
+    }
+    // Its role is what it was; where it stands is for somebody else to know.
+    if (this.#last !== undefined && this.#member.isTaken()) return { ...this.#last, at: undefined }
+    const state: Asking = { hasConnection: false, isAbandoned: false }
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
-      const error = Object.assign(new Error('The database does not answer'), { code: 'ETIMEDOUT' })
-      timer = setTimeout(() => reject(error), answerMs)
+      timer = setTimeout(() => reject(lateError(state.hasConnection)), answerMs)
     })
+    const asked = this.#ask(this.#member, state)
+    this.#under.add(asked)
+    asked.catch(() => undefined).finally(() => this.#under.delete(asked))
     try {
-      return await Promise.race([this.#ask(this.#driver), late])
+      this.#last = await Promise.race([asked, late])
+      return this.#last
+    } catch (error) {
+      state.isAbandoned = true
+      this.#late ??= { state, isOver: this.#isOver(asked) }
+      throw error
     } finally {
       clearTimeout(timer)
     }
   }
 
-  async #ask(ready: () => Promise<Driver>): Promise<Observation> {
-    const driver = await ready()
+  async #isOver(asked: Promise<unknown>): Promise<void> {
+    await asked.catch(() => undefined)
+    this.#late = undefined
+  }
+
+  async #ask(member: Member, state: Asking): Promise<Observation> {
+    // One question at a time: those that nobody answers would take all of the pool's connections.
+    while (this.#late !== undefined) {
+      state.hasConnection = this.#late.state.hasConnection
+      await this.#late.isOver
+      if (state.isAbandoned) throw new Error('Nobody waits any more')
+    }
+    state.hasConnection = false
+    const driver = await member.driver()
     const connection = await driver.acquireConnection()
+    state.hasConnection = true
     try {
-      return await this.#facts.observe(asksOn(connection), this.#expected)
+      const ask = asksOn(connection)
+      if (this.#last !== undefined && performance.now() - this.#toldAt < briefMs) {
+        const again = await this.#facts.observeAgain?.(ask, this.#last)
+        if (again !== undefined) return again
+      }
+      const toldAt = performance.now()
+      const observation = await this.#facts.observe(ask, this.#expected)
+      this.#toldAt = toldAt
+      return observation
     } finally {
       await driver.releaseConnection(connection)
     }
   }
 
+  /** Waits for what is being asked: some drivers never end with a connection in use. */
   async end(): Promise<void> {
-    this.#driver = undefined
+    this.#member = undefined
+    await Promise.race([Promise.allSettled(this.#under), sleep(answerMs, undefined, { ref: false })])
   }
+}
+
+const withoutConnection = 'The database gives no connection'
+
+function lateError(hasConnection: boolean): Error {
+  const message = hasConnection ? 'The database does not answer' : withoutConnection
+  return Object.assign(new Error(message), { code: 'ETIMEDOUT' })
+}
+
+/** Whether a question was not even asked, since the pool gave no connection for it. */
+export function isWithoutConnection(error: unknown): boolean {
+  return error instanceof Error && error.message === withoutConnection
 }

@@ -9,6 +9,5 @@ for (const [name, version] of Object.entries(versions)) {
     dialect: mysql,
     startCluster: () => startMariadb({ replicas: 1 }),
     open: (options) => subjectOf(version, options, (url, max) => mysqlDialect(version, url, max)),
-    without: { hanging: 'a driver of Kysely has no word for a connection that hangs' },
   })
 }

@@ -1,4 +1,18 @@
-import { type Observation, type Role, visible } from '@flyroute/core/adapter'
+import {
+  isMysqlAnswer,
+  isOn,
+  isReadOnlyRow,
+  type MysqlFlavour,
+  type MysqlFullRow,
+  type MysqlMovingRow,
+  mysqlFlavours,
+  type Observation,
+  type Role,
+  readGtids,
+  refusesMysqlQuestion,
+  runOfMysql,
+  writeProbe,
+} from '@flyroute/core/adapter'
 import { readError } from './refusal.ts'
 
 /** Runs a text on the connection that is meant, below every guard, and resolves with its rows as arrays. */
@@ -15,66 +29,9 @@ export interface Greeting {
 }
 
 /** How to ask, and what the answers mean. */
-export interface Flavour {
-  readonly kind: 'mysql' | 'mariadb' | 'modest'
-  /** All that is known at once, when a connection is made. Columns as in `FullRow`. */
-  readonly full: string
-  /** What changes: columns as in `MovingRow`. */
-  readonly moving: string
-}
+export type Flavour = MysqlFlavour
 
-type MovingRow = readonly [
-  readOnly: unknown,
-  superReadOnly: unknown,
-  engineReadOnly: unknown,
-  logged: string | null,
-  applied: string | null,
-]
-type FullRow = readonly [
-  ...MovingRow,
-  transactionReadOnly: unknown,
-  server: string,
-  source: string,
-  gtids: unknown,
-  now: string,
-  uptime: string | null,
-  replicating: string | null,
-]
-
-const mysqlMoving =
-  'select @@global.read_only, @@global.super_read_only, @@global.innodb_read_only, @@global.gtid_executed, null'
-const mysql: Flavour = {
-  kind: 'mysql',
-  moving: mysqlMoving,
-  full: `${mysqlMoving}, @@session.transaction_read_only, @@server_uuid, @@server_uuid, @@global.gtid_mode like 'ON%',
-    unix_timestamp(sysdate(6)),
-    (select variable_value from performance_schema.global_status where variable_name = 'Uptime'), null`,
-}
-
-const mariadbMoving =
-  'select @@global.read_only, 0, @@global.innodb_read_only, @@global.gtid_binlog_state, @@global.gtid_slave_pos'
-const mariadb: Flavour = {
-  kind: 'mariadb',
-  moving: mariadbMoving,
-  full: `${mariadbMoving}, @@session.tx_read_only, concat(@@server_id, '@', @@hostname, ':', @@port), @@server_id,
-    @@global.log_bin or @@global.gtid_slave_pos <> '', unix_timestamp(sysdate(6)),
-    (select variable_value from information_schema.global_status where variable_name = 'Uptime'),
-    (select variable_value from information_schema.global_status where variable_name = 'Slave_running')`,
-}
-
-/** Where the server says no to all of that (a proxy, Vitess): the role at most. */
-const modestMoving = 'select @@global.read_only, 0, 0, null, null'
-const modest: Flavour = {
-  kind: 'modest',
-  moving: modestMoving,
-  full: `${modestMoving}, 0, '', '', 0, unix_timestamp(), null, null`,
-}
-
-/** Does nothing anywhere; a server that keeps this user from writing says so before it looks for the table. */
-const probe = 'delete from flyroute.flyroute where false'
-
-/** How far apart (ms) two guesses may be at when one run of a server began: it counts whole seconds. */
-const sameRunMs = 1_200
+const { mysql, mariadb, modest } = mysqlFlavours
 
 /** Asks servers what they are, with the fullest question that they answer. */
 export class Observer {
@@ -112,12 +69,12 @@ export class Observer {
     for (const flavour of this.#withoutAnswers ? [modest] : ours) {
       try {
         const sentAt = Date.now()
-        const [row] = await ask(flavour.full)
-        const clockOffsetMs = Number((row as FullRow)[9]) * 1_000 - (sentAt + Date.now()) / 2
-        const observation = await this.#read(row as FullRow, flavour, ask, side)
-        return { observation, flavour, isReadOnly: isReadOnly(row as FullRow), clockOffsetMs }
+        const [row] = await ask(`select ${flavour.full.join()}`)
+        const clockOffsetMs = Number((row as MysqlFullRow)[9]) * 1_000 - (sentAt + Date.now()) / 2
+        const observation = await this.#read(row as MysqlFullRow, flavour, ask, side)
+        return { observation, flavour, isReadOnly: isReadOnlyRow(row as MysqlFullRow), clockOffsetMs }
       } catch (error) {
-        if (!isRefused(error)) throw error
+        if (!refusesMysqlQuestion(error)) throw error
         if (flavour === ours.at(-1)) break
         if (ours.indexOf(flavour) === 1) this.#told('modest', error)
       }
@@ -125,7 +82,7 @@ export class Observer {
     this.#withoutAnswers = true
     return {
       observation: this.#unknown(side),
-      flavour: { ...modest, moving: '' },
+      flavour: { ...modest, moving: [] },
       isReadOnly: false,
       clockOffsetMs: 0,
     }
@@ -134,20 +91,20 @@ export class Observer {
   /** Asks what may have changed since. */
   async look(ask: Ask, greeting: Greeting, side: 'local' | 'primary' = 'local'): Promise<Greeting> {
     const { observation, flavour } = greeting
-    if (flavour.moving === '') return greeting
-    const [row] = await ask(flavour.moving)
-    const moving = row as MovingRow
+    if (flavour.moving.length === 0) return greeting
+    const [row] = await ask(`select ${flavour.moving.join()}`)
+    const moving = row as MysqlMovingRow
     // Promoted, or demoted: whatever was asked once is asked again.
-    if (isReadOnly(moving) !== greeting.isReadOnly) return this.greet(ask, flavour.kind, side)
+    if (isReadOnlyRow(moving) !== greeting.isReadOnly) return this.greet(ask, flavour.kind, side)
     const at = this.#position(moving, flavour, observation.role, observation.at !== undefined)
     return { ...greeting, observation: { ...observation, at } }
   }
 
-  async #read(row: FullRow, flavour: Flavour, ask: Ask, side: 'local' | 'primary'): Promise<Observation> {
+  async #read(row: MysqlFullRow, flavour: Flavour, ask: Ask, side: 'local' | 'primary'): Promise<Observation> {
     const [readOnly, superReadOnly, engineReadOnly, logged, applied] = row
-    const [transactionReadOnly, server, source, gtids, now, uptime, replicating] = row.slice(5)
-    const moving: MovingRow = [readOnly, superReadOnly, engineReadOnly, logged, applied]
-    const isWalled = isReadOnly(moving)
+    const [transactionReadOnly, server, source, gtids, , , replicating] = row.slice(5)
+    const moving: MysqlMovingRow = [readOnly, superReadOnly, engineReadOnly, logged, applied]
+    const isWalled = isReadOnlyRow(moving)
     // One that replicates and is not read-only takes whatever it is given, as does one that is not sure of its sessions.
     const isOpen = !isWalled && (replicating === 'ON' || (isOn(transactionReadOnly) && this.#expected === 'replica'))
     const isSimulated = this.#simulated && side === 'local'
@@ -158,7 +115,7 @@ export class Observer {
       role === 'replica' && !isSimulated && (isOpen || (await this.#writesAllTheSame(moving, String(server), ask)))
     if (acceptsWrites) this.#told('accepts-writes')
     return {
-      instance: this.#runOf(String(server), Number(now) * 1_000, uptime, side),
+      instance: runOfMysql(row, this.#runs, side),
       role,
       cluster: '',
       epoch: 0,
@@ -168,35 +125,28 @@ export class Observer {
     }
   }
 
-  #position([, , , logged, applied]: MovingRow, flavour: Flavour, role: Role, hasGtids: boolean): string | undefined {
-    if (!hasGtids) return undefined
-    const all = (logged ?? '').replaceAll(/\s/g, '')
-    return flavour.kind === 'mariadb' && role === 'replica' && !this.#simulated ? visible(all, applied ?? '') : all
+  #position(moving: MysqlMovingRow, flavour: Flavour, role: Role, hasGtids: boolean): string | undefined {
+    return hasGtids ? readGtids(moving, flavour, role === 'replica' && !this.#simulated) : undefined
   }
 
   /** Whether this user could write on a read-only server, asked of the server itself, once for each. */
-  async #writesAllTheSame([, superReadOnly, engineReadOnly]: MovingRow, server: string, ask: Ask): Promise<boolean> {
+  async #writesAllTheSame(
+    [, superReadOnly, engineReadOnly]: MysqlMovingRow,
+    server: string,
+    ask: Ask,
+  ): Promise<boolean> {
     if (isOn(superReadOnly) || isOn(engineReadOnly)) return false
     const known = this.#acceptsWrites.get(server)
     if (known !== undefined) return known
-    const accepts = await ask(probe).then(
+    const accepts = await ask(writeProbe).then(
       () => true,
       (error: unknown) => {
-        if (!isAnswerOf(error)) throw error
+        if (!isMysqlAnswer(error)) throw error
         return readError(error) !== 'refusal'
       },
     )
     this.#acceptsWrites.set(server, accepts)
     return accepts
-  }
-
-  #runOf(server: string, now: number, uptime: unknown, side: string): string {
-    if (server === '' || uptime === null || uptime === undefined) return `${side}:${server}`
-    const begun = now - Number(uptime) * 1_000
-    const known = this.#runs.get(server)
-    const same = known !== undefined && Math.abs(begun - known) < sameRunMs
-    if (!same) this.#runs.set(server, begun)
-    return `${server}#${Math.round(same ? known : begun)}`
   }
 
   #unknown(side: 'local' | 'primary'): Observation {
@@ -209,22 +159,4 @@ export class Observer {
       at: undefined,
     }
   }
-}
-
-function isReadOnly([readOnly, superReadOnly, engineReadOnly]: readonly unknown[]): boolean {
-  return isOn(readOnly) || isOn(superReadOnly) || isOn(engineReadOnly)
-}
-
-/** MariaDB 12 has words for kinds of read-only. */
-function isOn(value: unknown): boolean {
-  return typeof value === 'string' ? !/^(0|off|)$/i.test(value) : Boolean(value)
-}
-
-/** The server does not answer this question, as opposed to not answering at all. */
-function isRefused(error: unknown): boolean {
-  return isAnswerOf(error) && readError(error) !== 'unavailable'
-}
-
-function isAnswerOf(error: unknown): boolean {
-  return typeof (error as { errno?: unknown } | null)?.errno === 'number' && 'sqlState' in (error as object)
 }

@@ -1,7 +1,15 @@
-import type { Position } from '@flyroute/core/adapter'
+import {
+  type Position,
+  readWalPosition,
+  replayedColumns,
+  separatorSql,
+  walPositionColumns,
+} from '@flyroute/core/adapter'
 import type { Guarded } from './guarded.ts'
 import { rawText } from './observer.ts'
-import { positionSql, readPosition, replayedSql, separatorSql } from './wal-position.ts'
+
+const positionSql = `select ${walPositionColumns}`
+const replayedSql = `select ${replayedColumns}`
 
 /** Called once, with the position or with why there is none. */
 type Taken = (taken: Position | Error) => void
@@ -21,7 +29,7 @@ export function askPosition(guard: Guarded, asynchronous: boolean, taken: Taken,
   // A server that does not tell its cluster has no positions that could be compared.
   if (server === undefined || server.cluster === '') return taken(new Error('The server does not tell its cluster'))
   const sql = role === 'replica' ? replayedSql : positionSql
-  const read = (row: readonly unknown[]): Position | Error | 'unreachable' => readPosition(row, server, asynchronous)
+  const read = (row: readonly unknown[]): Position | Error | 'unreachable' => readWalPosition(row, server, asynchronous)
   if (isBehind) client.connection?.query(sql)
   run(guard, sql, isBehind, (error, row) => {
     const position = row === undefined ? noPosition(error) : read(row)

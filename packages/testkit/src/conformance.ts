@@ -1,3 +1,11 @@
-export type { AdapterUnderTest, ConformanceNode, Feature, OpenOptions, Query, Subject } from './conformance/adapter.ts'
-export { mysql, postgres, type SqlDialect } from './conformance/dialect.ts'
+export type {
+  AdapterUnderTest,
+  ConformanceCluster,
+  ConformanceNode,
+  Feature,
+  OpenOptions,
+  Query,
+  Subject,
+} from './conformance/adapter.ts'
+export { mysql, postgres, type SqlDialect, sqlite } from './conformance/dialect.ts'
 export { describeAdapter } from './conformance/index.ts'

@@ -25,12 +25,20 @@ export function readTxid(text: string): string | undefined {
  * numbers (`node:sqlite`).
  */
 const refusals: ReadonlySet<unknown> = new Set([
-  // With a rollback journal: the file system is read-only. Its extended codes say why SQLite itself did not write.
+  // With a rollback journal: the file system is read-only. Other extended codes say why SQLite itself did not write.
   'SQLITE_READONLY',
   8,
+  // The same where the driver gives extended codes: LiteFS answers EACCES to a replica that creates a journal (its source).
+  'SQLITE_READONLY_DIRECTORY',
+  1544,
   // In WAL mode LiteFS has no better word than a failed write: "disk I/O error".
   'SQLITE_IOERR_WRITE',
   778,
+  // A node that lost the primary's role in the middle of a transaction cannot end its journal (LiteFS's source).
+  'SQLITE_IOERR_DELETE',
+  2570,
+  'SQLITE_IOERR_TRUNCATE',
+  1546,
   // The journal, or the database itself, cannot be created.
   'SQLITE_CANTOPEN',
   14,

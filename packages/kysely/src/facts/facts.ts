@@ -14,8 +14,12 @@ export interface Facts {
   isOfReadOnlyTransaction(error: unknown): boolean
   /** The server itself said it: what it says so did not happen. */
   isAnswer(error: unknown): boolean
+  /** What there is to know without asking anybody; where that is all. */
+  readonly asksNothing?: (expected: Role) => Observation
   /** @param expected the role, where the server does not tell */
   observe(ask: Ask, expected: Role): Promise<Observation>
+  /** Asks a replica how far it has come by now, in brief; undefined where it has to be asked in full. */
+  observeAgain?(ask: Ask, last: Observation): Promise<Observation | undefined>
   /**
    * Where the log stands behind what this connection has just committed, or has just read.
    *

@@ -1,82 +1,114 @@
-import { gtids, isOfReadOnlyTransaction, type Observation, readMysqlError, visible } from '@flyroute/core/adapter'
+import {
+  gtids,
+  isMysqlAnswer,
+  isOfReadOnlyTransaction,
+  isOn,
+  isReadOnlyRow,
+  type MysqlFlavour,
+  type MysqlFullRow,
+  type MysqlMovingRow,
+  mysqlClock,
+  mysqlFlavours,
+  type Observation,
+  type Role,
+  readGtids,
+  readMysqlError,
+  refusesMysqlQuestion,
+  runOfMysql,
+  writeProbe,
+} from '@flyroute/core/adapter'
 import type { Ask, Facts } from './facts.ts'
 
-interface Flavour {
-  readonly isMariadb: boolean
-  readonly sql: string
-}
-
-const clock = 'cast(unix_timestamp(sysdate(6)) * 1000 as unsigned) as now'
-
 /** From the one that MySQL answers to the one that everything does. */
-const flavours: readonly Flavour[] = [
-  {
-    isMariadb: false,
-    sql: `select @@global.read_only or @@global.innodb_read_only as ro, @@server_uuid as server, @@server_uuid as source,
-      @@global.gtid_executed as logged, '' as applied, @@global.gtid_mode like 'ON%' as gtids, ${clock}`,
-  },
-  {
-    isMariadb: true,
-    sql: `select @@global.read_only or @@global.innodb_read_only as ro, concat(@@server_id, '@', @@hostname, ':', @@port) as server,
-      @@server_id as source, @@global.gtid_binlog_state as logged, @@global.gtid_slave_pos as applied,
-      @@global.log_bin or @@global.gtid_slave_pos <> '' as gtids, ${clock}`,
-  },
-  {
-    isMariadb: false,
-    sql: `select @@global.read_only as ro, '' as server, '' as source, '' as logged, '' as applied, 0 as gtids, ${clock}`,
-  },
-]
+const flavours: readonly MysqlFlavour[] = [mysqlFlavours.mysql, mysqlFlavours.mariadb, mysqlFlavours.modest]
 
 /** MySQL and MariaDB. */
 export function mysqlFacts(): Facts {
-  let known = 0
-  const look = async (ask: Ask): Promise<{ observation: Observation; now: number }> => {
-    for (let flavour = known; ; flavour++) {
-      const { isMariadb, sql } = flavours[flavour] as Flavour
-      try {
-        const [row] = await ask(sql)
-        return { observation: readObservation(row ?? {}, isMariadb), now: Number(row?.['now']) }
-      } catch (error) {
-        if (!isAnswer(error) || flavour === flavours.length - 1) throw error
-        known = Math.max(known, flavour + 1)
-      }
-    }
-  }
+  const servers = new Servers()
   return {
     language: 'mysql',
     algebra: gtids,
     readError: readMysqlError,
     isOfReadOnlyTransaction,
-    isAnswer,
-    observe: async (ask) => (await look(ask)).observation,
-    async position(ask) {
-      const { observation, now } = await look(ask)
-      if (observation.at === undefined) throw new Error('The server keeps no GTIDs')
-      return { cluster: '', epoch: 0, at: observation.at, time: now }
+    isAnswer: refusesMysqlQuestion,
+    observe: (ask, expected) => servers.observe(ask, expected),
+    async position(ask, { role }) {
+      const { flavour } = servers
+      const [...answer] = await row(ask, [...flavour.moving, mysqlClock])
+      const at = readGtids(answer as unknown as MysqlMovingRow, flavour, role === 'replica')
+      if (!servers.keepGtids) throw new Error('The server keeps no GTIDs')
+      return { cluster: '', epoch: 0, at, time: Math.round(Number(answer[5]) * 1_000) }
     },
   }
 }
 
-function readObservation(row: Record<string, unknown>, isMariadb: boolean): Observation {
-  const role = isOn(row['ro']) ? 'replica' : 'primary'
-  const logged = String(row['logged']).replaceAll(/\s/g, '')
-  const at = isMariadb && role === 'replica' ? visible(logged, String(row['applied'])) : logged
-  const source = String(row['source']).toLowerCase()
-  return {
-    instance: String(row['server']) || role,
-    role,
-    cluster: '',
-    epoch: 0,
-    at: isOn(row['gtids']) ? at : undefined,
-    source: source === '' ? undefined : source,
+/** What is known of the servers of one database, whoever of them was asked last. */
+class Servers {
+  keepGtids = false
+  readonly #runs: Map<string, number> = new Map()
+  readonly #acceptsWrites: Map<string, boolean> = new Map()
+  #known = 0
+
+  get flavour(): MysqlFlavour {
+    return flavours[this.#known] as MysqlFlavour
+  }
+
+  async observe(ask: Ask, expected: Role): Promise<Observation> {
+    for (let tried = this.#known; ; tried++) {
+      const flavour = flavours[tried] as MysqlFlavour
+      try {
+        const full = (await row(ask, flavour.full)) as unknown as MysqlFullRow
+        return await this.#read(full, flavour, ask, expected)
+      } catch (error) {
+        if (!refusesMysqlQuestion(error) || tried === flavours.length - 1) throw error
+        // Others may ask the same at the same time.
+        this.#known = Math.max(this.#known, tried + 1)
+      }
+    }
+  }
+
+  async #read(full: MysqlFullRow, flavour: MysqlFlavour, ask: Ask, expected: Role): Promise<Observation> {
+    const moving = full.slice(0, 5) as unknown as MysqlMovingRow
+    const [transactionReadOnly, server, source, hasGtids, , , replicating] = full.slice(5)
+    const isWalled = isReadOnlyRow(moving)
+    // One that replicates and is not read-only takes whatever it is given, as does one that is not sure of its sessions.
+    const isOpen = !isWalled && (replicating === 'ON' || (isOn(transactionReadOnly) && expected === 'replica'))
+    const role: Role = isWalled || isOpen ? 'replica' : 'primary'
+    this.keepGtids = isOn(hasGtids)
+    return {
+      instance: runOfMysql(full, this.#runs, role),
+      role,
+      cluster: '',
+      epoch: 0,
+      at: this.keepGtids ? readGtids(moving, flavour, role === 'replica') : undefined,
+      source: source === '' ? undefined : String(source).toLowerCase(),
+      acceptsWrites: role === 'replica' && (isOpen || (await this.#writesAllTheSame(moving, String(server), ask))),
+    }
+  }
+
+  /** Whether this user could write on a read-only server, asked of the server itself, once for each. */
+  async #writesAllTheSame(
+    [, superReadOnly, engineReadOnly]: MysqlMovingRow,
+    server: string,
+    ask: Ask,
+  ): Promise<boolean> {
+    if (isOn(superReadOnly) || isOn(engineReadOnly)) return false
+    const known = this.#acceptsWrites.get(server)
+    if (known !== undefined) return known
+    const accepts = await ask(writeProbe).then(
+      () => true,
+      (error: unknown) => {
+        if (!isMysqlAnswer(error)) throw error
+        return readMysqlError(error) !== 'refusal'
+      },
+    )
+    this.#acceptsWrites.set(server, accepts)
+    return accepts
   }
 }
 
-function isOn(value: unknown): boolean {
-  return typeof value === 'string' ? !/^(0|off|)$/i.test(value) : Boolean(value)
-}
-
-function isAnswer(error: unknown): boolean {
-  const isError = typeof (error as { errno?: unknown } | null)?.errno === 'number' && 'sqlState' in (error as object)
-  return isError && readMysqlError(error) !== 'unavailable'
+/** Asks for one row, under names of our own: an expression's is not the same everywhere. */
+async function row(ask: Ask, columns: readonly string[]): Promise<readonly unknown[]> {
+  const [answer = {}] = await ask(`select ${columns.map((column, index) => `${column} as c${index}`).join()}`)
+  return columns.map((_, index) => answer[`c${index}`])
 }

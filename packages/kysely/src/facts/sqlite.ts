@@ -1,4 +1,4 @@
-import { readSqliteError, txid } from '@flyroute/core/adapter'
+import { type Observation, type Role, readSqliteError, txid } from '@flyroute/core/adapter'
 import type { Facts } from './facts.ts'
 
 /** SQLite in one file: the member that was configured is what it is, and nothing has a position. */
@@ -9,7 +9,12 @@ export function sqliteFacts(): Facts {
     readError: readSqliteError,
     isOfReadOnlyTransaction: () => false,
     isAnswer: () => true,
-    observe: async (_, expected) => ({ instance: expected, role: expected, cluster: '', epoch: 0, at: undefined }),
+    asksNothing: observation,
+    observe: async (_, expected) => observation(expected),
     position: () => Promise.reject(new Error('A file has no position; on LiteFS use @flyroute/better-sqlite3')),
   }
+}
+
+function observation(role: Role): Observation {
+  return { instance: role, role, cluster: '', epoch: 0, at: undefined }
 }

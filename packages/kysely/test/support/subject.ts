@@ -31,7 +31,11 @@ export function subjectOf(
   const replica = env['DATABASE_URL_AMS']
   const dialects: FlyrouteDialectOptions =
     replica === undefined ? { dialect: primary } : { primary, replica: dialectTo(replica, max) }
-  const dialect = new FlyrouteDialect({ ...dialects, env, name: 'app', ...options })
+  return subjectOver(version, new FlyrouteDialect({ ...dialects, env, name: 'app', ...options }))
+}
+
+/** The suite's words for a Kysely with this dialect. */
+export function subjectOver(version: Version, dialect: FlyrouteDialect): Subject {
   const db = new version.Kysely<unknown>({ dialect })
   const raw = (sql: string): CompiledQuery => version.CompiledQuery.raw(sql)
   return {

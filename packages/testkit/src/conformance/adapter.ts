@@ -1,5 +1,5 @@
-import type { Replication } from '@flyroute/core'
-import type { DatabaseCluster, DatabaseNode } from '../clusters.ts'
+import type { ReplayTarget, Replication } from '@flyroute/core'
+import type { DatabaseNode } from '../clusters.ts'
 import type { SqlDialect } from './dialect.ts'
 
 /** Runs one statement, given as text, and resolves with its rows (or with nothing that is looked at, for a write). */
@@ -28,13 +28,37 @@ export interface OpenOptions {
   readonly replayCostMs?: number
 }
 
+/** What the suite does to a node of the cluster. */
+type Actions = 'url' | 'port' | 'pauseReplay' | 'resumeReplay' | 'promote' | 'kill' | 'stop' | 'start'
+
 /** A node of the cluster that the suite can also speak to as its administrator. */
-export interface ConformanceNode extends DatabaseNode {
+export interface ConformanceNode extends Pick<DatabaseNode, Actions | 'pauseProcess' | 'resumeProcess'> {
   query<Row extends object>(sql: string): Promise<Row[]>
 }
 
+/** One primary with one replica. */
+export interface ConformanceCluster {
+  readonly primary: ConformanceNode
+  readonly replicas: readonly ConformanceNode[]
+  /** Waits until the replica has what the primary has. */
+  caughtUp(): Promise<void>
+  dispose(): Promise<void>
+}
+
 /** Parts of the suite that a database may be unable to take part in. */
-export type Feature = 'hidden-write' | 'hanging' | 'promotion'
+export type Feature =
+  /** A write that its text does not give away, and that the database refuses when it runs. */
+  | 'hidden-write'
+  /** A server that accepts connections and does not answer. */
+  | 'hanging'
+  /** A replica that becomes the primary as the one before it is gone. */
+  | 'promotion'
+  /** A way to the primary from where a replica is. */
+  | 'primary-connection'
+  /** Servers: processes of their own, with settings, passwords and connections. */
+  | 'servers'
+  /** A statement that can wait for its replica to catch up. */
+  | 'waiting-statement'
 
 /** An adapter, as `describeAdapter` takes it. */
 export interface AdapterUnderTest {
@@ -42,8 +66,10 @@ export interface AdapterUnderTest {
   readonly name: string
   readonly dialect: SqlDialect
   /** Starts one primary with one replica; the suite disposes of it. */
-  startCluster(): Promise<DatabaseCluster<ConformanceNode>>
+  startCluster(): Promise<ConformanceCluster>
   open(options: OpenOptions): Subject | Promise<Subject>
+  /** Where a request is replayed that needs the primary. Default: its region. */
+  readonly replaysTo?: ReplayTarget
   /** What is left out, each with its reason. */
   readonly without?: Partial<Record<Feature, string>>
 }

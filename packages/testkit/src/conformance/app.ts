@@ -74,7 +74,8 @@ export class App {
           reason: /^flyroute:(\w+)/.exec(state ?? '')?.[1],
         }
       }
-      target = /(?:^|;)region=(\w+)/.exec(replay)?.[1] ?? ''
+      // A machine is called by its region here: there is one in each.
+      target = /(?:^|;)(?:region|instance)=(\w+)/.exec(replay)?.[1] ?? ''
       state = /(?:^|;)state=([^;]+)/.exec(replay)?.[1]
     }
   }

@@ -1,20 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ReplayPolicyOptions, runOnPrimary } from '@flyroute/core'
+import { type ReplayPolicyOptions, type ReplayTarget, runOnPrimary } from '@flyroute/core'
 import { afterAll, afterEach, beforeAll, test } from '@jest/globals'
-import type { DatabaseCluster } from '../clusters.ts'
-import type { AdapterUnderTest, ConformanceNode, Feature, OpenOptions, Subject } from './adapter.ts'
+import type { AdapterUnderTest, ConformanceCluster, ConformanceNode, Feature, OpenOptions, Subject } from './adapter.ts'
 import { App } from './app.ts'
 import type { SqlDialect } from './dialect.ts'
+import { away, home } from './regions.ts'
 
-/** The region of the primary, and the one of the replica. */
-export const home = 'ord'
-export const away = 'ams'
+export { away, home }
 
 /** What the groups of the suite share: a cluster, ways to open the adapter on it, and rows of their own. */
 export class Context {
   readonly adapter: AdapterUnderTest
   readonly dialect: SqlDialect
-  #cluster: DatabaseCluster<ConformanceNode> | undefined
+  #cluster: ConformanceCluster | undefined
   readonly #open = new Set<Subject>()
   #lastId = 0
 
@@ -37,7 +35,7 @@ export class Context {
     afterAll(() => this.#cluster?.dispose())
   }
 
-  get cluster(): DatabaseCluster<ConformanceNode> {
+  get cluster(): ConformanceCluster {
     if (this.#cluster === undefined) throw new Error('The cluster has not started')
     return this.#cluster
   }
@@ -50,6 +48,15 @@ export class Context {
     const [replica] = this.cluster.replicas
     if (replica === undefined) throw new Error('The cluster has no replica')
     return replica
+  }
+
+  /** Where a request is replayed that needs the primary. */
+  get replaysTo(): ReplayTarget {
+    return this.adapter.replaysTo ?? { region: home }
+  }
+
+  has(feature: Feature): boolean {
+    return this.adapter.without?.[feature] === undefined
   }
 
   /** An id that no other row has. */
@@ -97,6 +104,12 @@ export class Context {
 
   insert(id: number, value = 0): string {
     return `insert into conformance values (${id}, ${value})`
+  }
+
+  /** A statement that inserts the row without saying so. */
+  hiddenWrite(id: number): string {
+    if (this.dialect.hiddenWrite === undefined) throw new Error('This database has no such statement')
+    return this.dialect.hiddenWrite(id)
   }
 
   /** What the primary has under this id, whatever the adapter believes. */

@@ -1,18 +1,20 @@
+import { home } from './regions.ts'
+
 /** The statements that the suite cannot say the same way to every database. */
 export interface SqlDialect {
-  readonly name: 'postgres' | 'mysql'
+  readonly name: 'postgres' | 'mysql' | 'sqlite'
   /** One row with one column `port`: which server answers. */
   readonly port: string
-  /** As administrator: one row with one column `n`, the number of connections that the application's user holds open. */
-  readonly connections: string
+  /** As administrator: one row with one column `n`, the number of connections that the application's user holds open; where there are servers. */
+  readonly connections?: string
   /** Run once on the primary, as the application's user. */
   readonly setUp: readonly string[]
   /** Statements that a replica refuses, and that their text gives away. `id` is a row of its own. */
   writes(id: number): readonly string[]
-  /** A statement that inserts the row `id` without its text saying so; created by `setUp`. */
-  hiddenWrite(id: number): string
+  /** A statement that inserts the row `id` without its text saying so; created by `setUp`; where there is such a thing. */
+  hiddenWrite?(id: number): string
   /** What the server says to it: code of the driver's error on a replica. */
-  readonly refusalCode: string
+  readonly refusalCode?: string
 }
 
 const table = 'create table conformance (id int primary key, value int not null)'
@@ -61,4 +63,22 @@ export const mysql: SqlDialect = {
   ],
   hiddenWrite: (id) => `call conformance_hidden(${id})`,
   refusalCode: 'ER_OPTION_PREVENTS_STATEMENT',
+}
+
+/** SQLite on LiteFS. */
+export const sqlite: SqlDialect = {
+  name: 'sqlite',
+  // A file has no port: that of the primary's region counts as 1, any other as 2.
+  port: `select case when file like '%/${home}/%' then 1 else 2 end as port from pragma_database_list where name = 'main'`,
+  setUp: [table],
+  writes: (id) => [
+    `insert into conformance values (${id}, 1)`,
+    `insert into conformance values (${id}, 1) returning id`,
+    `replace into conformance values (${id}, 1)`,
+    `update conformance set value = 2 where id = ${id}`,
+    `delete from conformance where id = ${id}`,
+    `with gone(id) as (select ${id}) delete from conformance where id in (select id from gone)`,
+    `create table conformance_${id} (id int)`,
+    `drop table conformance`,
+  ],
 }

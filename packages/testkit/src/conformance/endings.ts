@@ -1,15 +1,15 @@
 import { runOnPrimary } from '@flyroute/core'
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect } from '@jest/globals'
 import { away, type Context, eventually, home } from './context.ts'
 
 /** What is left behind: nothing. */
 export function endings(context: Context): void {
   describe('endings', () => {
-    test('end() leaves no connection on any server', async () => {
+    context.testWith('servers', 'end() leaves no connection on any server', async () => {
       const open = async (): Promise<number[]> =>
         Promise.all(
           [context.primary, context.replica].map(async (node) => {
-            const [row] = await node.query<{ n: number }>(context.dialect.connections)
+            const [row] = await node.query<{ n: number }>(context.dialect.connections ?? '')
             return Number(row?.n)
           }),
         )
@@ -24,7 +24,7 @@ export function endings(context: Context): void {
       await eventually(async () => expect(await open()).toEqual([0, 0]))
     })
 
-    test('no secret shows in what is printed or sent', async () => {
+    context.testWith('servers', 'no secret shows in what is printed or sent', async () => {
       const far = await context.open(away)
       await far.query('select 1')
       const secret = decodeURIComponent(new URL(context.primary.url).password)

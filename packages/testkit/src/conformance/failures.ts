@@ -1,35 +1,39 @@
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect } from '@jest/globals'
 import { away, type Context, eventually, home } from './context.ts'
 
 /** A replica that is down, or hangs, and comes back. */
 export function failures(context: Context): void {
   describe('failures', () => {
-    test('a dead replica: reads are replayed in a request, and made on the primary outside of one', async () => {
-      const { app, far } = await context.app()
-      const read = () => app.send(away, (subject) => context.portOf(subject))
-      expect(await context.portOf(far)).toBe(context.replica.port)
-      await context.replica.kill()
-      try {
-        const answers = await Promise.all(Array.from({ length: 10 }, read))
-        for (const answer of answers) {
-          expect(answer).toMatchObject({
-            status: 200,
-            way: [away, home],
-            reason: 'unavailable',
-            value: context.primary.port,
-          })
+    context.testWith(
+      'servers',
+      'a dead replica: reads are replayed in a request, and made on the primary outside of one',
+      async () => {
+        const { app, far } = await context.app()
+        const read = () => app.send(away, (subject) => context.portOf(subject))
+        expect(await context.portOf(far)).toBe(context.replica.port)
+        await context.replica.kill()
+        try {
+          const answers = await Promise.all(Array.from({ length: 10 }, read))
+          for (const answer of answers) {
+            expect(answer).toMatchObject({
+              status: 200,
+              way: [away, home],
+              reason: 'unavailable',
+              value: context.primary.port,
+            })
+          }
+          const outside = await Promise.all(Array.from({ length: 10 }, () => context.portOf(far)))
+          expect(new Set(outside)).toEqual(new Set([context.primary.port]))
+          expect(await far.transaction((query) => context.portOf({ query }))).toBe(context.primary.port)
+        } finally {
+          await context.replica.start()
         }
-        const outside = await Promise.all(Array.from({ length: 10 }, () => context.portOf(far)))
-        expect(new Set(outside)).toEqual(new Set([context.primary.port]))
-        expect(await far.transaction((query) => context.portOf({ query }))).toBe(context.primary.port)
-      } finally {
-        await context.replica.start()
-      }
-      await eventually(async () => expect(await context.portOf(far)).toBe(context.replica.port), 5_000)
-      expect(await read()).toMatchObject({ status: 200, way: [away], value: context.replica.port })
-    })
+        await eventually(async () => expect(await context.portOf(far)).toBe(context.replica.port), 5_000)
+        expect(await read()).toMatchObject({ status: 200, way: [away], value: context.replica.port })
+      },
+    )
 
-    test('a restart under load: no request fails', async () => {
+    context.testWith('servers', 'a restart under load: no request fails', async () => {
       const { app } = await context.app({}, { max: 4 })
       let over = false
       const load = Array.from({ length: 4 }, async () => {

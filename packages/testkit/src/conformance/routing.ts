@@ -42,17 +42,21 @@ export function routing(context: Context): void {
       expect(ran).toEqual([context.primary.port])
     })
 
-    test('runOnPrimary talks to the primary, from wherever, and only inside', async () => {
-      const far = await context.open(away)
-      const id = context.nextId()
-      const port = await runOnPrimary(async () => {
-        await far.query(context.insert(id, 5))
-        expect(await context.valueOf(far, id)).toBe(5)
-        return far.transaction(async (query) => context.portOf({ query }))
-      })
-      expect(port).toBe(context.primary.port)
-      expect(await context.portOf(far)).toBe(context.replica.port)
-    })
+    context.testWith(
+      'primary-connection',
+      'runOnPrimary talks to the primary, from wherever, and only inside',
+      async () => {
+        const far = await context.open(away)
+        const id = context.nextId()
+        const port = await runOnPrimary(async () => {
+          await far.query(context.insert(id, 5))
+          expect(await context.valueOf(far, id)).toBe(5)
+          return far.transaction(async (query) => context.portOf({ query }))
+        })
+        expect(port).toBe(context.primary.port)
+        expect(await context.portOf(far)).toBe(context.replica.port)
+      },
+    )
 
     test('status() says what the server is and where it stands', async () => {
       const [far, near] = [await context.open(away), await context.open(home)]
@@ -62,7 +66,7 @@ export function routing(context: Context): void {
       expect(await near.database.replication.status()).toMatchObject({ role: 'primary', region: home })
     })
 
-    test('settings of a replica that lead to the primary are noticed and reported', async () => {
+    context.testWith('servers', 'settings of a replica that lead to the primary are noticed and reported', async () => {
       const told: unknown[] = []
       const listen = (message: unknown): unknown => told.push(message)
       channel('flyroute:role-mismatch').subscribe(listen)

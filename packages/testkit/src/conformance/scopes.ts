@@ -38,25 +38,33 @@ export function scopes(context: Context): void {
       expect(answers.map(({ token }) => token !== undefined)).toEqual(answers.map((_, i) => i % 2 === 0))
     })
 
-    test('runOnPrimary holds for what runs in it, however busy the pool', async () => {
-      const far = await context.open(away, { max: 2 })
-      const ports = await Promise.all(
-        Array.from({ length: 20 }, (_, i) => {
-          const ask = (): Promise<number> => context.portOf(far)
-          return i % 2 === 0 ? ask() : runOnPrimary(ask)
-        }),
-      )
-      expect(ports).toEqual(ports.map((_, i) => (i % 2 === 0 ? context.replica.port : context.primary.port)))
-    })
+    context.testWith(
+      'primary-connection',
+      'runOnPrimary holds for what runs in it, however busy the pool',
+      async () => {
+        const far = await context.open(away, { max: 2 })
+        const ports = await Promise.all(
+          Array.from({ length: 20 }, (_, i) => {
+            const ask = (): Promise<number> => context.portOf(far)
+            return i % 2 === 0 ? ask() : runOnPrimary(ask)
+          }),
+        )
+        expect(ports).toEqual(ports.map((_, i) => (i % 2 === 0 ? context.replica.port : context.primary.port)))
+      },
+    )
 
-    test('outside of any request a write is refused, and the message names both ways', async () => {
+    test('outside of any request a write is refused, and the message says what to do', async () => {
       const far = await context.open(away)
       const error = await rejection(far.query(context.insert(context.nextId())))
       expect(isPrimaryRequired(error)).toBe(true)
-      expect(String(error)).toMatch(/runOnPrimary\(fn\).*outsideRequest: 'primary'/)
+      expect(String(error)).toMatch(
+        context.has('primary-connection')
+          ? /runOnPrimary\(fn\).*outsideRequest: 'primary'/
+          : /run it on the primary's machine, or send it there as a request/,
+      )
     })
 
-    test("… or runs on the primary, with outsideRequest: 'primary'", async () => {
+    context.testWith('primary-connection', "… or runs on the primary, with outsideRequest: 'primary'", async () => {
       const far = await context.open(away, { outsideRequest: 'primary' })
       const [one, two] = [context.nextId(), context.nextId()]
       await far.query(context.insert(one, 1))
@@ -68,28 +76,32 @@ export function scopes(context: Context): void {
       expect(await context.portOf(far)).toBe(context.replica.port)
     })
 
-    test('what cannot be replayed writes from here, and then reads what it wrote', async () => {
-      const { app } = await context.app({ replayBefore: [], maxReplayBody: 10 })
-      const id = context.nextId()
-      await context.replica.pauseReplay()
-      try {
-        const answer = await app.send(
-          away,
-          async (subject) => {
-            const before = await context.portOf(subject)
-            await subject.transaction((query) => query(context.insert(id, 9)))
-            return [before, await context.valueOf(subject, id), await context.portOf(subject)]
-          },
-          { method: 'POST', body: 'more than ten bytes', headers: { 'content-length': '19' } },
-        )
-        expect(answer).toMatchObject({ status: 200, way: [away], token: expect.any(String) })
-        expect(answer.value).toEqual([context.replica.port, 9, context.primary.port])
-      } finally {
-        await context.replica.resumeReplay()
-      }
-    })
+    context.testWith(
+      'primary-connection',
+      'what cannot be replayed writes from here, and then reads what it wrote',
+      async () => {
+        const { app } = await context.app({ replayBefore: [], maxReplayBody: 10 })
+        const id = context.nextId()
+        await context.replica.pauseReplay()
+        try {
+          const answer = await app.send(
+            away,
+            async (subject) => {
+              const before = await context.portOf(subject)
+              await subject.transaction((query) => query(context.insert(id, 9)))
+              return [before, await context.valueOf(subject, id), await context.portOf(subject)]
+            },
+            { method: 'POST', body: 'more than ten bytes', headers: { 'content-length': '19' } },
+          )
+          expect(answer).toMatchObject({ status: 200, way: [away], token: expect.any(String) })
+          expect(answer.value).toEqual([context.replica.port, 9, context.primary.port])
+        } finally {
+          await context.replica.resumeReplay()
+        }
+      },
+    )
 
-    test('after a write of its own a request is not replayed any more', async () => {
+    context.testWith('primary-connection', 'after a write of its own a request is not replayed any more', async () => {
       const { app } = await context.app({ replayBefore: [] })
       const [one, two] = [context.nextId(), context.nextId()]
       const answer = await app.send(away, async (subject) => {

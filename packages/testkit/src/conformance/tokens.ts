@@ -91,7 +91,7 @@ export function tokens(context: Context): void {
       }
     })
 
-    test('runWithToken() makes a job as fresh as the token', async () => {
+    context.testWith('waiting-statement', 'runWithToken() makes a job as fresh as the token', async () => {
       const [far, near] = [await context.open(away), await context.open(home)]
       const id = await context.newRow(1)
       await context.replica.pauseReplay()

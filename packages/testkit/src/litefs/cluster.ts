@@ -10,8 +10,8 @@ import type { Command, NodeSettings } from './protocol.ts'
 export interface LitefsOptions {
   /** Names of the nodes: regions, as a rule. The first is the primary. */
   readonly nodes: readonly string[]
-  /** File name of the database. Default: `app.db`. */
-  readonly database?: string
+  /** File names of the databases, all of them in the one mount. Default: `app.db`. */
+  readonly databases?: readonly string[]
 }
 
 /** One node: a machine with a mount of its own. */
@@ -19,7 +19,7 @@ export interface LitefsNode {
   readonly name: string
   /** The mount folder. */
   readonly dir: string
-  /** The database file in it. */
+  /** The (first) database file in it. */
   readonly path: string
   /** What `.primary` calls this node while it is the primary. */
   readonly host: string
@@ -38,12 +38,12 @@ export interface LitefsNode {
  * counter of the file is taken for the TXID; and a replica refuses by SQLITE_CANTOPEN, where LiteFS has SQLITE_READONLY or
  * (in WAL mode) SQLITE_IOERR_WRITE.
  */
-export async function startLitefs({ nodes, database = 'app.db' }: LitefsOptions): Promise<LitefsCluster> {
+export async function startLitefs({ nodes, databases = ['app.db'] }: LitefsOptions): Promise<LitefsCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'flyroute-litefs-'))
   const mounts = nodes.map((name) => ({
     name,
     dir: join(folder, name),
-    path: join(folder, name, database),
+    path: join(folder, name, databases[0] as string),
     host: name,
   }))
   await Promise.all(mounts.map(({ dir }) => mkdir(dir)))
@@ -56,7 +56,7 @@ export async function startLitefs({ nodes, database = 'app.db' }: LitefsOptions)
   const settings = { lagMs: 0, isPaused: false }
   await cluster.send({
     do: 'mount',
-    database,
+    databases,
     nodes: Object.fromEntries(mounts.map(({ name, dir, host }) => [name, { dir, host, ...settings }])),
   })
   await cluster.promote(nodes[0] as string)
@@ -126,11 +126,16 @@ export class LitefsCluster implements AsyncDisposable {
   /** Waits until every node has what the primary has. */
   async caughtUp(timeoutMs = 10_000): Promise<void> {
     for (const giveUpAt = Date.now() + timeoutMs; ; await sleep(2)) {
-      const positions = (await this.send({ do: 'positions' })) as Record<string, number>
+      const positions = (await this.send({ do: 'positions' })) as Record<string, number[]>
       const wanted = positions[this.#primary ?? '']
-      if (Object.values(positions).every((txid) => txid === wanted)) return
+      if (Object.values(positions).every((txids) => String(txids) === String(wanted))) return
       if (Date.now() > giveUpAt) throw new Error(`Not caught up after ${timeoutMs} ms: ${JSON.stringify(positions)}`)
     }
+  }
+
+  /** Asks a node's (first) database, past the app. */
+  async query<Row extends object>(name: string, sql: string): Promise<Row[]> {
+    return (await this.send({ do: 'query', name: this.node(name).name, sql })) as Row[]
   }
 
   async #set(name: string, settings: Partial<NodeSettings>): Promise<void> {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { open, rename, rm } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import type { MountedNode } from './node.ts'
+import type { MountedDatabase } from './mounted-database.ts'
 
 /** How many pipes are made at a time. */
 const batch = 200
@@ -15,8 +15,8 @@ const batch = 200
  *
  * @returns ends it
  */
-export async function answerPositions(node: MountedNode): Promise<() => Promise<void>> {
-  const path = node.positionPath
+export async function answerPositions(database: MountedDatabase): Promise<() => Promise<void>> {
+  const path = database.positionPath
   const pipes: string[] = []
   let made = 0
   let over = false
@@ -33,7 +33,7 @@ export async function answerPositions(node: MountedNode): Promise<() => Promise<
       const pipe = await open(path, 'w')
       if (!over) {
         await next()
-        await pipe.write(node.positionText(node.txid))
+        await pipe.write(database.positionText(database.txid))
       }
       await pipe.close()
     }

@@ -10,7 +10,8 @@ export interface NodeSettings {
 
 /** What the cluster asks of its server. */
 export type Command =
-  | { do: 'mount'; database: string; nodes: Record<string, NodeSettings & { readonly dir: string }> }
+  | { do: 'mount'; databases: readonly string[]; nodes: Record<string, NodeSettings & { readonly dir: string }> }
   | { do: 'elect'; name: string | undefined }
   | { do: 'settings'; name: string; settings: Partial<NodeSettings> }
   | { do: 'positions' }
+  | { do: 'query'; name: string; sql: string }

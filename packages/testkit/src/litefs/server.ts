@@ -1,7 +1,8 @@
 // The process that plays LiteFS for all nodes of a cluster: it moves what the primary commits to the replicas, and keeps
 // the files that tell an app who is who. Ends with its parent.
 import { watch } from 'node:fs'
-import { MountedNode, type Snapshot } from './node.ts'
+import { Mount } from './mount.ts'
+import { MountedDatabase, type Snapshot } from './mounted-database.ts'
 import { answerPositions } from './positions.ts'
 import type { Command, NodeSettings } from './protocol.ts'
 
@@ -9,78 +10,95 @@ import type { Command, NodeSettings } from './protocol.ts'
 const lookMs = 10
 const retryMs = 1
 
-interface Follower {
-  readonly node: MountedNode
+/** A database on one node, and what is on its way to it. */
+interface Copy {
+  readonly database: MountedDatabase
   readonly queue: { snapshot: Snapshot; due: number }[]
-  settings: NodeSettings
   timer: NodeJS.Timeout | undefined
 }
 
-const followers = new Map<string, Follower>()
+interface Node {
+  readonly mount: Mount
+  /** By file name. */
+  readonly copies: ReadonlyMap<string, Copy>
+  settings: NodeSettings
+}
+
+const nodes = new Map<string, Node>()
 let primary: string | undefined
-let sent = -1
-let endPositions: (() => Promise<void>) | undefined
+/** By database the last transaction that was put on its way. */
+const sent = new Map<string, number>()
+let endPositions: (() => Promise<void>)[] = []
 
 /** Looks whether the primary has committed something, and puts it on its way. */
 function look(): void {
-  const source = primary === undefined ? undefined : followers.get(primary)?.node
-  if (source === undefined || source.txid === sent) return
-  const snapshot = source.snapshot()
-  if (snapshot === undefined) return void setTimeout(look, retryMs)
-  sent = snapshot.txid
-  for (const [name, follower] of followers) if (name !== primary) send(follower, snapshot)
+  const source = primary === undefined ? undefined : nodes.get(primary)
+  for (const [name, { database }] of source?.copies ?? []) lookAt(name, database)
 }
 
-function send(follower: Follower, snapshot: Snapshot): void {
-  follower.queue.push({ snapshot, due: Date.now() + follower.settings.lagMs })
-  apply(follower)
+function lookAt(name: string, database: MountedDatabase): void {
+  if (database.txid === sent.get(name)) return
+  const snapshot = database.snapshot()
+  if (snapshot === undefined) return void setTimeout(look, retryMs)
+  sent.set(name, snapshot.txid)
+  for (const [other, node] of nodes) if (other !== primary) send(node, name, snapshot)
+}
+
+function send({ copies, settings }: Node, name: string, snapshot: Snapshot): void {
+  const copy = copies.get(name) as Copy
+  copy.queue.push({ snapshot, due: Date.now() + settings.lagMs })
+  apply(copy, settings)
 }
 
 /** Applies what is due, one after the other. */
-function apply(follower: Follower): void {
-  clearTimeout(follower.timer)
-  const { node, queue, settings } = follower
+function apply(copy: Copy, settings: NodeSettings): void {
+  clearTimeout(copy.timer)
   for (;;) {
-    const [next] = queue
+    const [next] = copy.queue
     if (next === undefined || settings.isPaused) return
     const wait = next.due - Date.now()
-    if (wait > 0 || !node.apply(next.snapshot)) {
-      follower.timer = setTimeout(() => apply(follower), Math.max(wait, retryMs))
+    if (wait > 0 || !copy.database.apply(next.snapshot)) {
+      copy.timer = setTimeout(() => apply(copy, settings), Math.max(wait, retryMs))
       return
     }
-    queue.shift()
+    copy.queue.shift()
   }
 }
 
 /** From now on this node is the primary, or nobody is; the others hear of it. */
 async function elect(name: string | undefined): Promise<void> {
-  await endPositions?.()
-  endPositions = undefined
+  for (const end of endPositions) await end()
+  endPositions = []
   primary = name
-  sent = -1
-  for (const [other, { node, queue }] of followers) {
-    queue.length = 0
-    node.namePrimary(undefined)
-    if (other === name) node.becomePrimary()
-    else node.becomeReplica()
+  sent.clear()
+  for (const [other, { mount, copies }] of nodes) {
+    mount.namePrimary(undefined)
+    for (const { database, queue } of copies.values()) {
+      queue.length = 0
+      if (other === name) database.becomePrimary()
+      else database.becomeReplica()
+    }
   }
-  const elected = name === undefined ? undefined : followers.get(name)
+  const elected = name === undefined ? undefined : nodes.get(name)
   if (elected === undefined) return
-  endPositions = await answerPositions(elected.node)
+  for (const { database } of elected.copies.values()) endPositions.push(await answerPositions(database))
   nameEverywhere(elected.settings.host)
   look()
 }
 
 function nameEverywhere(host: string): void {
-  for (const [name, { node }] of followers) if (name !== primary) node.namePrimary(host)
+  for (const [name, { mount }] of nodes) if (name !== primary) mount.namePrimary(host)
 }
 
 async function run(command: Command): Promise<unknown> {
   switch (command.do) {
     case 'mount': {
       for (const [name, { dir, ...settings }] of Object.entries(command.nodes)) {
-        const node = new MountedNode(dir, command.database)
-        followers.set(name, { node, queue: [], settings, timer: undefined })
+        const copies = command.databases.map((file): [string, Copy] => [
+          file,
+          { database: new MountedDatabase(dir, file), queue: [], timer: undefined },
+        ])
+        nodes.set(name, { mount: new Mount(dir), copies: new Map(copies), settings })
         watch(dir, look)
       }
       setInterval(look, lookMs)
@@ -89,15 +107,22 @@ async function run(command: Command): Promise<unknown> {
     case 'elect':
       return elect(command.name)
     case 'settings': {
-      const follower = followers.get(command.name)
-      if (follower === undefined) throw new Error(`There is no node ${command.name}`)
-      follower.settings = { ...follower.settings, ...command.settings }
-      if (command.name === primary) nameEverywhere(follower.settings.host)
-      return apply(follower)
+      const node = nodes.get(command.name)
+      if (node === undefined) throw new Error(`There is no node ${command.name}`)
+      node.settings = { ...node.settings, ...command.settings }
+      if (command.name === primary) nameEverywhere(node.settings.host)
+      for (const copy of node.copies.values()) apply(copy, node.settings)
+      return
+    }
+    case 'query': {
+      const [copy] = nodes.get(command.name)?.copies.values() ?? []
+      return copy?.database.query(command.sql)
     }
     case 'positions':
       look()
-      return Object.fromEntries([...followers].map(([name, { node }]) => [name, node.txid]))
+      return Object.fromEntries(
+        [...nodes].map(([name, { copies }]) => [name, [...copies.values()].map(({ database }) => database.txid)]),
+      )
   }
 }
 

@@ -1,4 +1,6 @@
-import type { Position, ServerInstance } from '@flyroute/core/adapter'
+import type { Position, ServerInstance } from '../position.ts'
+
+/** Places in PostgreSQL's log: how to ask for them, as lists of columns that are all text, and what the answers mean. */
 
 /** The timeline is in the name of the log file that is written now: at once after a promotion. */
 export const primaryTimeline: string = 'substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)'
@@ -6,10 +8,10 @@ export const primaryTimeline: string = 'substr(pg_walfile_name(pg_current_wal_in
 const clock = '(extract(epoch from clock_timestamp()) * 1000)::int8::text'
 
 /** Where the log ends behind a commit, and what is needed to judge that. A query of its own, behind the commit. */
-export const positionSql: string = `select pg_current_wal_flush_lsn()::text, pg_current_wal_insert_lsn()::text, current_setting('synchronous_commit'), ${primaryTimeline}, ${clock}`
+export const walPositionColumns: string = `pg_current_wal_flush_lsn()::text, pg_current_wal_insert_lsn()::text, current_setting('synchronous_commit'), ${primaryTimeline}, ${clock}`
 
 /** What a monotonic read on a replica has seen. */
-export const replayedSql: string = `select pg_last_wal_replay_lsn()::text, pg_last_wal_replay_lsn()::text, 'replayed', null, ${clock}`
+export const replayedColumns: string = `pg_last_wal_replay_lsn()::text, pg_last_wal_replay_lsn()::text, 'replayed', null, ${clock}`
 
 /** One tiny record behind a position that stands in the middle of another one. Ordinary users may. */
 export const separatorSql = "select pg_logical_emit_message(true, 'flyroute', '')"
@@ -19,13 +21,13 @@ const pageSize = 8_192n
 const headerSize = 24n
 
 /**
- * The position of a commit from a row of `positionSql`; `unreachable` where it stands at the edge of a page in the
+ * The position of a commit from a row of `walPositionColumns`; `unreachable` where it stands at the edge of a page in the
  * middle of somebody else's record, so that a standby would reach it only when that has been written to its end.
  *
  * Without synchronous commit the log is not flushed yet: the insert position counts there, set back over the header
  * of a page that has only been begun.
  */
-export function readPosition(
+export function readWalPosition(
   row: readonly unknown[],
   { cluster, epoch }: Pick<ServerInstance, 'cluster' | 'epoch'>,
   asynchronous: boolean,

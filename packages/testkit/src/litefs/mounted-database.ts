@@ -1,17 +1,8 @@
-import {
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { fstatSync, ftruncateSync, openSync, readSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { replaceFile } from './mount.ts'
 
 /** Where the header of a database file keeps how often it was changed ("Database File Format", 1.3.7). */
 const changeCounterOffset = 24
@@ -23,24 +14,23 @@ export interface Snapshot {
 }
 
 /**
- * A node's mount folder, as its server sees it. The number of a transaction is the change counter that SQLite itself
+ * A database in a node's mount, as the node's server sees it. The number of a transaction is the change counter that SQLite itself
  * keeps in the file with a rollback journal: one more with each transaction, and there the moment the commit is.
  */
-export class MountedNode {
-  readonly dir: string
-  readonly database: string
+export class MountedDatabase {
+  /** Where it is. */
+  readonly path: string
   /** Its own, so that its locks are seen by the app's processes. */
   readonly #connection: DatabaseSync
   /** Kept open: to close any descriptor of a file ends all locks that a process has on it. */
   readonly #file: number
 
   constructor(dir: string, name: string) {
-    this.dir = dir
-    this.database = join(dir, name)
+    this.path = join(dir, name)
     // An app that comes first finds a file, as a replica of LiteFS has one.
-    writeFileSync(this.database, '', { flag: 'a' })
-    this.#file = openSync(this.database, 'r+')
-    this.#connection = new DatabaseSync(this.database, { timeout: 0 })
+    writeFileSync(this.path, '', { flag: 'a' })
+    this.#file = openSync(this.path, 'r+')
+    this.#connection = new DatabaseSync(this.path, { timeout: 0 })
     // The server's own writes go past SQLite: it is wanted for its locks only, and must not look for a journal.
     this.#connection.exec('pragma journal_mode = memory')
   }
@@ -61,6 +51,18 @@ export class MountedNode {
     })
   }
 
+  /** Rows of what reads, as soon as the app lets it in. */
+  async query(sql: string): Promise<unknown[]> {
+    for (;;) {
+      try {
+        return this.#connection.prepare(sql).all()
+      } catch (error) {
+        if (!isBusy(error)) throw error
+        await sleep(1)
+      }
+    }
+  }
+
   /** Puts a snapshot in the place of what is there, between two reads of the app; false while the app reads. */
   apply({ bytes, txid }: Snapshot): boolean {
     const isApplied = this.#locked('begin exclusive', () => {
@@ -77,21 +79,14 @@ export class MountedNode {
    * position becomes a plain file.
    */
   becomeReplica(): void {
-    rmSync(`${this.database}-journal`, { force: true })
-    symlinkSync('/proc/flyroute-read-only', `${this.database}-journal`)
+    rmSync(`${this.path}-journal`, { force: true })
+    symlinkSync('/proc/flyroute-read-only', `${this.path}-journal`)
     this.#publish(this.txid)
   }
 
   /** The journal may be written; the position is for `answerPositions` to tell. */
   becomePrimary(): void {
-    rmSync(`${this.database}-journal`, { force: true })
-  }
-
-  /** Writes the host name of the primary where the app looks for it; undefined: nobody is known. */
-  namePrimary(host: string | undefined): void {
-    const path = join(this.dir, '.primary')
-    if (host === undefined) rmSync(path, { force: true })
-    else this.#replace(path, `${host}\n`)
+    rmSync(`${this.path}-journal`, { force: true })
   }
 
   /** What a `-pos` file holds. The checksum is not LiteFS's: nobody but LiteFS reads it. */
@@ -100,22 +95,11 @@ export class MountedNode {
   }
 
   get positionPath(): string {
-    return `${this.database}-pos`
-  }
-
-  close(): void {
-    this.#connection.close()
-    closeSync(this.#file)
+    return `${this.path}-pos`
   }
 
   #publish(txid: number): void {
-    this.#replace(this.positionPath, this.positionText(txid))
-  }
-
-  /** In one step: nobody sees half of it. */
-  #replace(path: string, text: string): void {
-    writeFileSync(`${path}.new`, text)
-    renameSync(`${path}.new`, path)
+    replaceFile(this.positionPath, this.positionText(txid))
   }
 
   #locked<T>(begin: string, work: () => T): T | undefined {
@@ -123,7 +107,7 @@ export class MountedNode {
       this.#connection.exec(begin)
     } catch (error) {
       if (this.#connection.isTransaction) this.#connection.exec('rollback')
-      if ((error as { errcode?: number }).errcode === 5) return undefined
+      if (isBusy(error)) return undefined
       throw error
     }
     try {
@@ -132,4 +116,9 @@ export class MountedNode {
       this.#connection.exec('rollback')
     }
   }
+}
+
+/** SQLITE_BUSY: somebody else has it locked. */
+function isBusy(error: unknown): boolean {
+  return (error as { errcode?: number }).errcode === 5
 }

@@ -1,0 +1,293 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
+import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { FlyrouteDialect } from '@flyroute/kysely'
+import { type PostgresCluster, startPostgres } from '@flyroute/testkit'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import { postgresDialect } from './support/dialects.ts'
+import { type Version, versions } from './support/subject.ts'
+
+interface Tables {
+  post: { id: number; title: string }
+}
+
+const env = { FLY_REGION: 'ams', PRIMARY_REGION: 'ord' }
+let cluster: PostgresCluster
+const opened: Kysely<Tables>[] = []
+const unhandled: unknown[] = []
+const onUnhandled = (error: unknown): unknown => unhandled.push(error)
+beforeAll(async () => {
+  cluster = await startPostgres({ replicas: 1 })
+  const { db } = open('0.29')
+  await runOnPrimary(async () => {
+    await sql`create table post (id int primary key, title text)`.execute(db)
+    await sql`insert into post select id, 'Post ' || id from generate_series(1, 500) id`.execute(db)
+  })
+  await cluster.caughtUp()
+}, 60_000)
+beforeEach(() => {
+  process.on('unhandledRejection', onUnhandled)
+})
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((db) => db.destroy()))
+  process.off('unhandledRejection', onUnhandled)
+  expect(unhandled.splice(0)).toEqual([])
+})
+afterAll(() => cluster?.dispose())
+
+/** The app on a replica. Each pool has as many connections as said: what is not given back is missed. */
+function open(number: string, max = 2): { db: Kysely<Tables>; dialect: FlyrouteDialect } {
+  const version = versions[number] as Version
+  const dialect = new FlyrouteDialect({
+    primary: postgresDialect(version, cluster.primary.url, max),
+    replica: postgresDialect(version, cluster.replicas[0]!.url, max),
+    env,
+  })
+  const db = new version.Kysely<Tables>({ dialect })
+  opened.push(db)
+  return { db, dialect }
+}
+
+const onReplica = sql<{ r: boolean }>`select pg_is_in_recovery() as r`
+const inRequest = <T>(run: () => Promise<T>): Promise<T> => runInScope(createScope(createActivity('request')), run)
+/** A request that cannot be replayed: its writes go to the primary from here. */
+const inUpgrade = <T>(run: () => Promise<T>): Promise<T> =>
+  runInScope(createScope(createActivity('request', { obstacle: 'upgrade' })), run)
+const failure = (run: Promise<unknown>): Promise<unknown> =>
+  run.then(
+    (value) => expect(value).toBe('a failure'),
+    (error: unknown) => error,
+  )
+
+async function isUsable(db: Kysely<Tables>, max = 2): Promise<void> {
+  const all = Array.from({ length: max }, () =>
+    db.connection().execute(async (one) => (await onReplica.execute(one)).rows),
+  )
+  expect(await Promise.all(all)).toEqual(Array.from({ length: max }, () => [{ r: true }]))
+}
+
+async function eventually(holds: () => Promise<unknown>, timeoutMs = 20_000): Promise<void> {
+  for (const giveUpAt = Date.now() + timeoutMs; ; await sleep(20)) {
+    try {
+      return void (await holds())
+    } catch (error) {
+      if (Date.now() > giveUpAt) throw error
+    }
+  }
+}
+
+/** How many statements with this text a server is at. */
+async function running(url: string, text: string): Promise<number> {
+  const client = new pg.Client(url)
+  await client.connect()
+  const { rows } = await client.query(
+    "select count(*)::int as n from pg_stat_activity where state = 'active' and query = $1",
+    [text],
+  )
+  await client.end()
+  return rows[0].n as number
+}
+
+describe.each(Object.keys(versions))('Kysely %s', (number) => {
+  test('streams that are left before their end give their connections back, here and on the primary', async () => {
+    const { db } = open(number, 1)
+    for (let i = 0; i < 3; i++) {
+      for await (const { id } of db.selectFrom('post').select('id').orderBy('id').stream(5)) {
+        if (id === 3) break
+      }
+      await inUpgrade(async () => {
+        for await (const { id } of db.updateTable('post').set({ title: 'x' }).returning('id').stream(5)) {
+          if (id > 0) break
+        }
+      })
+    }
+    await isUsable(db, 1)
+  })
+
+  test('a write whose rows nobody wants all of is written, and has a position', async () => {
+    const { db } = open(number)
+    const scope = createScope(createActivity('request', { obstacle: 'upgrade' }))
+    await runInScope(scope, async () => {
+      for await (const row of db.updateTable('post').set({ title: 'left' }).returning('id').stream(1)) {
+        if (row.id > 0) break
+      }
+    })
+    expect(scope.activity).toMatchObject({ committed: true, writesUnderWay: 0 })
+    expect([...scope.activity.positions.values()]).toEqual([expect.objectContaining({ at: expect.any(String) })])
+    expect(await runOnPrimary(() => db.selectFrom('post').select('title').where('id', '=', 7).execute())).toEqual([
+      { title: 'left' },
+    ])
+    await cluster.caughtUp()
+  })
+
+  test('what was refused in a transaction that nobody ends is not there for the next one', async () => {
+    const { db } = open(number, 1)
+    for (const begin of ['begin', 'start transaction']) {
+      await db.connection().execute(async (one) => {
+        await sql.raw(begin).execute(one)
+        await onReplica.execute(one)
+        expect(isPrimaryRequired(await failure(one.deleteFrom('post').execute()))).toBe(true)
+      })
+      await isUsable(db, 1)
+    }
+  })
+
+  test('a forgotten controlled transaction keeps its connection, as without us, and no other', async () => {
+    const { db } = open(number, 2)
+    const trx = await db.startTransaction().execute()
+    await onReplica.execute(trx)
+    expect(isPrimaryRequired(await failure(trx.deleteFrom('post').execute()))).toBe(true)
+    await isUsable(db, 1)
+    await trx.rollback().execute()
+    await isUsable(db, 2)
+  })
+
+  test('COMMIT AND CHAIN goes on in the next transaction', async () => {
+    const { db } = open(number, 1)
+    await db.connection().execute(async (one) => {
+      await sql`begin`.execute(one)
+      await sql`commit and chain`.execute(one)
+      expect(isPrimaryRequired(await failure(one.deleteFrom('post').execute()))).toBe(true)
+      expect(isPrimaryRequired(await failure(onReplica.execute(one)))).toBe(true)
+      await sql`rollback`.execute(one)
+      expect((await onReplica.execute(one)).rows).toEqual([{ r: true }])
+    })
+    await isUsable(db, 1)
+  })
+
+  test('a COMMIT of what has failed on the primary is no write', async () => {
+    const { db } = open(number)
+    const scope = createScope(createActivity('request', { obstacle: 'upgrade' }))
+    await runInScope(scope, () =>
+      failure(
+        db.transaction().execute(async (trx) => {
+          await trx.insertInto('post').values({ id: 9_999, title: 'no' }).execute()
+          await failure(sql`select nothing`.execute(trx))
+          // Swallowed: PostgreSQL answers the COMMIT with ROLLBACK.
+          if (number === '0.28') throw new Error('as 0.29 does')
+        }),
+      ),
+    )
+    expect(scope.activity).toMatchObject({ committed: false, writesUnderWay: 0 })
+    expect(scope.activity.positions.size).toBe(0)
+    await isUsable(db)
+  })
+
+  test('a replica that hangs: in a transaction, in a stream, on one connection; its connections come back with it', async () => {
+    const { db, dialect } = open(number, 3)
+    const replica = cluster.replicas[0]!
+    await isUsable(db, 3)
+    const trx = await db.startTransaction().execute()
+    await onReplica.execute(trx)
+    const begun: Promise<unknown>[] = []
+    replica.pauseProcess()
+    try {
+      const scope = createScope(createActivity('request'))
+      begun.push(
+        failure(
+          runInScope(scope, async () => {
+            for await (const row of db.selectFrom('post').selectAll().stream(5)) if (row.id < 0) throw new Error('none')
+          }),
+        ),
+        failure(inRequest(() => onReplica.execute(trx))),
+        failure(
+          inRequest(() =>
+            db.connection().execute(async (one) => {
+              await failure(onReplica.execute(one))
+              // Not behind the one that hangs.
+              return onReplica.execute(one)
+            }),
+          ),
+        ),
+      )
+      for (const error of await Promise.all(begun)) {
+        expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
+      }
+      await trx.rollback().execute()
+      // Outside of a request there is the primary, at once.
+      expect((await onReplica.execute(db)).rows).toEqual([{ r: false }])
+    } finally {
+      replica.resumeProcess()
+    }
+    await eventually(() => isUsable(db, 3))
+    expect(dialect.replication.topology.role).toBe('replica')
+    const client = new pg.Client(replica.url)
+    await client.connect()
+    const { rows } = await client.query("select count(*)::int as n from pg_stat_activity where state like 'idle in%'")
+    expect(rows).toEqual([{ n: 0 }])
+    await client.end()
+  })
+
+  test('a long statement on a replica that answers is left alone', async () => {
+    const { db } = open(number, 2)
+    const long = inRequest(() => sql<{ done: boolean }>`select pg_sleep(4) is not null as done`.execute(db))
+    expect((await long).rows).toEqual([{ done: true }])
+  })
+
+  test('everything may be ended while the replica hangs', async () => {
+    const { db } = open(number, 1)
+    const replica = cluster.replicas[0]!
+    await isUsable(db, 1)
+    replica.pauseProcess()
+    try {
+      expect(await failure(inRequest(() => onReplica.execute(db)))).toMatchObject({ reason: 'unavailable' })
+      await db.destroy()
+    } finally {
+      replica.resumeProcess()
+    }
+    opened.splice(0)
+  })
+})
+
+describe('AbortSignal (0.29)', () => {
+  const long = 'select pg_sleep(30)'
+
+  test.each(['ignore query', 'cancel query', 'kill session'] as const)('%s', async (inflightQueryAbortStrategy) => {
+    const { db } = open('0.29', 1)
+    const places: [place: typeof inRequest, url: string][] = [
+      [inRequest, cluster.replicas[0]!.url],
+      [runOnPrimary, cluster.primary.url],
+    ]
+    for (const [place, url] of places) {
+      const controller = new AbortController()
+      const { signal } = controller
+      const text = inflightQueryAbortStrategy === 'ignore query' ? 'select pg_sleep(1)' : long
+      const query = () => sql.raw(text).execute(db, { signal, inflightQueryAbortStrategy })
+      const failed = failure(place(query))
+      await eventually(async () => expect(await running(url, text)).toBe(1))
+      controller.abort(new Error('enough'))
+      expect(await failed).toMatchObject({ message: 'enough' })
+      await eventually(async () => expect(await running(url, text)).toBe(0))
+    }
+    await eventually(() => isUsable(db, 1))
+  })
+
+  test('cancels what runs on the primary in the place of a connection to the replica', async () => {
+    const { db } = open('0.29', 2)
+    const text =
+      'with gone as (delete from post where id < 0 returning id) select pg_sleep(30) from (select count(*) from gone) g'
+    const controller = new AbortController()
+    const options = { signal: controller.signal, inflightQueryAbortStrategy: 'cancel query' } as const
+    const failed = failure(inUpgrade(() => db.connection().execute((one) => sql.raw(text).execute(one, options))))
+    await eventually(async () => expect(await running(cluster.primary.url, text)).toBe(1))
+    controller.abort(new Error('enough'))
+    expect(await failed).toMatchObject({ message: 'enough' })
+    await eventually(async () => expect(await running(cluster.primary.url, text)).toBe(0))
+    await isUsable(db)
+  })
+})
+
+test('a replica whose pool cannot even be made is one that is down', async () => {
+  const down = new PostgresDialect({
+    pool: async () => {
+      throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
+    },
+  })
+  const primary = postgresDialect(versions['0.29']!, cluster.primary.url)
+  const db = new Kysely<Tables>({ dialect: new FlyrouteDialect({ primary, replica: down, env }) })
+  opened.push(db)
+  expect((await onReplica.execute(db)).rows).toEqual([{ r: false }])
+  expect(await failure(inRequest(() => onReplica.execute(db)))).toMatchObject({ reason: 'unavailable' })
+})
