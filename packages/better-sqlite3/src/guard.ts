@@ -60,7 +60,7 @@ export class Guard {
         replication.toPrimary('stale', undefined, scope)
       }
     }
-    return scope.activity.consistency === 'monotonic' ? scope : undefined
+    return scope.consistency === 'monotonic' ? scope : undefined
   }
 
   /** Nothing has been asked of it yet that a replica could not do: most requests, until their end. */

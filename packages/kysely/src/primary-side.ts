@@ -1,4 +1,4 @@
-import type { Activity, Analysis, Scope } from '@flyroute/core/adapter'
+import { type Activity, type Analysis, currentScope, type Scope } from '@flyroute/core/adapter'
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
 import { asksOn } from './ask.ts'
 import type { GuardedConnection } from './connection.ts'
@@ -38,7 +38,7 @@ export class PrimarySide {
     const { activity } = scope
     if (!this.#begins(analysis, activity)) {
       const result = await this.send<R>(query, options)
-      if (activity.consistency === 'monotonic' && !writes(analysis, activity)) await this.#read(activity)
+      if (scope.consistency === 'monotonic' && !writes(analysis, activity)) await this.#read(activity)
       return result
     }
     return this.#commits(() => this.send<R>(query, options), activity, isAsynchronous(analysis))
@@ -131,7 +131,7 @@ export class PrimarySide {
 
   async #wrote(activity: Activity, asynchronous: boolean): Promise<void> {
     const { replication, facts } = this.#connection.owner.database
-    if (activity.consistency === 'none') return
+    if ((currentScope() ?? activity).consistency === 'none') return
     const { server, inner } = this.#connection
     try {
       if (server === undefined) throw new Error('The server has not said what it is')

@@ -18,10 +18,6 @@ type ExecuteOptions = Parameters<DatabaseConnection['executeQuery']>[1]
 /** Which connection a statement runs on: this one, or one of the primary's. */
 type Place = 'here' | 'primary'
 
-/** How long (ms) a statement waits for a replica that is behind: in a request, and in a job that nobody waits for. */
-const requestWaitMs = 1_000
-const jobWaitMs = 5_000
-
 /**
  * A connection to a replica: what writes is refused before it is sent, what the server refuses is translated, reads wait
  * until the server is as fresh as they need it; and where there is a dialect for the primary, that stands in.
@@ -107,7 +103,7 @@ export class ReplicaSide {
           hasBegun = true
           yield chunk
         }
-        if (scope?.activity.consistency === 'monotonic') await readPosition(this.#connection, scope.activity)
+        if (scope?.consistency === 'monotonic') await readPosition(this.#connection, scope.activity)
         return
       } catch (error) {
         if (transaction !== undefined) transaction.failed = true
@@ -204,11 +200,12 @@ export class ReplicaSide {
       if (transaction !== undefined) transaction.refusal = refusal as Error
       return Promise.reject(refusal)
     }
-    const need = scope === undefined ? undefined : replication.need(scope)
+    if (scope === undefined) return 'here'
+    const need = replication.need(scope)
     return need === undefined || replication.isFresh(server, need) ? 'here' : this.#whenFresh(need, scope)
   }
 
-  async #whenFresh(need: Freshness, scope: Scope | undefined): Promise<Place> {
+  async #whenFresh(need: Freshness, scope: Scope): Promise<Place> {
     const { transaction, owner } = this.#connection
     try {
       return (await this.#catchesUp(need, scope))
@@ -220,14 +217,20 @@ export class ReplicaSide {
     }
   }
 
-  async #catchesUp(need: Freshness, scope: Scope | undefined): Promise<boolean> {
+  async #catchesUp(need: Freshness, scope: Scope): Promise<boolean> {
     const { server, owner } = this.#connection
-    const { replication } = owner.database
-    const isJob = scope?.activity.kind === 'job'
-    const options = { timeoutMs: isJob ? jobWaitMs : requestWaitMs, signal: scope?.activity.signal, patient: isJob }
+    const { replication, facts } = owner.database
+    const { kind, signal, waitTimeoutMs: timeoutMs } = scope.activity
+    const options = { timeoutMs, signal, patient: kind === 'job' }
     if (replication.observes(server)) return replication.catchUp(need, options)
     // One name leads to several replicas: only this connection can ask its own, and once has to do.
-    await this.#connection.greet()
+    try {
+      await this.#connection.greet()
+    } catch (error) {
+      // A server that is lost in the middle of it will not catch up.
+      if (facts.readError(error) === 'unavailable') replication.failed(error)
+      return false
+    }
     return replication.isFresh(this.#connection.server, need)
   }
 
@@ -366,7 +369,7 @@ class Execution<R> extends Wait<QueryResult<R>> {
 
   #answered(result: QueryResult<R>): void {
     const resolve = this.over()
-    if (this.#scope?.activity.consistency === 'monotonic') resolve?.(this.#seen(result, this.#scope.activity))
+    if (this.#scope?.consistency === 'monotonic') resolve?.(this.#seen(result, this.#scope.activity))
     else resolve?.(result)
   }
 
