@@ -89,6 +89,8 @@ export interface BareConnection extends EventEmitter {
 /** A pool of the driver, below its overloads. */
 export interface BarePool extends EventEmitter {
   readonly config: { readonly connectionConfig: ConnectionConfig }
+  /** Those that nobody uses. */
+  readonly _freeConnections: { readonly length: number }
   getConnection(callback: (error: unknown, connection?: BareConnection) => void): void
   releaseConnection(connection: BareConnection): void
   promise(Implementation?: unknown): object

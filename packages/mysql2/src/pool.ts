@@ -1,6 +1,7 @@
 import type { Replication } from '@flyroute/core'
 import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
 import mysql, { type Pool } from 'mysql2'
+import { currentCaller } from './caller.ts'
 import { type MysqlDatabase, openDatabase } from './database.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
 import { hand, keepErrors } from './error-identity.ts'
@@ -51,7 +52,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePo
     end: pool.end.bind(pool),
   }
   /** Those in the driver's queue: it passes them through its own method once more when a connection dies. */
-  const queued = new WeakSet<Deliver>()
+  const queued = new Set<Deliver>()
   let asking: Deliver | undefined
   pool.on('enqueue', () => {
     if (asking !== undefined) queued.add(asking)
@@ -65,30 +66,29 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePo
     connection.on('error', () => undefined)
   })
 
-  const ask = (deliver: Deliver): void => runInScope(undefined, () => base.getConnection(deliver))
   pool.getConnection = (callback) => {
-    if (queued.has(callback)) return base.getConnection(callback)
+    if (queued.size > 0 && queued.has(callback)) return base.getConnection(callback)
     const scope = currentScope()
-    if (replication.topology.role === 'replica' && (replication.isUnavailable || goesToPrimary(scope))) {
-      connectToPrimary(scope).then(
-        (connection) => runInScope(scope, () => callback(null, connection)),
-        (error: unknown) => runInScope(scope, () => hand(error, callback)),
+    const isElsewhere =
+      replication.topology.role === 'replica' && (replication.isUnavailable || goesToPrimary(scope))
+    // One that is idle is handed over as it is, and where it was asked for.
+    if (!isElsewhere && pool._freeConnections.length > 0) return base.getConnection(callback)
+    const caller = currentCaller()
+    const handOver = (connecting: Promise<BareConnection>): void => {
+      connecting.then(
+        (connection) => caller.runInAsyncScope(process.nextTick, undefined, callback, null, connection),
+        (error: unknown) => caller.runInAsyncScope(process.nextTick, undefined, hand, error, callback),
       )
-      return
     }
-    asking = (error, connection) => {
-      if (error) {
-        connectElsewhere(error, scope).then(
-          (other) => runInScope(scope, () => callback(null, other)),
-          (reason: unknown) => runInScope(scope, () => hand(reason, callback)),
-        )
-      } else if (currentScope() === scope) callback(null, connection)
-      // The pool calls back in the scope of whoever has given the connection back.
-      else runInScope(scope, () => callback(null, connection))
+    if (isElsewhere) return handOver(connectToPrimary(scope))
+    const deliver: Deliver = (error, connection) => {
+      queued.delete(deliver)
+      if (error) handOver(connectElsewhere(error, scope))
+      else caller.runInAsyncScope(callback, undefined, null, connection)
     }
+    asking = deliver
     // A socket answers in the scope that it was opened in: that of one request among many.
-    if (scope === undefined) base.getConnection(asking)
-    else ask(asking)
+    runInScope(undefined, () => base.getConnection(deliver))
     asking = undefined
   }
 

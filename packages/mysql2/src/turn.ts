@@ -1,4 +1,5 @@
-import { type Analysis, runInScope, type Scope } from '@flyroute/core/adapter'
+import type { Analysis, Scope } from '@flyroute/core/adapter'
+import { currentCaller } from './caller.ts'
 import type { BareConnection, Callback, Command, Kind, Packet } from './driver-types.ts'
 import { hand } from './error-identity.ts'
 import { Exchange } from './exchange.ts'
@@ -161,6 +162,7 @@ export class Turn extends Exchange {
 function keepInScope(command: Command, scope: Scope | undefined): void {
   if (scope === undefined) return
   const { onResult, emit } = command
-  if (onResult) command.onResult = (...args) => runInScope(scope, () => onResult(...args))
-  else command.emit = (...args) => runInScope(scope, () => emit.apply(command, args))
+  const caller = currentCaller()
+  if (onResult) command.onResult = (...args) => caller.runInAsyncScope(onResult, command, ...args)
+  else command.emit = (...args) => caller.runInAsyncScope(emit, command, ...args)
 }
