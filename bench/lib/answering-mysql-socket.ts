@@ -22,16 +22,12 @@ export class AnsweringMysqlSocket extends EventEmitter {
       this.#isStarted = true
       return welcome
     }
-    switch (data[4]) {
-      case command.query:
-        if (data.includes('@@global.read_only')) return selfPortraits[this.#role]
-        return data.includes('select') ? oneRow : done
-      case command.prepare:
-        return prepared
-      case command.execute:
-        return oneBinaryRow
-    }
-    return undefined
+    const asked = data[4]
+    if (asked === command.prepare) return prepared
+    if (asked === command.execute) return oneBinaryRow
+    if (asked !== command.query) return undefined
+    if (data.includes('@@global.read_only')) return selfPortraits[this.#role]
+    return data.includes('select') ? oneRow : done
   }
 
   end(): void {

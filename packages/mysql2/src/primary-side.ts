@@ -2,6 +2,7 @@ import { ReplayUnavailableError } from '@flyroute/core'
 import { type Activity, type Position, upTo } from '@flyroute/core/adapter'
 import type { Command, ResultHeader } from './driver-types.ts'
 import type { Guard } from './guard.ts'
+import { noteUnreachable } from './outage.ts'
 import { readError } from './refusal.ts'
 import type { Transaction } from './session.ts'
 import type { Turn } from './turn.ts'
@@ -23,6 +24,8 @@ const lastPosition = { mysql: 'select @@global.gtid_executed', mariadb: 'select 
  */
 export class PrimarySide {
   readonly #guard: Guard
+  /** Another primary has taken over from this one, and a client has seen it: nothing of here may be shown any more. */
+  isStale = false
   /** Whether the server adds GTIDs to its answers on this connection; undefined before it was told to. */
   #tracks: boolean | undefined
   /** MariaDB: the last GTID of this session that we have seen. */
@@ -32,9 +35,11 @@ export class PrimarySide {
     this.#guard = guard
   }
 
-  /** The session was reset. */
+  /** The session is reset: what was written in a transaction is rolled back. */
   forget(): void {
     this.#tracks = undefined
+    const writer = this.#guard.session.transaction?.writer
+    if (writer !== undefined) this.#guard.database.replication.writeEnds(writer, 'failed')
   }
 
   /** The app may change what the server tells; in between it may have been anything. Texts as long are no settings. */
@@ -63,6 +68,7 @@ export class PrimarySide {
     if (scope === undefined) return true
     const need = replication.need(scope)
     if (need !== undefined && server !== undefined && replication.isStalePrimary(need, server)) {
+      this.isStale = true
       turn.fail(new ReplayUnavailableError('stale-primary', { retryAfterSeconds: 5 }))
       return false
     }
@@ -102,20 +108,16 @@ export class PrimarySide {
     return true
   }
 
+  /** Whether it will be committed, nobody will hear. */
+  givenUp(turn: Turn): void {
+    this.#endCommit(turn, 'unknown')
+  }
+
   failed(turn: Turn, error: unknown, isAnswer: boolean): void {
-    const { session, database } = this.#guard
     const { scope, effect } = turn
-    const { replication } = database
-    const writer = session.transaction?.writer
-    if (effect === 'commit' && scope !== undefined) {
-      const outcome = isAnswer ? 'failed' : 'unknown'
-      replication.writeEnds(scope.activity, outcome)
-      if (writer !== undefined && session.transaction !== undefined) {
-        session.transaction.writer = undefined
-        replication.writeEnds(writer, outcome)
-      }
-    } else if (!isAnswer) this.#lose()
-    if (readError(error) === 'unavailable' && scope !== undefined) scope.activity.primaryUnreachable = error
+    if (effect === 'commit') this.#endCommit(turn, isAnswer ? 'failed' : 'unknown')
+    else if (!isAnswer) this.#lose()
+    noteUnreachable(scope, error)
     turn.deliver(error)
     turn.finish()
   }
@@ -195,6 +197,18 @@ export class PrimarySide {
     if (session.transaction === before && !committed) return
     before.writer = undefined
     database.replication.writeEnds(writer, committed || effect === 'commit' ? 'done' : 'failed')
+  }
+
+  #endCommit(turn: Turn, outcome: 'failed' | 'unknown'): void {
+    const { effect, scope } = turn
+    if (effect !== 'commit' || scope === undefined) return
+    turn.effect = undefined
+    const { session, database } = this.#guard
+    const { transaction } = session
+    database.replication.writeEnds(scope.activity, outcome)
+    if (transaction?.writer === undefined) return
+    database.replication.writeEnds(transaction.writer, outcome)
+    transaction.writer = undefined
   }
 
   /** The connection is lost with a transaction on it that was not told to commit. */

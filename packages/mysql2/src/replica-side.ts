@@ -4,6 +4,7 @@ import { type Freshness, isOfReadOnlyTransaction, notReplayable, type Scope } fr
 import type { Command, ResultHeader } from './driver-types.ts'
 import { plainQuery } from './exchange.ts'
 import type { Guard } from './guard.ts'
+import { noteUnavailable } from './outage.ts'
 import { readError } from './refusal.ts'
 import { StandIn } from './stand-in.ts'
 import type { Turn } from './turn.ts'
@@ -93,18 +94,23 @@ export class ReplicaSide {
   }
 
   failed(turn: Turn, error: unknown, isAnswer: boolean): void {
-    const judged = this.#judge(turn, error)
-    if (judged !== 'rerun') {
+    const judged = this.#judge(turn, error, isAnswer)
+    if (judged !== 'rerun' || turn.isGivenUp) {
       turn.deliver(judged)
       turn.finish()
     } else if (isAnswer) this.#standInFor(turn).run(turn)
     else this.#runElsewhere(turn)
   }
 
-  /** Gives a connection back that stands in. */
-  leave(): void {
+  /** The session is reset. */
+  forget(): void {
     this.#standIn?.leave()
     this.#standIn = undefined
+  }
+
+  /** Gives a connection back that stands in. */
+  leave(): void {
+    this.forget()
     const { session } = this.#guard
     if (session.transaction?.refusal === undefined) return
     // The next one to use the connection has nothing to do with it.
@@ -118,7 +124,7 @@ export class ReplicaSide {
    * What an error that a statement met on a replica is to the app: the driver's own, the one that asks for a replay, or the
    * word that the primary is to be asked. A replica has written nothing, so running there what failed here runs it once.
    */
-  #judge({ analysis, scope, command, kind }: Turn, error: unknown): unknown {
+  #judge({ analysis, scope, command, kind, wasSent }: Turn, error: unknown, isAnswer: boolean): unknown {
     const word = readError(error)
     if (word === undefined) return error
     const { replication, classifier } = this.#guard.database
@@ -128,7 +134,11 @@ export class ReplicaSide {
       if (isOwn && isOfReadOnlyTransaction(error)) return error
       classifier.learn(this.#guard.textOf(command))
       this.#guard.suspectPromotion()
-    } else replication.failed(error)
+    } else {
+      if (this.#guard.side === 'local') replication.failed(error)
+      // A server that was promoted a moment ago may have run it before it was lost.
+      if (analysis.access !== 'read' && kind !== 'prepare' && wasSent && !isAnswer) return error
+    }
     try {
       replication.toPrimary(word === 'refusal' ? 'refused' : 'unavailable', analysis.reason, scope, error)
       // Of what has begun to come, nobody can take back the beginning.
@@ -138,6 +148,7 @@ export class ReplicaSide {
       throw new ReplayUnavailableError(obstacleOf(scope), { detail: 'transaction', cause: error })
     } catch (refusal) {
       if (transaction !== undefined) transaction.refusal = refusal as Error
+      noteUnavailable(scope, refusal)
       return refusal
     }
   }
@@ -209,6 +220,7 @@ export class ReplicaSide {
   #refuse(turn: Turn, error: unknown): boolean {
     const { transaction } = this.#guard.session
     if (transaction !== undefined) transaction.refusal = error as Error
+    noteUnavailable(turn.scope, error)
     turn.fail(error)
     return false
   }
