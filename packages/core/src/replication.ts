@@ -69,6 +69,8 @@ export interface ReplicationSource {
   observe(): Promise<Observation>
   /** Ends what `observe` holds open. */
   end(): Promise<void>
+  /** The same as `observe`, with the lag: where that is a question of its own. Default: `observe` tells it. */
+  observeLag?(): Promise<Observation>
   /** Asks the primary, from wherever this is; rejects when it does not answer in time. Default: nobody can ask it. */
   observePrimary?(): Promise<Observation>
   /** The same as `observe`, at once, where that costs next to nothing: what is known then is never older than its use. */
@@ -220,9 +222,9 @@ export class DatabaseReplication implements Replication {
     return this.#asksNext
   }
 
-  async #ask(): Promise<Observation> {
+  async #ask(question: 'observe' | 'observeLag' = 'observe'): Promise<Observation> {
     try {
-      const observation = await this.#source.observe()
+      const observation = await (this.#source[question]?.() ?? this.#source.observe())
       this.#observed = this.connected(observation)
       return observation
     } catch (error) {
@@ -596,7 +598,9 @@ export class DatabaseReplication implements Replication {
   }
 
   async status(): Promise<ReplicationStatus> {
-    const { role, at, lagBytes, lagSeconds, acceptsWrites } = await this.observe()
+    const { role, at, lagBytes, lagSeconds, acceptsWrites } = await (this.#source.observeLag
+      ? this.#ask('observeLag')
+      : this.observe())
     return {
       role,
       region:
