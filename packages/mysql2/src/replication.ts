@@ -2,7 +2,8 @@ import { ConfigurationError } from '@flyroute/core'
 import { gtids, type Observation, type ReplicationSource, type Role } from '@flyroute/core/adapter'
 import mysql, { type PoolOptions } from 'mysql2'
 import type { BareConnection } from './driver-types.ts'
-import type { Greeting, Observer, Side } from './observer.ts'
+import { type AskRows, askLag } from './lag.ts'
+import type { Ask, Greeting, Observer, Side } from './observer.ts'
 import { connectionOptions } from './options.ts'
 
 /** How long (ms) the dedicated connection is kept after its last question, and how long a question may take. */
@@ -46,30 +47,49 @@ export class MysqlReplicationSource implements ReplicationSource {
   }
 
   async observe(): Promise<Observation> {
+    return this.#use(async (connection) => (await this.#look(connection)).observation)
+  }
+
+  /** Asks as well how far a replica is behind: what waiting does not need, and what not every user may know. */
+  async observeLag(): Promise<Observation> {
+    return this.#use(async (connection) => {
+      const { observation, flavour } = await this.#look(connection)
+      if (observation.role === 'primary') return { ...observation, lagSeconds: 0 }
+      const ask: AskRows = (sql) => askOn(connection, sql, false)
+      return { ...observation, ...(await askLag(ask, flavour, observation.at)) }
+    })
+  }
+
+  async #use(ask: (connection: BareConnection) => Promise<Observation>): Promise<Observation> {
     if (this.#ended) throw new Error('The pool has ended')
     clearTimeout(this.#idle)
     const connection = (this.#connection ??= this.#open())
     connection.stream.ref?.()
-    const { observer, side, expected } = this.#options
     try {
-      const ask = (sql: string): Promise<readonly (readonly unknown[])[]> => askOn(connection, sql)
-      const hint = connection._handshakePacket?.serverVersion
-      this.#greeting =
-        this.#greeting === undefined
-          ? await observer.greet(ask, hint, side)
-          : await observer.look(ask, this.#greeting, side)
+      const observation = await ask(connection)
+      connection.stream.unref?.()
+      clearTimeout(this.#idle)
+      // Where the primary should be and is none, the name may lead to another server next time.
+      const isMisplaced = this.#options.expected === 'primary' && observation.role === 'replica'
+      this.#idle = setTimeout(() => this.#close(connection), isMisplaced ? 0 : idleMs).unref()
+      return observation
     } catch (error) {
       this.#close(connection)
       throw error
     }
-    const { observation, flavour } = this.#greeting
-    this.#isWithoutGtids = observation.at === undefined && flavour.kind !== 'modest'
-    connection.stream.unref?.()
-    // Where the primary should be and is none, the name may lead to another server next time.
-    const isMisplaced = expected === 'primary' && observation.role === 'replica'
-    this.#idle = setTimeout(() => this.#close(connection), isMisplaced ? 0 : idleMs)
-    this.#idle.unref()
-    return observation
+  }
+
+  async #look(connection: BareConnection): Promise<Greeting> {
+    const { observer, side } = this.#options
+    const ask: Ask = (sql) => askOn(connection, sql, true)
+    const known = this.#greeting
+    const greeting =
+      known === undefined
+        ? await observer.greet(ask, connection._handshakePacket?.serverVersion, side)
+        : await observer.look(ask, known, side)
+    if (connection === this.#connection) this.#greeting = greeting
+    this.#isWithoutGtids = greeting.observation.at === undefined && greeting.flavour.kind !== 'modest'
+    return greeting
   }
 
   observePrimary(): Promise<Observation> {
@@ -129,9 +149,9 @@ export class MysqlReplicationSource implements ReplicationSource {
   }
 }
 
-function askOn(connection: BareConnection, sql: string): Promise<readonly (readonly unknown[])[]> {
-  const options = { sql, rowsAsArray: true, typeCast: true, nestTables: false, timeout: answerMs }
+function askOn<Row>(connection: BareConnection, sql: string, rowsAsArray: boolean): Promise<readonly Row[]> {
+  const options = { sql, rowsAsArray, typeCast: true, nestTables: false, timeout: answerMs }
   return new Promise((resolve, reject) => {
-    connection.query(options, (error, rows) => (error ? reject(error) : resolve(rows as unknown[][])))
+    connection.query(options, (error, rows) => (error ? reject(error) : resolve(rows as Row[])))
   })
 }
