@@ -1,22 +1,22 @@
-import type { PostgresNode } from '@flyroute/testkit'
-import type { Operation, Promises, Random, WorkloadOptions } from '@flyroute/testkit/checker'
-import type { Load } from '../load.ts'
-import type { World, WorldOptions } from '../world.ts'
+import type { Operation, Promises, Random, WorkloadOptions } from '../checker/index.ts'
+import type { DatabaseNode } from '../clusters.ts'
+import type { Load } from './load.ts'
+import type { World, WorldOptions } from './world.ts'
 
 /** Where faults happen, and what they need for it. */
-export interface Stage {
-  readonly world: World
+export interface Stage<Node extends DatabaseNode = DatabaseNode> {
+  readonly world: World<Node>
   readonly load: Load
   readonly random: Random
-  readonly ord: PostgresNode
-  readonly ams: PostgresNode
-  readonly gru: PostgresNode
+  readonly ord: Node
+  readonly ams: Node
+  readonly gru: Node
   /** Lets so many milliseconds pass, or fewer where time is scarce. */
   pause(ms: number): Promise<void>
 }
 
 /** What breaks while users are at work, and what they are promised all the same. */
-export interface Scenario {
+export interface Scenario<Node extends DatabaseNode = DatabaseNode> {
   readonly name: string
   readonly world?: WorldOptions
   readonly workload?: Partial<WorkloadOptions>
@@ -24,7 +24,7 @@ export interface Scenario {
   /** Nothing is left to break after this: it is not played twice in one world. */
   readonly isFinal?: boolean
   /** One round of faults, from which the world recovers. */
-  readonly faults: (stage: Stage) => Promise<void>
+  readonly faults: (stage: Stage<Node>) => Promise<void>
 }
 
 /**

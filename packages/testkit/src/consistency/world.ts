@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type Lab, type OutputLine, startLab } from '@flyroute/lab'
-import type { PostgresCluster } from '@flyroute/testkit'
-import { schema } from './app/schema.ts'
+import type { SurvivingWrite } from '../checker/index.ts'
+import type { DatabaseCluster, DatabaseNode } from '../clusters.ts'
 import { RoundRobin } from './round-robin.ts'
 
 /** Round trips between the regions (ms): Chicago, Amsterdam, São Paulo. `orb` stands beside `ord`, and `amb` beside `ams`. */
@@ -18,14 +18,21 @@ const roundTrips = {
   'amb-gru': 190,
 }
 
-const app = join(import.meta.dirname, 'app')
-const command = [
-  process.execPath,
-  '--conditions=@flyroute/source',
-  '--import',
-  join(app, 'clock.ts'),
-  join(app, 'server.ts'),
-]
+/** A database, and the app of the workload that stores its rows there. */
+export interface WorldKind<Node extends DatabaseNode> {
+  readonly database: 'postgres' | 'mariadb' | 'mysql'
+  readonly databaseSettings?: Readonly<Record<string, string | number>>
+  /** The app's file; see `serveApp`. */
+  readonly app: string
+  /** Makes the app's tables. */
+  prepare(databases: DatabaseCluster<Node>): Promise<void>
+  /** Sees to it that no replica goes back to before the tables when it crashes. */
+  settle?(databases: DatabaseCluster<Node>): Promise<void>
+  /** All writes to keys that begin so, one row for each time that one was executed. */
+  survivors(primary: Node, prefix: string): Promise<readonly SurvivingWrite[]>
+}
+
+const clock = join(import.meta.dirname, 'app', 'clock.ts')
 
 export interface WorldOptions {
   /** What the app promises. Default: `read-your-writes`. */
@@ -40,40 +47,47 @@ export interface WorldOptions {
 }
 
 /** The app in three regions with real databases: a primary in Chicago, replicas in Amsterdam and São Paulo. */
-export class World implements AsyncDisposable {
+export class World<Node extends DatabaseNode = DatabaseNode> implements AsyncDisposable {
   readonly options: WorldOptions
   readonly lab: Lab
-  readonly databases: PostgresCluster
+  readonly databases: DatabaseCluster<Node>
+  readonly #kind: WorldKind<Node>
   readonly #names: Names
 
-  private constructor(options: WorldOptions, lab: Lab, names: Names) {
+  private constructor(kind: WorldKind<Node>, options: WorldOptions, lab: Lab, names: Names) {
     this.options = options
     this.lab = lab
-    this.databases = lab.databases as PostgresCluster
+    this.databases = lab.databases as DatabaseCluster<Node>
+    this.#kind = kind
     this.#names = names
   }
 
-  static async start(options: WorldOptions = {}): Promise<World> {
+  static async start<Node extends DatabaseNode>(
+    kind: WorldKind<Node>,
+    options: WorldOptions = {},
+  ): Promise<World<Node>> {
     const names: Names = {}
+    const command = [process.execPath, '--conditions=@flyroute/source', '--import', clock, kind.app]
     const lab = await startLab({
       regions: ['ord', 'ams', 'gru'],
       primaryRegion: 'ord',
       rtt: roundTrips,
+      database: kind.database,
+      ...(kind.databaseSettings === undefined ? {} : { databaseSettings: kind.databaseSettings }),
       command,
       machinesPerRegion: options.machinesPerRegion ?? 1,
       journalSize: 100,
       output: tell,
       env: ({ region, replicaUrls }) => environment(region, replicaUrls, names, options),
     })
-    const world = new World(options, lab, names)
+    const world = new World(kind, options, lab, names)
     await world.#prepare()
     return world
   }
 
   async #prepare(): Promise<void> {
     const { databases } = this
-    // The app's own user is to own its tables.
-    await databases.primary.query(`set role app; ${schema}; reset role`)
+    await this.#kind.prepare(databases)
     if (this.options.synchronousStandby) {
       await databases.addReplica('orb')
       await databases.setSynchronous(['orb'])
@@ -84,10 +98,12 @@ export class World implements AsyncDisposable {
       await this.lab.restart('ams')
     }
     await databases.caughtUp()
-    // Where a standby starts from after a crash: none goes back to before the tables.
-    await databases.primary.query('checkpoint')
-    await databases.caughtUp()
-    for (const replica of databases.replicas) await replica.query('checkpoint')
+    await this.#kind.settle?.(databases)
+  }
+
+  /** All writes to keys that begin so, as the primary has them. */
+  survivors(prefix: string): Promise<readonly SurvivingWrite[]> {
+    return this.#kind.survivors(this.databases.primary, prefix)
   }
 
   /** Opens the pools of all apps anew, with this bug in them. */
