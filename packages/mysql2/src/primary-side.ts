@@ -253,9 +253,11 @@ export class PrimarySide {
       const [row] = await turn.ask(lastPosition[kind])
       const last = row?.[0]
       const own = typeof last === 'string' ? last.replaceAll(/\s/g, '') : ''
-      const isNew = kind === 'mysql' || (own !== '' && own !== this.#last)
-      if (kind === 'mariadb') this.#last = own
-      this.#took(turn, activity, isNew ? this.#at(own) : undefined)
+      // The one tells all that it has, the other the last one of this session.
+      if (kind === 'mysql') return this.#took(turn, activity, this.#at(own))
+      const isNew = own !== '' && own !== this.#last
+      this.#last = own
+      this.#took(turn, activity, isNew ? this.#position(own) : undefined)
     } catch (error) {
       replication.withoutPosition(error)
       if (turn.effect === 'commit') {
@@ -277,9 +279,9 @@ export class PrimarySide {
     }
   }
 
+  /** All that this primary had, and what it has had of others: that tells it from one before it, and from one behind it. */
   #position(own: string): Position {
-    const { server, greeting } = this.#guard
-    return this.#at(greeting?.flavour.kind === 'mysql' ? upTo(server?.at ?? '', own) : own)
+    return this.#at(upTo(this.#guard.server?.at ?? '', own))
   }
 
   #at(at: string): Position {

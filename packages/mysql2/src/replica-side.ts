@@ -220,7 +220,6 @@ export class ReplicaSide {
   #refuse(turn: Turn, error: unknown): boolean {
     const { transaction } = this.#guard.session
     if (transaction !== undefined) transaction.refusal = error as Error
-    noteUnavailable(turn.scope, error)
     turn.fail(error)
     return false
   }

@@ -3,6 +3,7 @@ import { currentCaller } from './caller.ts'
 import type { BareConnection, Callback, Command, Kind, Packet } from './driver-types.ts'
 import { hand } from './error-identity.ts'
 import { Exchange } from './exchange.ts'
+import { noteUnavailable } from './outage.ts'
 
 /** What happens to a command that it is somebody's turn to run. */
 export interface TurnHandler {
@@ -114,6 +115,7 @@ export class Turn extends Exchange {
 
   /** Ends the turn with an error for the caller, in a later turn of the event loop as the driver does. */
   fail(error: unknown): void {
+    noteUnavailable(this.scope, error)
     process.nextTick(() => {
       if (this.#isDelivered) return
       this.deliver(error)
