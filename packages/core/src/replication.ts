@@ -74,6 +74,8 @@ export interface ReplicationSource {
   observeArrival?(at: string, withinMs: number): Promise<Observation> | undefined
   /** Ends what `observe` holds open. */
   end(): Promise<void>
+  /** The same as `observe`, with the lag: where that is a question of its own. Default: `observe` tells it. */
+  observeLag?(): Promise<Observation>
   /** Asks the primary, from wherever this is; rejects when it does not answer in time. Default: nobody can ask it. */
   observePrimary?(): Promise<Observation>
   /** The same as `observe`, at once, where that costs next to nothing: what is known then is never older than its use. */
@@ -635,7 +637,9 @@ export class DatabaseReplication implements Replication {
   }
 
   async status(): Promise<ReplicationStatus> {
-    const { role, at, lagBytes, lagSeconds, acceptsWrites } = await this.observe()
+    const observeLag = this.#source.observeLag?.bind(this.#source)
+    const observation = await (observeLag === undefined ? this.observe() : this.#hear(observeLag))
+    const { role, at, lagBytes, lagSeconds, acceptsWrites } = observation
     return {
       role,
       region:

@@ -28,6 +28,12 @@ test.each([
   ['', '', true],
   ['', '0-1-1', false],
   [`${a}:1-5`, '', true],
+  // Made from a copy, a replica has no log of what came before: it stands on all of it.
+  ['0-2-95', '0-1-90,0-2-95', true],
+  ['0-2-95', '0-1-96,0-2-95', false],
+  ['0-2-95', '0-1-90,0-2-96', false],
+  ['0-2-95', '1-1-90,0-2-95', false],
+  ['0-1-89,0-2-95', '0-1-90,0-2-95', false],
   ['nonsense', '0-1-1', false],
   ['0-1-1', 'nonsense', false],
 ])('what stands at %p covers %p: %p', (reached, wanted, expected) => {
@@ -39,17 +45,25 @@ test.each([
   [`${a}:1-3:8`, `${a}:4-7`, `${a}:1-8`],
   [`${b}:1`, `${a}:red:1`, `${a}:red:1,${b}:1`],
   ['0-1-5,1-1-1', '0-1-7,0-2-3', '0-1-7,0-2-3,1-1-1'],
+  // 2 has taken over at 90: what 1 has beyond that was lost.
+  ['0-1-95', '0-1-90,0-2-93', '0-1-90,0-2-93'],
+  ['0-1-95,1-1-5', '0-1-90,0-2-93,1-1-4', '0-1-90,0-2-93,1-1-5'],
+  // 1 was the primary up to 40, then 2 up to 90, then 1 again.
+  ['0-1-40,0-2-95', '0-1-93,0-2-90', '0-1-93,0-2-90'],
+  // Nothing tells which came first.
+  ['0-1-95', '0-2-93', '0-1-95,0-2-93'],
 ])('%p and %p together are %p', (one, other, expected) => {
   expect(gtids.merge(one, other)).toBe(expected)
   expect(gtids.merge(other, one)).toBe(expected)
 })
 
-test.each(['0-1', '0-1-1-1', 'x:1', a, `${a}:`, `${a}:5-1`, `${a}:-1`, `${a}:1;drop`, '0-1-1,'.repeat(2_000)])(
-  '%p is no position',
-  (text) => {
-    expect(gtids.isValid(text)).toBe(false)
-  },
-)
+test.each(['0-1', '0-1-1-1', 'x:1', a, `${a}:`, `${a}:5-1`, `${a}:-1`, `${a}:1;drop`])('%p is no position', (text) => {
+  expect(gtids.isValid(text)).toBe(false)
+})
+
+test('a set of more intervals than any cluster has is none', () => {
+  expect(gtids.isValid('0-1-1,'.repeat(2_000))).toBe(false)
+})
 
 test('sets: a union covers its parts, and nothing that neither has', () => {
   const number = fc.integer({ min: 1, max: 30 })
@@ -92,8 +106,27 @@ test.each([
   ['its own tail was lost, or is forged', '0-1-101', false],
   ['it has all of it', '0-1-99', false],
   ['of another cluster', '7-9-5', false],
+  ['another server has written since, by a token that has not forgotten the time before', '0-1-90,0-2-95,1-1-5', true],
 ])('a primary at 0-1-100 and a token: %s', (_, wanted, expected) => {
   expect(gtids.isOvertaken?.({ at: '0-1-100', source: '1' }, wanted)).toBe(expected)
+})
+
+// 2 was the primary up to 90, then 1 took over.
+test.each([
+  ['the tail of its predecessor was lost', '0-2-93', false],
+  ['… which had been the successor of 1 before that', '0-1-40,0-2-93', false],
+  ['its predecessor has taken over again', '0-1-95,0-2-99', true],
+  ['a third one has', '0-1-95,0-2-90,0-3-97', true],
+  ['a third one has, and nothing is known of the others', '0-2-90,0-3-97', true],
+])('a primary at 0-1-100,0-2-90 and a token: %s', (_, wanted, expected) => {
+  expect(gtids.isOvertaken?.({ at: '0-1-100,0-2-90', source: '1' }, wanted)).toBe(expected)
+})
+
+test.each([
+  ['the tail of its predecessor was lost', `${b}:1-12`, false],
+  ['its client has seen both', `${a}:1-50,${b}:1-12`, false],
+])('a primary of MySQL that had one before it: %s', (_, wanted, expected) => {
+  expect(gtids.isOvertaken?.({ at: `${a}:1-55,${b}:1-10`, source: a }, wanted)).toBe(expected)
 })
 
 test.each([

@@ -1,16 +1,26 @@
 import type { EventEmitter } from 'node:events'
 import { resolveTopology, type Topology } from '@flyroute/core'
-import { type Classifier, createClassifier, createTopology, DatabaseReplication } from '@flyroute/core/adapter'
+import {
+  type Classifier,
+  createClassifier,
+  createTopology,
+  DatabaseReplication,
+  type Scope,
+} from '@flyroute/core/adapter'
 import mysql, { type PoolOptions } from 'mysql2'
 import type { BareConnection } from './driver-types.ts'
 import { Observer } from './observer.ts'
 import { configFor, driverOptions, type FlyroutePoolOptions, topologyOptions } from './options.ts'
 import { PrimaryPool } from './primary-pool.ts'
 import { MysqlReplicationSource } from './replication.ts'
+import { Watchdog } from './watchdog.ts'
 
 /** Bounds of the pool behind `runOnPrimary`: an ocean away, and never what an app hangs on. */
 const mostPrimaryConnections = 5
 const primaryConnectTimeoutMs = 5_000
+
+/** How long (ms) a statement may take there, unless it has a time-out of its own. */
+const primaryAnswerMs = 30_000
 
 /** How long (ms) a connection next door may take, unless the app says: nobody waits for ever for a replica. */
 const replicaConnectTimeoutMs = 5_000
@@ -20,16 +30,21 @@ export interface MysqlDatabase {
   readonly replication: DatabaseReplication
   readonly classifier: Classifier
   readonly observer: Observer
+  readonly watchdog: Watchdog
   /** A server of one's own plays the replica. */
   readonly simulated: boolean
   /** When (ms) it was last asked whether the replica has been promoted. */
   askedForPromotionAt: number
   /** The driver's options for the member that is read from, out of those that a pool or a connection is made with. */
   localConfig(options: FlyroutePoolOptions): PoolOptions
+  /** The driver's options for the primary, out of the same: for a connection, or for the bounded pool. */
+  primaryConfig(options: FlyroutePoolOptions): PoolOptions
   /** Pools whose listeners set up connections: what they do on `connection` is done for connections to the primary as well. */
   readonly pools: Set<EventEmitter>
   /** A connection to the primary, of a bounded pool that is opened now if it was not. */
-  connectToPrimary(): Promise<BareConnection>
+  connectToPrimary(scope: Scope | undefined): Promise<BareConnection>
+  /** What is shared has been ended. */
+  readonly isEnded: boolean
   /** A pool ends: with the last one, what is shared ends as well. */
   end(pool?: EventEmitter): Promise<void>
 }
@@ -64,28 +79,56 @@ export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
   const replication = new DatabaseReplication({
     name: options.name,
     topology,
-    source: new MysqlReplicationSource(localConfig(options), observer, () => replication.observerLost()),
+    source: new MysqlReplicationSource({
+      config: localConfig(options),
+      observer,
+      side: 'local',
+      expected: topology.role,
+      lost: () => replication.observerLost(),
+      primary: isReplica
+        ? new MysqlReplicationSource({
+            config: primaryConfig(topology, options),
+            observer,
+            side: 'primary',
+            expected: 'primary',
+          })
+        : undefined,
+    }),
     outsideRequest: options.outsideRequest,
     replayCostMs: options.replayCostMs,
     secrets: typeof secret === 'string' ? [secret] : secret,
   })
+  const watchdog = new Watchdog(replication)
   let primary: PrimaryPool | undefined
   let ended: Promise<void> | undefined
   const database: MysqlDatabase = {
     replication,
     observer,
+    watchdog,
     simulated,
     askedForPromotionAt: 0,
     localConfig,
+    primaryConfig: (own) => primaryConfig(topology, own),
     pools: new Set(),
     classifier: createClassifier({ dialect: 'mysql', ...(functions === undefined ? {} : { functions }) }),
-    connectToPrimary() {
-      primary ??= new PrimaryPool(mysql.createPool(primaryConfig(topology, options)), database)
-      return primary.connect()
+    get isEnded() {
+      return ended !== undefined
+    },
+    connectToPrimary(scope) {
+      if (ended !== undefined) return Promise.reject(new Error('Pool is closed.'))
+      if (primary === undefined) {
+        const config = database.primaryConfig(options)
+        const { connectTimeout = primaryConnectTimeoutMs } = config
+        const times = { connectMs: connectTimeout, answerMs: primaryAnswerMs }
+        primary = new PrimaryPool(mysql.createPool(config), database, times)
+      }
+      return primary.connect(scope)
     },
     async end(pool) {
       if (pool !== undefined) database.pools.delete(pool)
-      if (database.pools.size === 0) await (ended ??= endAll(replication, primary))
+      if (database.pools.size > 0) return
+      watchdog.end()
+      await (ended ??= endAll(replication, primary))
     },
   }
   return database
@@ -93,11 +136,12 @@ export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
 
 /** What the app says of its own pool holds for the one to the primary too, but for its size. */
 function primaryConfig(topology: Topology, options: FlyroutePoolOptions): PoolOptions {
-  const { connectionLimit = mostPrimaryConnections, maxIdle: _, ...rest } = driverOptions(options)
+  const { connectionLimit, maxIdle: _, ...rest } = driverOptions(options)
   const bounded = { connectTimeout: primaryConnectTimeoutMs, ...rest }
   return {
     ...configFor(topology.primary, bounded),
-    connectionLimit: Math.min(connectionLimit, mostPrimaryConnections),
+    // None, and 0, is as many as there may be.
+    connectionLimit: Math.min(connectionLimit || mostPrimaryConnections, mostPrimaryConnections),
     ...options.primaryPool,
   }
 }

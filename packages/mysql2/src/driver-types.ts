@@ -34,7 +34,11 @@ export interface Command extends EventEmitter, QueueEntry {
   query?: string
   options?: object
   readonly parameterDefinitions?: unknown
+  /** How long (ms) the app waits for each answer. */
+  readonly timeout?: number
   queryTimeout?: NodeJS.Timeout | null
+  /** Tells the caller that this time is over; the command goes on until its answer comes. */
+  _handleTimeoutError?: () => void
   /** What is executed; undefined while its preparation is on its way. */
   statement?: PreparedStatement
   /** What has come: of each result its rows, or its header. */
@@ -89,6 +93,10 @@ export interface BareConnection extends EventEmitter {
 /** A pool of the driver, below its overloads. */
 export interface BarePool extends EventEmitter {
   readonly config: { readonly connectionConfig: ConnectionConfig }
+  /** Those that nobody uses. */
+  readonly _freeConnections: { readonly length: number }
+  /** Who waits for one. */
+  readonly _connectionQueue: { shift(): ((error: unknown, connection?: BareConnection) => void) | undefined }
   getConnection(callback: (error: unknown, connection?: BareConnection) => void): void
   releaseConnection(connection: BareConnection): void
   promise(Implementation?: unknown): object

@@ -1,16 +1,23 @@
 import type { Replication } from '@flyroute/core'
+import { currentScope, notReplayable, runInScope } from '@flyroute/core/adapter'
 import mysql, { type Connection, type ConnectionOptions, type Pool, type PoolCluster, type PoolOptions } from 'mysql2'
 import { type MysqlDatabase, openDatabase } from './database.ts'
 import type { BareConnection } from './driver-types.ts'
 import { guardConnection } from './guard.ts'
-import { asOptions, connectionOptions, type FlyroutePoolOptions } from './options.ts'
+import { asOptions, connectionOptions, type FlyroutePoolOptions, hideSecrets } from './options.ts'
 import { guardPool, openPool } from './pool.ts'
+import { readError } from './refusal.ts'
 
 /** The module of the driver. */
 type Driver = typeof mysql
 
 /** The module `mysql2` whose connections are guarded, and where their data comes from. */
-export type FlyrouteDriver = Driver & { readonly replication: Replication }
+export type FlyrouteDriver = Driver & {
+  /** Of the first database that was opened through it; each pool has its own as well. */
+  readonly replication: Replication
+}
+
+type Given = PoolOptions | ConnectionOptions | string | undefined
 
 /** A cluster of pools, and its nodes by name. */
 interface BareCluster {
@@ -20,16 +27,23 @@ interface BareCluster {
 
 /**
  * A drop-in for the module `mysql2`, for what makes its own pools and connections (TypeORM's `driver`, Sequelize's
- * `dialectModule`, Knex). What is made through it shares one database: the options given here, or the first ones that a
- * pool or connection is made with. The nodes of a pool cluster are where their own options say.
+ * `dialectModule`, Knex). What these are made with is the primary endpoint, and the options given here come before it.
+ * Those that lead to the same primary share one `replication`. The nodes of a pool cluster are where their own options say.
  *
  * @example
- * new DataSource({ type: 'mysql', driver: createDriver(), … })
+ * const driver = createDriver()
+ * const dataSource = new DataSource({ type: 'mysql', driver })
+ * app.use(replayMiddleware({ databases: [driver] }))
  */
 export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver {
-  let database: MysqlDatabase | undefined
-  const open = (config: PoolOptions | ConnectionOptions | string | undefined): MysqlDatabase => {
-    database ??= openDatabase({ ...asOptions(config), ...options })
+  const databases = new Map<string, MysqlDatabase>()
+  const open = (given: Given): MysqlDatabase => {
+    const opened = openDatabase({ ...asOptions(given), ...options })
+    const { host, port, user, database: name } = opened.replication.topology.primary
+    const place = JSON.stringify([host, port, user, name])
+    const known = databases.get(place)
+    const database = known === undefined || known.isEnded ? opened : known
+    databases.set(place, database)
     return database
   }
 
@@ -38,10 +52,16 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
   }
 
   function createConnection(config?: ConnectionOptions | string): Connection {
-    const shared = open(config)
-    const given = connectionOptions(shared.localConfig({ ...asOptions(config), ...options }))
-    const connection = mysql.createConnection(given)
-    guardConnection(connection as unknown as BareConnection, shared, 'local')
+    const database = open(config)
+    const side = isBetterAtHome(database) ? 'primary' : 'local'
+    const own = { ...asOptions(config), ...options }
+    const given = side === 'primary' ? database.primaryConfig(own) : database.localConfig(own)
+    // A socket answers in the scope that it was opened in: that of one request among many.
+    const connection = runInScope(undefined, () => mysql.createConnection(connectionOptions(given)))
+    const bare = connection as unknown as BareConnection
+    hideSecrets(bare.config)
+    guardConnection(bare, database, side)
+    if (side === 'local') replayWithout(bare, database)
     return connection
   }
 
@@ -49,13 +69,22 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
     const cluster = mysql.createPoolCluster(config)
     const bare = cluster as unknown as BareCluster
     const add = bare.add.bind(cluster)
+    let database: MysqlDatabase | undefined
     bare.add = (id, node) => {
       const before = new Set(Object.keys(bare._nodes))
       add(id, node)
-      const shared = open((typeof id === 'object' ? id : node) as PoolOptions | string)
-      for (const [name, { pool }] of Object.entries(bare._nodes)) if (!before.has(name)) guardPool(pool, shared)
+      database ??= openForCluster((typeof id === 'object' ? id : node) as Given)
+      for (const [name, { pool }] of Object.entries(bare._nodes)) {
+        if (!before.has(name)) guardPool(pool, database, 'node')
+      }
     }
     return cluster
+  }
+
+  /** All nodes hold one database: the one that the environment names, or else the one of the first node. */
+  function openForCluster(first: Given): MysqlDatabase {
+    const { primary } = openDatabase(options).replication.topology
+    return open(primary.url === undefined && primary.host === undefined ? first : undefined)
   }
 
   const value = (made: unknown): PropertyDescriptor => ({ value: made, enumerable: true })
@@ -66,8 +95,48 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
     createConnectionPromise: value((config?: ConnectionOptions) => connected(createConnection(config))),
     connect: value(createConnection),
     createPoolCluster: value(createPoolCluster),
-    replication: { get: () => open(undefined).replication, enumerable: false },
+    replication: {
+      get() {
+        const [first = open(undefined)] = databases.values()
+        return first.replication
+      },
+      enumerable: false,
+    },
   })
+}
+
+/** The replica is known to be down, and what is done here cannot be replayed: there is but the primary. */
+function isBetterAtHome({ replication }: MysqlDatabase): boolean {
+  if (replication.topology.role === 'primary' || !replication.isUnavailable) return false
+  const scope = currentScope()
+  return scope === undefined || scope.onPrimary || notReplayable(scope.activity) !== undefined
+}
+
+/** Where a single connection to a replica cannot be made, the request that it was for is replayed. */
+function replayWithout(connection: BareConnection, { replication, watchdog }: MysqlDatabase): void {
+  if (replication.expects === 'primary') return
+  const scope = currentScope()
+  const { emit } = connection
+  connection.once('connect', () => {
+    connection.emit = emit
+    watchdog.watch(connection)
+  })
+  connection.emit = (event: string | symbol, ...args: unknown[]): boolean => {
+    if (event !== 'error') return emit.call(connection, event, ...args)
+    const [error] = args
+    return emit.call(connection, event, readError(error) === 'unavailable' ? whatIsMissing(error) : error)
+  }
+
+  function whatIsMissing(error: unknown): unknown {
+    replication.failed(error)
+    if (scope === undefined) return error
+    try {
+      replication.toPrimary('unavailable', undefined, scope, error)
+      return error
+    } catch (required) {
+      return required
+    }
+  }
 }
 
 /** As `createConnection` of `mysql2/promise`. */

@@ -6,9 +6,35 @@ const { createQuery } = mysql as unknown as {
   createQuery(options: object, values: undefined, callback: Callback, config: object): Command
 }
 
+/** How often (ms) is looked whether the app has resumed a connection that it has paused. */
+const lookAgainMs = 5
+
 /** A query of our own, as an entry for a connection's queue. */
 export function plainQuery(sql: string, callback: Callback): Command {
   return createQuery({ sql, ...plainRows }, undefined, callback, {})
+}
+
+/** An entry in the queue of a connection that asks nothing of its server: something that is done when it is its turn. */
+export class Moment implements QueueEntry {
+  readonly #come: () => void
+
+  constructor(come: () => void) {
+    this.#come = come
+  }
+
+  /** What the connection tells its end to. */
+  get onResult(): Callback {
+    return () => undefined
+  }
+
+  execute(): boolean {
+    this.#come()
+    return true
+  }
+
+  stateName(): string {
+    return 'flyroute'
+  }
 }
 
 /** How to read our own rows, whatever the app has set for its own. */
@@ -72,7 +98,7 @@ export abstract class Exchange implements QueueEntry {
     // The connection is looking at it right now, or has long gone on.
     if (this.#isExecuting || !this.isCurrent) return
     // A paused connection would put this off behind packets, and lose it.
-    if (this.connection._paused) setImmediate(() => this.advance())
+    if (this.connection._paused) setTimeout(() => this.advance(), lookAgainMs).unref()
     else this.connection.handlePacket()
   }
 

@@ -16,17 +16,14 @@ import {
   type ResultHeader,
   textOf,
 } from './driver-types.ts'
-import type { Exchange } from './exchange.ts'
+import { type Exchange, Moment } from './exchange.ts'
 import { guardOf, install } from './guards.ts'
-import type { Greeting } from './observer.ts'
+import type { Greeting, Side } from './observer.ts'
 import { PrimarySide } from './primary-side.ts'
 import { readError } from './refusal.ts'
 import { ReplicaSide } from './replica-side.ts'
 import { Session } from './session.ts'
 import { Turn, type TurnHandler } from './turn.ts'
-
-/** Which pool a connection belongs to: the one next door, or the one behind `runOnPrimary`. */
-export type Side = 'local' | 'primary'
 
 /** How long (ms) a connection to a member that should not be used is kept, so that not each statement makes a new one. */
 const misplacedMs = 1_000
@@ -80,7 +77,7 @@ export class Guard implements TurnHandler {
     if (kind === undefined) return this.#enqueue.call(this.connection, command)
     const scope = currentScope()
     if (kind === 'session') return this.#reset(command)
-    const isPlain = scope === undefined && this.side === 'local' && this.#isKnownPrimary
+    const isPlain = scope === undefined && this.side !== 'primary' && this.#isKnownPrimary
     if (isPlain && !this.#onReplica.isElsewhere) {
       this.#onPrimary.overhears(command)
       return this.#enqueue.call(this.connection, command)
@@ -112,15 +109,21 @@ export class Guard implements TurnHandler {
     this.#enqueue.call(this.connection, entry)
   }
 
-  /** COM_RESET_CONNECTION and COM_CHANGE_USER: what we have set for the session is gone, and the user may be another one. */
+  /** COM_RESET_CONNECTION and COM_CHANGE_USER, when all that was asked for earlier has been answered. */
   #reset(command: Command): unknown {
+    this.#enqueue.call(this.connection, new Moment(() => this.#forget('currentConfig' in command)))
     this.#enqueue.call(this.connection, command)
+    return command
+  }
+
+  /** A transaction is rolled back, what was set for the session is gone, and the user may be another one. */
+  #forget(isAnotherUser: boolean): void {
+    this.#onReplica.forget()
+    this.#onPrimary.forget()
     this.#memory.forget()
     this.session.forget()
-    this.#onPrimary.forget()
     // Another user may have other rights; a mere reset leaves the server what it is.
-    if ('currentConfig' in command || this.database.simulated) this.greeting = undefined
-    return command
+    if (isAnotherUser || this.database.simulated) this.greeting = undefined
   }
 
   // --- turns --------------------------------------------------------------------------------------------------------
@@ -145,7 +148,7 @@ export class Guard implements TurnHandler {
     if (this.role === 'primary') {
       return this.#onReplica.isElsewhere ? this.#onReplica.begins(turn) : this.#onPrimary.begins(turn)
     }
-    if (this.side === 'local') return this.#onReplica.begins(turn)
+    if (this.side !== 'primary') return this.#onReplica.begins(turn)
     turn.fail(new ReplayUnavailableError('no-primary', { retryAfterSeconds: 5 }))
     return false
   }
@@ -161,6 +164,10 @@ export class Guard implements TurnHandler {
     else this.#onReplica.failed(turn, error, isAnswer)
   }
 
+  givenUp(turn: Turn): void {
+    if (this.role === 'primary') this.#onPrimary.givenUp(turn)
+  }
+
   // --- what the server is -------------------------------------------------------------------------------------------
 
   /** Asks in the turn of something that is under way. */
@@ -172,7 +179,8 @@ export class Guard implements TurnHandler {
     const greeting = known === undefined ? await observer.greet(ask, hint, this.side) : await observer.look(ask, known)
     if (known === undefined && simulated && this.side === 'local') await ask('set session transaction read only')
     this.greeting = greeting
-    this.server = replication.connected(greeting.observation, this.side)
+    // What a node is says nothing of the member next door.
+    this.server = replication.connected(greeting.observation, this.side === 'local' ? 'local' : 'primary')
     this.#greetedAt = Date.now()
     this.#isDoubtful = false
   }
@@ -203,9 +211,9 @@ export class Guard implements TurnHandler {
 
   /** A member that is not what the settings say is left, so that the next connection looks again who is who. */
   get #isMisplaced(): boolean {
-    if (this.#isDoubtful) return true
+    if (this.#isDoubtful || this.#onPrimary.isStale) return true
     if (this.role === 'primary') return false
-    if (this.side === 'primary') return true
+    if (this.side !== 'local') return this.side === 'primary'
     return this.database.replication.expects === 'primary' && Date.now() - this.#greetedAt > misplacedMs
   }
 
@@ -216,7 +224,7 @@ export class Guard implements TurnHandler {
       this.#left = true
       this.#onReplica.leave()
       // Ended by its server, not by the pool: it may be started anew, further back in the log.
-      if (side === 'local' && connection._closing !== true) database.replication.disconnected(this.server)
+      if (side !== 'primary' && connection._closing !== true) database.replication.disconnected(this.server)
     }
     connection.once('end', lost)
     connection.prependOnceListener('error', lost)

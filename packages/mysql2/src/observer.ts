@@ -18,6 +18,12 @@ import { readError } from './refusal.ts'
 /** Runs a text on the connection that is meant, below every guard, and resolves with its rows as arrays. */
 export type Ask = (sql: string) => Promise<readonly (readonly unknown[])[]>
 
+/**
+ * What a connection was made for: to read next door, to be the primary behind `runOnPrimary`, or as one of a cluster's nodes,
+ * which are where the app says, whatever they are.
+ */
+export type Side = 'local' | 'primary' | 'node'
+
 /** What a server has said of itself, as far as it does not change while it runs. */
 export interface Greeting {
   readonly observation: Observation
@@ -64,7 +70,7 @@ export class Observer {
    * @param hint what the server's handshake called its version
    * @param side which pool it belongs to, where the server itself says nothing
    */
-  async greet(ask: Ask, hint: string | undefined, side: 'local' | 'primary' = 'local'): Promise<Greeting> {
+  async greet(ask: Ask, hint: string | undefined, side: Side = 'local'): Promise<Greeting> {
     const ours = /mariadb/i.test(hint ?? '') ? [mariadb, mysql, modest] : [mysql, mariadb, modest]
     for (const flavour of this.#withoutAnswers ? [modest] : ours) {
       try {
@@ -89,7 +95,7 @@ export class Observer {
   }
 
   /** Asks what may have changed since. */
-  async look(ask: Ask, greeting: Greeting, side: 'local' | 'primary' = 'local'): Promise<Greeting> {
+  async look(ask: Ask, greeting: Greeting, side: Side = 'local'): Promise<Greeting> {
     const { observation, flavour } = greeting
     if (flavour.moving.length === 0) return greeting
     const [row] = await ask(`select ${flavour.moving.join()}`)
@@ -100,7 +106,7 @@ export class Observer {
     return { ...greeting, observation: { ...observation, at } }
   }
 
-  async #read(row: MysqlFullRow, flavour: Flavour, ask: Ask, side: 'local' | 'primary'): Promise<Observation> {
+  async #read(row: MysqlFullRow, flavour: Flavour, ask: Ask, side: Side): Promise<Observation> {
     const [readOnly, superReadOnly, engineReadOnly, logged, applied] = row
     const [transactionReadOnly, server, source, gtids, , , replicating] = row.slice(5)
     const moving: MysqlMovingRow = [readOnly, superReadOnly, engineReadOnly, logged, applied]
@@ -149,7 +155,7 @@ export class Observer {
     return accepts
   }
 
-  #unknown(side: 'local' | 'primary'): Observation {
+  #unknown(side: Side): Observation {
     const role = side === 'primary' ? 'primary' : this.#expected
     return {
       instance: side,

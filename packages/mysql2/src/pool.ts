@@ -1,15 +1,15 @@
 import type { Replication } from '@flyroute/core'
 import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
 import mysql, { type Pool } from 'mysql2'
+import { currentCaller } from './caller.ts'
 import { type MysqlDatabase, openDatabase } from './database.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
 import { hand, keepErrors } from './error-identity.ts'
 import { guardConnection } from './guard.ts'
 import { guardOf } from './guards.ts'
 import { asOptions, type FlyroutePoolOptions, hideSecrets } from './options.ts'
-import { noteUnreachable } from './primary-pool.ts'
+import { noteUnreachable } from './outage.ts'
 import { readError } from './refusal.ts'
-import { Watchdog } from './watchdog.ts'
 
 /** A pool of mysql2, and where its data comes from. */
 export type FlyroutePool = Pool & { readonly replication: Replication }
@@ -36,14 +36,21 @@ export function openPool(database: MysqlDatabase, options: FlyroutePoolOptions):
   return guardPool(mysql.createPool(database.localConfig(options)), database)
 }
 
+function unavailable(): Error {
+  return Object.assign(new Error('The replica does not answer'), { code: 'ETIMEDOUT' })
+}
+
 type Deliver = (error: unknown, connection?: BareConnection) => void
 
-/** Puts guards on all connections of a pool of the driver's, and lets them go where the scope says. */
-export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePool {
+/**
+ * Puts guards on all connections of a pool of the driver's, and lets them go where the scope says.
+ *
+ * @param side `node` for one of a cluster's, which sees to it by itself when one cannot be had
+ */
+export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'local' | 'node' = 'local'): FlyroutePool {
   const { replication } = database
   const pool = driverPool as unknown as BarePool
   hideSecrets(pool.config.connectionConfig)
-  const watchdog = new Watchdog(replication)
   const base = {
     getConnection: pool.getConnection.bind(pool),
     releaseConnection: pool.releaseConnection.bind(pool),
@@ -51,7 +58,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePo
     end: pool.end.bind(pool),
   }
   /** Those in the driver's queue: it passes them through its own method once more when a connection dies. */
-  const queued = new WeakSet<Deliver>()
+  const queued = new Set<Deliver>()
   let asking: Deliver | undefined
   pool.on('enqueue', () => {
     if (asking !== undefined) queued.add(asking)
@@ -59,36 +66,41 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePo
 
   pool.on('connection', (connection: BareConnection) => {
     if (guardOf(connection) !== undefined) return
-    guardConnection(connection, database, 'local')
-    watchdog.watch(connection)
+    guardConnection(connection, database, side)
+    if (side === 'local') database.watchdog.watch(connection)
     // Without a listener, a connection that dies twice would end the process.
     connection.on('error', () => undefined)
   })
 
-  const ask = (deliver: Deliver): void => runInScope(undefined, () => base.getConnection(deliver))
   pool.getConnection = (callback) => {
-    if (queued.has(callback)) return base.getConnection(callback)
+    const isOut = side === 'local' && replication.isUnavailable && replication.topology.role === 'replica'
+    if (queued.size > 0 && queued.has(callback)) {
+      if (!isOut) return base.getConnection(callback)
+      // It has waited for a connection that died, and the next one would not be had either: nor would it for those behind.
+      const next = pool._connectionQueue.shift()
+      if (next !== undefined) process.nextTick(pool.getConnection, next)
+      return callback(unavailable())
+    }
     const scope = currentScope()
-    if (replication.topology.role === 'replica' && (replication.isUnavailable || goesToPrimary(scope))) {
-      connectToPrimary(scope).then(
-        (connection) => runInScope(scope, () => callback(null, connection)),
-        (error: unknown) => runInScope(scope, () => hand(error, callback)),
+    const isElsewhere = isOut || (replication.topology.role === 'replica' && goesToPrimary(scope))
+    // One that is idle is handed over as it is, and where it was asked for.
+    if (!isElsewhere && pool._freeConnections.length > 0) return base.getConnection(callback)
+    const caller = currentCaller()
+    const handOver = (connecting: Promise<BareConnection>): void => {
+      connecting.then(
+        (connection) => caller.runInAsyncScope(process.nextTick, undefined, callback, null, connection),
+        (error: unknown) => caller.runInAsyncScope(process.nextTick, undefined, hand, error, callback),
       )
-      return
     }
-    asking = (error, connection) => {
-      if (error) {
-        connectElsewhere(error, scope).then(
-          (other) => runInScope(scope, () => callback(null, other)),
-          (reason: unknown) => runInScope(scope, () => hand(reason, callback)),
-        )
-      } else if (currentScope() === scope) callback(null, connection)
-      // The pool calls back in the scope of whoever has given the connection back.
-      else runInScope(scope, () => callback(null, connection))
+    if (isElsewhere) return handOver(connectToPrimary(scope))
+    const deliver: Deliver = (error, connection) => {
+      queued.delete(deliver)
+      if (error) handOver(connectElsewhere(error, scope))
+      else caller.runInAsyncScope(callback, undefined, null, connection)
     }
+    asking = deliver
     // A socket answers in the scope that it was opened in: that of one request among many.
-    if (scope === undefined) base.getConnection(asking)
-    else ask(asking)
+    runInScope(undefined, () => base.getConnection(deliver))
     asking = undefined
   }
 
@@ -108,7 +120,6 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePo
     })
 
   pool.end = (callback) => {
-    watchdog.end()
     const ended = database.end(pool)
     base.end((error?: Error) => {
       if (callback) ended.then(() => callback(error), callback)
@@ -118,19 +129,20 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase): FlyroutePo
 
   async function connectToPrimary(scope: Scope | undefined): Promise<BareConnection> {
     replication.route('read', 'connect', scope)
-    return database.connectToPrimary()
+    return database.connectToPrimary(scope)
   }
 
   /** The member next door cannot be had. */
   async function connectElsewhere(error: unknown, scope: Scope | undefined): Promise<BareConnection> {
     if (readError(error) !== 'unavailable') throw error
+    if (side === 'node') throw error
     if (replication.expects === 'primary') {
       noteUnreachable(scope, error)
       throw error
     }
     replication.failed(error)
     replication.toPrimary('unavailable', undefined, scope, error)
-    return runInScope(scope, () => database.connectToPrimary())
+    return database.connectToPrimary(scope)
   }
 
   function goesToPrimary(scope: Scope | undefined): boolean {

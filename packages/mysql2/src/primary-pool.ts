@@ -1,23 +1,35 @@
-import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
+import { runInScope, type Scope } from '@flyroute/core/adapter'
 import type { Pool } from 'mysql2'
 import type { MysqlDatabase } from './database.ts'
+import { Deadline } from './deadline.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
 import { guardConnection } from './guard.ts'
 import { guardOf } from './guards.ts'
 import { hideSecrets } from './options.ts'
-import { readError } from './refusal.ts'
+import { noteUnreachable } from './outage.ts'
 
 /** How long (ms) an idle connection is kept. */
 const idleMs = 10_000
 
+export interface PrimaryPoolTimes {
+  /** How long (ms) is waited for a connection, one that others use among them; 0: as long as it takes. */
+  readonly connectMs: number
+  /** How long (ms) a statement may take, unless it has a `timeout` of its own. */
+  readonly answerMs: number
+}
+
 /** The bounded pool behind `runOnPrimary`: of guarded connections too, so that what they write has its positions. */
 export class PrimaryPool {
   readonly #pool: BarePool
+  readonly #connectMs: number
+  readonly #deadline: Deadline
   readonly #idle: Map<BareConnection, NodeJS.Timeout> = new Map()
 
-  constructor(driverPool: Pool, database: MysqlDatabase) {
+  constructor(driverPool: Pool, database: MysqlDatabase, { connectMs, answerMs }: PrimaryPoolTimes) {
     const pool = driverPool as unknown as BarePool
     this.#pool = pool
+    this.#connectMs = connectMs
+    this.#deadline = new Deadline(answerMs)
     hideSecrets(pool.config.connectionConfig)
     const giveBack = pool.releaseConnection.bind(pool)
     pool.releaseConnection = (connection) => {
@@ -29,26 +41,44 @@ export class PrimaryPool {
     pool.on('acquire', (connection: BareConnection) => this.#wake(connection))
     pool.on('connection', (connection: BareConnection) => {
       guardConnection(connection, database, 'primary')
+      this.#deadline.watch(connection)
       connection.on('error', () => undefined)
       // What the app does to each new connection (SET …) is to be done to these as well.
       for (const other of database.pools) other.emit('connection', connection)
     })
   }
 
-  connect(): Promise<BareConnection> {
-    const scope = currentScope()
-    return new Promise((resolve, reject) => {
+  /**
+   * A connection, one that is idle or a new one. The scope hears of it where there is none in time: that the few are all in
+   * use is no fault of the app's.
+   */
+  connect(scope: Scope | undefined): Promise<BareConnection> {
+    const connecting = new Promise<BareConnection>((resolve, reject) => {
+      const tooLate = `No connection to the primary in ${this.#connectMs} ms`
+      let isLate = false
+      const giveUp = (): void => {
+        isLate = true
+        reject(Object.assign(new Error(tooLate), { code: 'ETIMEDOUT' }))
+      }
+      const timer = this.#connectMs > 0 ? setTimeout(giveUp, this.#connectMs) : undefined
+      // Connections belong to nobody's scope.
       runInScope(undefined, () => {
         this.#pool.getConnection((error, connection) => {
-          if (error) noteUnreachable(scope, error)
+          clearTimeout(timer)
           if (connection === undefined) reject(error)
+          else if (isLate) connection.release?.()
           else resolve(connection)
         })
       })
     })
+    return connecting.catch((error: unknown) => {
+      noteUnreachable(scope, error)
+      throw error
+    })
   }
 
   end(): Promise<void> {
+    this.#deadline.end()
     for (const connection of this.#idle.keys()) this.#wake(connection)
     return new Promise((resolve) => this.#pool.end(() => resolve()))
   }
@@ -69,10 +99,4 @@ export class PrimaryPool {
     this.#idle.delete(connection)
     connection.stream.ref?.()
   }
-}
-
-/** The door answers 503 where the app makes a failure of this. */
-export function noteUnreachable(scope: Scope | undefined, error: unknown): void {
-  const isNone = (error as { code?: unknown }).code === 'ERR_REPLAY_UNAVAILABLE'
-  if (scope !== undefined && (isNone || readError(error) === 'unavailable')) scope.activity.primaryUnreachable = error
 }

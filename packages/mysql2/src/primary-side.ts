@@ -2,6 +2,7 @@ import { ReplayUnavailableError } from '@flyroute/core'
 import { type Activity, type Position, upTo } from '@flyroute/core/adapter'
 import type { Command, ResultHeader } from './driver-types.ts'
 import type { Guard } from './guard.ts'
+import { noteUnreachable } from './outage.ts'
 import { readError } from './refusal.ts'
 import type { Transaction } from './session.ts'
 import type { Turn } from './turn.ts'
@@ -23,6 +24,8 @@ const lastPosition = { mysql: 'select @@global.gtid_executed', mariadb: 'select 
  */
 export class PrimarySide {
   readonly #guard: Guard
+  /** Another primary has taken over from this one, and a client has seen it: nothing of here may be shown any more. */
+  isStale = false
   /** Whether the server adds GTIDs to its answers on this connection; undefined before it was told to. */
   #tracks: boolean | undefined
   /** MariaDB: the last GTID of this session that we have seen. */
@@ -32,9 +35,11 @@ export class PrimarySide {
     this.#guard = guard
   }
 
-  /** The session was reset. */
+  /** The session is reset: what was written in a transaction is rolled back. */
   forget(): void {
     this.#tracks = undefined
+    const writer = this.#guard.session.transaction?.writer
+    if (writer !== undefined) this.#guard.database.replication.writeEnds(writer, 'failed')
   }
 
   /** The app may change what the server tells; in between it may have been anything. Texts as long are no settings. */
@@ -63,6 +68,7 @@ export class PrimarySide {
     if (scope === undefined) return true
     const need = replication.need(scope)
     if (need !== undefined && server !== undefined && replication.isStalePrimary(need, server)) {
+      this.isStale = true
       turn.fail(new ReplayUnavailableError('stale-primary', { retryAfterSeconds: 5 }))
       return false
     }
@@ -102,20 +108,16 @@ export class PrimarySide {
     return true
   }
 
+  /** Whether it will be committed, nobody will hear. */
+  givenUp(turn: Turn): void {
+    this.#endCommit(turn, 'unknown')
+  }
+
   failed(turn: Turn, error: unknown, isAnswer: boolean): void {
-    const { session, database } = this.#guard
     const { scope, effect } = turn
-    const { replication } = database
-    const writer = session.transaction?.writer
-    if (effect === 'commit' && scope !== undefined) {
-      const outcome = isAnswer ? 'failed' : 'unknown'
-      replication.writeEnds(scope.activity, outcome)
-      if (writer !== undefined && session.transaction !== undefined) {
-        session.transaction.writer = undefined
-        replication.writeEnds(writer, outcome)
-      }
-    } else if (!isAnswer) this.#lose()
-    if (readError(error) === 'unavailable' && scope !== undefined) scope.activity.primaryUnreachable = error
+    if (effect === 'commit') this.#endCommit(turn, isAnswer ? 'failed' : 'unknown')
+    else if (!isAnswer) this.#lose()
+    noteUnreachable(scope, error)
     turn.deliver(error)
     turn.finish()
   }
@@ -167,7 +169,7 @@ export class PrimarySide {
       if (writes && commits) this.#commits(turn, activity)
       else if (writes) this.#writesIn(transaction as Transaction, activity)
       else if (several && control !== undefined && transaction?.writer !== undefined) this.#commits(turn, activity)
-      else if (activity.consistency === 'monotonic') turn.effect = 'read'
+      else if (turn.scope?.consistency === 'monotonic') turn.effect = 'read'
     } else if (control === 'commit' && transaction?.writer !== undefined) this.#commits(turn, activity)
     if (turn.effect !== undefined) turn.holdEvents()
     if (turn.effect !== 'commit' && writes) activity.written.add(database.replication.name)
@@ -197,6 +199,18 @@ export class PrimarySide {
     database.replication.writeEnds(writer, committed || effect === 'commit' ? 'done' : 'failed')
   }
 
+  #endCommit(turn: Turn, outcome: 'failed' | 'unknown'): void {
+    const { effect, scope } = turn
+    if (effect !== 'commit' || scope === undefined) return
+    turn.effect = undefined
+    const { session, database } = this.#guard
+    const { transaction } = session
+    database.replication.writeEnds(scope.activity, outcome)
+    if (transaction?.writer === undefined) return
+    database.replication.writeEnds(transaction.writer, outcome)
+    transaction.writer = undefined
+  }
+
   /** The connection is lost with a transaction on it that was not told to commit. */
   #lose(): void {
     const { session, database } = this.#guard
@@ -216,9 +230,9 @@ export class PrimarySide {
   }
 
   /** Whether something may have been committed that the answer had no place to tell. */
-  #mustAsk({ effect, analysis, command }: Turn, headers: readonly ResultHeader[]): boolean {
+  #mustAsk({ effect, analysis, command, scope }: Turn, headers: readonly ResultHeader[]): boolean {
     if (effect === 'read') return true
-    if (effect !== 'commit' || this.#tracks !== true) return false
+    if (effect !== 'commit' || this.#tracks !== true || scope?.consistency === 'none') return false
     const hadRows = headers.length < (command._rows?.length ?? 0)
     const endedWithRows = hadRows && headers.at(-1) !== command._rows?.at(-1)
     if (endedWithRows) return analysis.reason !== 'locking-clause' && analysis.reason !== 'advisory-lock'
@@ -239,9 +253,11 @@ export class PrimarySide {
       const [row] = await turn.ask(lastPosition[kind])
       const last = row?.[0]
       const own = typeof last === 'string' ? last.replaceAll(/\s/g, '') : ''
-      const isNew = kind === 'mysql' || (own !== '' && own !== this.#last)
-      if (kind === 'mariadb') this.#last = own
-      this.#took(turn, activity, isNew ? this.#at(own) : undefined)
+      // The one tells all that it has, the other the last one of this session.
+      if (kind === 'mysql') return this.#took(turn, activity, this.#at(own))
+      const isNew = own !== '' && own !== this.#last
+      this.#last = own
+      this.#took(turn, activity, isNew ? this.#position(own) : undefined)
     } catch (error) {
       replication.withoutPosition(error)
       if (turn.effect === 'commit') {
@@ -263,9 +279,9 @@ export class PrimarySide {
     }
   }
 
+  /** All that this primary had, and what it has had of others: that tells it from one before it, and from one behind it. */
   #position(own: string): Position {
-    const { server, greeting } = this.#guard
-    return this.#at(greeting?.flavour.kind === 'mysql' ? upTo(server?.at ?? '', own) : own)
+    return this.#at(upTo(this.#guard.server?.at ?? '', own))
   }
 
   #at(at: string): Position {

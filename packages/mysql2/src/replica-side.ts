@@ -4,13 +4,11 @@ import { type Freshness, isOfReadOnlyTransaction, notReplayable, type Scope } fr
 import type { Command, ResultHeader } from './driver-types.ts'
 import { plainQuery } from './exchange.ts'
 import type { Guard } from './guard.ts'
+import { noteUnavailable } from './outage.ts'
 import { readError } from './refusal.ts'
 import { StandIn } from './stand-in.ts'
 import type { Turn } from './turn.ts'
 
-/** How long (ms) a statement waits for a replica that is behind: in a request, and in a job that nobody waits for. */
-const requestWaitMs = 1_000
-const jobWaitMs = 5_000
 /** How often (ms) a connection asks its own server, where it is not the one that is asked for all. */
 const pollMs = 5
 
@@ -39,7 +37,7 @@ export class ReplicaSide {
     const { analysis, scope } = turn
     const { database, session, server } = this.#guard
     const { transaction } = session
-    if (scope?.activity.consistency === 'monotonic') turn.holdEvents()
+    if (scope?.consistency === 'monotonic') turn.holdEvents()
     // Nobody but us keeps such a user from writing here: what may write is not tried.
     const access = analysis.access === 'unknown' && server?.acceptsWrites ? 'write' : analysis.access
     if (transaction !== undefined) {
@@ -67,9 +65,9 @@ export class ReplicaSide {
   answered(turn: Turn, headers: readonly ResultHeader[]): boolean {
     const { session, database } = this.#guard
     session.ran(turn, headers.at(-1))
-    const activity = turn.scope?.activity
+    const { scope } = turn
     const isRead = turn.kind !== 'prepare' && turn.analysis.transaction === undefined
-    if (activity?.consistency !== 'monotonic' || !isRead) {
+    if (scope?.consistency !== 'monotonic' || !isRead) {
       turn.release()
       return true
     }
@@ -81,7 +79,7 @@ export class ReplicaSide {
       if (server?.at === undefined) return
       const { cluster, epoch, at } = server
       const time = Math.max(0, Math.round(Date.now() + (greeting?.clockOffsetMs ?? 0)))
-      database.replication.read(activity, { cluster, epoch, at, time })
+      database.replication.read(scope.activity, { cluster, epoch, at, time })
     }
     seen()
       .catch((error: unknown) => database.replication.withoutPosition(error))
@@ -93,18 +91,23 @@ export class ReplicaSide {
   }
 
   failed(turn: Turn, error: unknown, isAnswer: boolean): void {
-    const judged = this.#judge(turn, error)
-    if (judged !== 'rerun') {
+    const judged = this.#judge(turn, error, isAnswer)
+    if (judged !== 'rerun' || turn.isGivenUp) {
       turn.deliver(judged)
       turn.finish()
     } else if (isAnswer) this.#standInFor(turn).run(turn)
     else this.#runElsewhere(turn)
   }
 
-  /** Gives a connection back that stands in. */
-  leave(): void {
+  /** The session is reset. */
+  forget(): void {
     this.#standIn?.leave()
     this.#standIn = undefined
+  }
+
+  /** Gives a connection back that stands in. */
+  leave(): void {
+    this.forget()
     const { session } = this.#guard
     if (session.transaction?.refusal === undefined) return
     // The next one to use the connection has nothing to do with it.
@@ -118,7 +121,7 @@ export class ReplicaSide {
    * What an error that a statement met on a replica is to the app: the driver's own, the one that asks for a replay, or the
    * word that the primary is to be asked. A replica has written nothing, so running there what failed here runs it once.
    */
-  #judge({ analysis, scope, command, kind }: Turn, error: unknown): unknown {
+  #judge({ analysis, scope, command, kind, wasSent }: Turn, error: unknown, isAnswer: boolean): unknown {
     const word = readError(error)
     if (word === undefined) return error
     const { replication, classifier } = this.#guard.database
@@ -128,7 +131,11 @@ export class ReplicaSide {
       if (isOwn && isOfReadOnlyTransaction(error)) return error
       classifier.learn(this.#guard.textOf(command))
       this.#guard.suspectPromotion()
-    } else replication.failed(error)
+    } else {
+      if (this.#guard.side === 'local') replication.failed(error)
+      // A server that was promoted a moment ago may have run it before it was lost.
+      if (analysis.access !== 'read' && kind !== 'prepare' && wasSent && !isAnswer) return error
+    }
     try {
       replication.toPrimary(word === 'refusal' ? 'refused' : 'unavailable', analysis.reason, scope, error)
       // Of what has begun to come, nobody can take back the beginning.
@@ -138,6 +145,7 @@ export class ReplicaSide {
       throw new ReplayUnavailableError(obstacleOf(scope), { detail: 'transaction', cause: error })
     } catch (refusal) {
       if (transaction !== undefined) transaction.refusal = refusal as Error
+      noteUnavailable(scope, refusal)
       return refusal
     }
   }
@@ -147,7 +155,7 @@ export class ReplicaSide {
   /** Waits until this very server is as fresh as the scope asks, then sends; or goes where it is fresh already. */
   async #whenFresh(turn: Turn, need: Freshness): Promise<void> {
     const { scope } = turn
-    const isFresh = await this.#catchUp(turn, need, scope)
+    const isFresh = scope === undefined || (await this.#catchUp(turn, need, scope))
     // The connection may have been lost meanwhile, and the statement be under way elsewhere.
     if (turn.isOver) return
     if (isFresh) return turn.send()
@@ -155,18 +163,23 @@ export class ReplicaSide {
     this.#toPrimary(turn)
   }
 
-  async #catchUp(turn: Turn, need: Freshness, scope: Scope | undefined): Promise<boolean> {
+  async #catchUp(turn: Turn, need: Freshness, { activity }: Scope): Promise<boolean> {
     const { replication } = this.#guard.database
-    const isJob = scope?.activity.kind === 'job'
-    const timeoutMs = isJob ? jobWaitMs : requestWaitMs
-    const { signal } = scope?.activity ?? {}
+    const { signal, waitTimeoutMs: timeoutMs } = activity
+    const isJob = activity.kind === 'job'
     if (replication.observes(this.#guard.server)) {
       return replication.catchUp(need, { timeoutMs, signal, patient: isJob })
     }
     // One name may lead to several replicas: only this connection can ask its own.
     const until = Date.now() + Math.min(timeoutMs, isJob ? timeoutMs : replication.replayCostMs)
     for (;;) {
-      await this.#guard.learn(turn)
+      try {
+        await this.#guard.learn(turn)
+      } catch (error) {
+        // A server that is lost in the middle of it will not catch up.
+        if (readError(error) === 'unavailable') replication.failed(error)
+        return false
+      }
       if (replication.isFresh(this.#guard.server, need)) return true
       if (Date.now() >= until || signal?.aborted) return false
       await sleep(pollMs)

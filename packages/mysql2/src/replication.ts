@@ -1,8 +1,9 @@
 import { ConfigurationError } from '@flyroute/core'
-import { gtids, type Observation, type ReplicationSource } from '@flyroute/core/adapter'
+import { gtids, type Observation, type ReplicationSource, type Role } from '@flyroute/core/adapter'
 import mysql, { type PoolOptions } from 'mysql2'
 import type { BareConnection } from './driver-types.ts'
-import type { Greeting, Observer } from './observer.ts'
+import { type AskRows, askLag } from './lag.ts'
+import type { Ask, Greeting, Observer, Side } from './observer.ts'
 import { connectionOptions } from './options.ts'
 
 /** How long (ms) the dedicated connection is kept after its last question, and how long a question may take. */
@@ -11,51 +12,88 @@ const answerMs = 2_000
 /** How long (ms) its orderly end may take. */
 const goodbyeMs = 1_000
 
+export interface MysqlSourceOptions {
+  /** The driver's options for the member that is asked. */
+  readonly config: PoolOptions
+  readonly observer: Observer
+  /** Which member that is. */
+  readonly side: Side
+  /** What the settings say that it is. */
+  readonly expected: Role
+  /** Told when the connection has died: its server may have been started anew, further back in the log. */
+  readonly lost?: () => void
+  /** Asks the primary, where that is another server. */
+  readonly primary?: MysqlReplicationSource | undefined
+}
+
 /**
- * The connection that asks the member next door where it stands: one of its own, so that waits occupy none of the pool's;
+ * The connection that asks a member where it stands: one of its own, so that waits occupy none of the pool's;
  * opened when it is needed, and never what keeps a process alive. It asks and does not wait on the server, whose functions
  * for that would keep one connection for each.
  */
 export class MysqlReplicationSource implements ReplicationSource {
   readonly algebra: typeof gtids = gtids
+  readonly #options: MysqlSourceOptions
   readonly #config: PoolOptions
-  readonly #observer: Observer
-  readonly #lost: () => void
   #connection: BareConnection | undefined
   #greeting: Greeting | undefined
   #idle: NodeJS.Timeout | undefined
   #isWithoutGtids = false
   #ended = false
 
-  /** @param lost told when the connection has died: its server may have been started anew, further back in the log */
-  constructor(config: PoolOptions, observer: Observer, lost: () => void) {
-    this.#config = { ...connectionOptions(config), connectTimeout: answerMs }
-    this.#observer = observer
-    this.#lost = lost
+  constructor(options: MysqlSourceOptions) {
+    this.#options = options
+    this.#config = { ...connectionOptions(options.config), connectTimeout: answerMs }
   }
 
   async observe(): Promise<Observation> {
+    return this.#use(async (connection) => (await this.#look(connection)).observation)
+  }
+
+  /** Asks as well how far a replica is behind: what waiting does not need, and what not every user may know. */
+  async observeLag(): Promise<Observation> {
+    return this.#use(async (connection) => {
+      const { observation, flavour } = await this.#look(connection)
+      if (observation.role === 'primary') return { ...observation, lagSeconds: 0 }
+      const ask: AskRows = (sql) => askOn(connection, sql, false)
+      return { ...observation, ...(await askLag(ask, flavour, observation.at)) }
+    })
+  }
+
+  async #use(ask: (connection: BareConnection) => Promise<Observation>): Promise<Observation> {
     if (this.#ended) throw new Error('The pool has ended')
     clearTimeout(this.#idle)
     const connection = (this.#connection ??= this.#open())
     connection.stream.ref?.()
     try {
-      const ask = (sql: string): Promise<readonly (readonly unknown[])[]> => askOn(connection, sql)
-      const hint = connection._handshakePacket?.serverVersion
-      this.#greeting =
-        this.#greeting === undefined
-          ? await this.#observer.greet(ask, hint)
-          : await this.#observer.look(ask, this.#greeting)
+      const observation = await ask(connection)
+      connection.stream.unref?.()
+      clearTimeout(this.#idle)
+      // Where the primary should be and is none, the name may lead to another server next time.
+      const isMisplaced = this.#options.expected === 'primary' && observation.role === 'replica'
+      this.#idle = setTimeout(() => this.#close(connection), isMisplaced ? 0 : idleMs).unref()
+      return observation
     } catch (error) {
       this.#close(connection)
       throw error
     }
-    const { observation, flavour } = this.#greeting
-    this.#isWithoutGtids = observation.at === undefined && flavour.kind !== 'modest'
-    connection.stream.unref?.()
-    this.#idle = setTimeout(() => this.#close(connection), idleMs)
-    this.#idle.unref()
-    return observation
+  }
+
+  async #look(connection: BareConnection): Promise<Greeting> {
+    const { observer, side } = this.#options
+    const ask: Ask = (sql) => askOn(connection, sql, true)
+    const known = this.#greeting
+    const greeting =
+      known === undefined
+        ? await observer.greet(ask, connection._handshakePacket?.serverVersion, side)
+        : await observer.look(ask, known, side)
+    if (connection === this.#connection) this.#greeting = greeting
+    this.#isWithoutGtids = greeting.observation.at === undefined && greeting.flavour.kind !== 'modest'
+    return greeting
+  }
+
+  observePrimary(): Promise<Observation> {
+    return (this.#options.primary ?? this).observe()
   }
 
   whyNoPosition(): ConfigurationError | undefined {
@@ -67,6 +105,10 @@ export class MysqlReplicationSource implements ReplicationSource {
   async end(): Promise<void> {
     this.#ended = true
     clearTimeout(this.#idle)
+    await Promise.all([this.#end(), this.#options.primary?.end()])
+  }
+
+  async #end(): Promise<void> {
     const connection = this.#connection
     if (connection === undefined) return
     connection.stream.ref?.()
@@ -87,7 +129,7 @@ export class MysqlReplicationSource implements ReplicationSource {
   #open(): BareConnection {
     const connection = mysql.createConnection({ ...this.#config }) as unknown as BareConnection
     const lost = (): void => {
-      if (connection === this.#connection && !this.#ended) this.#lost()
+      if (connection === this.#connection && !this.#ended) this.#options.lost?.()
       this.#forget(connection)
     }
     connection.on('error', lost)
@@ -107,9 +149,9 @@ export class MysqlReplicationSource implements ReplicationSource {
   }
 }
 
-function askOn(connection: BareConnection, sql: string): Promise<readonly (readonly unknown[])[]> {
-  const options = { sql, rowsAsArray: true, typeCast: true, nestTables: false, timeout: answerMs }
+function askOn<Row>(connection: BareConnection, sql: string, rowsAsArray: boolean): Promise<readonly Row[]> {
+  const options = { sql, rowsAsArray, typeCast: true, nestTables: false, timeout: answerMs }
   return new Promise((resolve, reject) => {
-    connection.query(options, (error, rows) => (error ? reject(error) : resolve(rows as unknown[][])))
+    connection.query(options, (error, rows) => (error ? reject(error) : resolve(rows as Row[])))
   })
 }

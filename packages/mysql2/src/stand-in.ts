@@ -2,6 +2,7 @@ import { runInScope } from '@flyroute/core/adapter'
 import type { BareConnection, PreparedStatement } from './driver-types.ts'
 import type { Guard } from './guard.ts'
 import { guardOf } from './guards.ts'
+import { noteUnreachable } from './outage.ts'
 import type { Turn } from './turn.ts'
 
 /**
@@ -45,7 +46,7 @@ export class StandIn {
       })
       .catch((error: unknown) => {
         const { scope } = turn
-        if (scope !== undefined) scope.activity.primaryUnreachable = error
+        noteUnreachable(scope, error)
         this.leave()
         this.#over()
         turn.fail(error)
@@ -70,15 +71,19 @@ export class StandIn {
     const { command, kind, scope } = turn
     turn.release()
     // It may have begun on the replica, and been refused there.
+    clearTimeout(command.queryTimeout ?? undefined)
     command.next = null
     let hasEnded = false
     const ended = (): void => {
       if (hasEnded) return
       hasEnded = true
-      // A statement that the app has prepared stays where it is; what the driver prepares, it executes next.
-      if (kind === 'prepare' && this.#guard.connection._commands.length === 0) this.#isBound = true
-      this.#leaveWhenIdle(primary)
-      turn.finish()
+      // The command tells its end before the guard of that connection knows whether a transaction is open now.
+      process.nextTick(() => {
+        // A statement that the app has prepared stays where it is; what the driver prepares, it executes next.
+        if (kind === 'prepare' && this.#guard.connection._commands.length === 0) this.#isBound = true
+        this.#leaveWhenIdle(primary)
+        turn.finish()
+      })
     }
     const { onResult } = command
     if (onResult) {
@@ -106,7 +111,7 @@ export class StandIn {
       session.transaction = undefined
       await first.ask('rollback').catch(() => undefined)
     }
-    const connection = await database.connectToPrimary()
+    const connection = await database.connectToPrimary(first.scope)
     this.#connection = connection
     const settings = guardOf(connection)?.session.settings
     for (const sql of session.settings) {

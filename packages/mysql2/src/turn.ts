@@ -1,7 +1,9 @@
-import { type Analysis, runInScope, type Scope } from '@flyroute/core/adapter'
+import type { Analysis, Scope } from '@flyroute/core/adapter'
+import { currentCaller } from './caller.ts'
 import type { BareConnection, Callback, Command, Kind, Packet } from './driver-types.ts'
 import { hand } from './error-identity.ts'
 import { Exchange } from './exchange.ts'
+import { noteUnavailable } from './outage.ts'
 
 /** What happens to a command that it is somebody's turn to run. */
 export interface TurnHandler {
@@ -11,6 +13,8 @@ export interface TurnHandler {
   answered(turn: Turn): boolean
   /** It failed: by the server's word, or as the connection was lost. What comes of it is delivered through the turn. */
   failed(turn: Turn, error: unknown, isAnswer: boolean): void
+  /** The caller is about to be told that no answer has come in time; one may come yet. */
+  givenUp(turn: Turn): void
 }
 
 /**
@@ -29,6 +33,8 @@ export class Turn extends Exchange {
   /** Its command has gone to another connection: what becomes of this one is of no concern to it. */
   #isElsewhere = false
   #isDelivered = false
+  #isGivenUp = false
+  #wasSent = false
   #held: (() => void)[] | undefined
 
   constructor(
@@ -46,6 +52,7 @@ export class Turn extends Exchange {
     this.analysis = analysis
     this.scope = scope
     keepInScope(command, scope)
+    if (command.timeout) this.#noticeGivenUp(command)
   }
 
   /** What the connection tells its end to. */
@@ -63,8 +70,23 @@ export class Turn extends Exchange {
     if (this.#state !== 'new') return this.#state === 'over'
     this.#state = 'held'
     if (!this.#handler.begins(this)) return this.isOver
+    return this.#start()
+  }
+
+  #start(): boolean {
     this.#state = 'sent'
+    this.#wasSent = true
     return this.#receive(undefined)
+  }
+
+  /** Whether its caller has been told that no answer had come in time: what comes later is of no use to anybody. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp
+  }
+
+  /** Whether the server may have got it. */
+  get wasSent(): boolean {
+    return this.#wasSent
   }
 
   get isOver(): boolean {
@@ -75,6 +97,7 @@ export class Turn extends Exchange {
   send(): void {
     if (this.#state !== 'held') return
     this.#state = 'sent'
+    this.#wasSent = true
     this.advance()
   }
 
@@ -92,6 +115,7 @@ export class Turn extends Exchange {
 
   /** Ends the turn with an error for the caller, in a later turn of the event loop as the driver does. */
   fail(error: unknown): void {
+    noteUnavailable(this.scope, error)
     process.nextTick(() => {
       if (this.#isDelivered) return
       this.deliver(error)
@@ -104,8 +128,11 @@ export class Turn extends Exchange {
     const { command } = this
     this.#isDelivered = true
     this.release()
-    if (command.onResult) hand(error, command.onResult)
-    else if (command.listenerCount('error') > 0) command.emit('error', error)
+    clearTimeout(command.queryTimeout ?? undefined)
+    if (!this.#isGivenUp) {
+      if (command.onResult) hand(error, command.onResult)
+      else if (command.listenerCount('error') > 0) command.emit('error', error)
+    }
     command.emit('end')
   }
 
@@ -141,10 +168,18 @@ export class Turn extends Exchange {
     for (const deliver of held) deliver()
   }
 
+  #noticeGivenUp(command: Command): void {
+    const { _handleTimeoutError: giveUp } = command
+    command._handleTimeoutError = () => {
+      this.#isGivenUp = true
+      this.#handler.givenUp(this)
+      giveUp?.call(command)
+    }
+  }
+
   #receive(packet: Packet | undefined): boolean {
     const { command, connection } = this
     if (packet?.isError()) {
-      clearTimeout(command.queryTimeout ?? undefined)
       const error = Object.assign(packet.asError(connection.clientEncoding), { sql: command.sql ?? command.query })
       this.#state = 'held'
       this.#handler.failed(this, error, true)
@@ -161,6 +196,7 @@ export class Turn extends Exchange {
 function keepInScope(command: Command, scope: Scope | undefined): void {
   if (scope === undefined) return
   const { onResult, emit } = command
-  if (onResult) command.onResult = (...args) => runInScope(scope, () => onResult(...args))
-  else command.emit = (...args) => runInScope(scope, () => emit.apply(command, args))
+  const caller = currentCaller()
+  if (onResult) command.onResult = (...args) => caller.runInAsyncScope(onResult, command, ...args)
+  else command.emit = (...args) => caller.runInAsyncScope(emit, command, ...args)
 }

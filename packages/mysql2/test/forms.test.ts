@@ -1,6 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import { promisify } from 'node:util'
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
+import { createActivity, createScope, currentScope, runInScope } from '@flyroute/core/adapter'
 import { createDriver, createPool, type FlyroutePool } from '@flyroute/mysql2'
 import { createPool as createPromisePool, type FlyroutePool as PromisePool } from '@flyroute/mysql2/promise'
 import { type MysqlCluster, startMariadb } from '@flyroute/testkit'
@@ -220,6 +222,47 @@ test('the order of what is queued on a connection stays, whatever is decided in 
   ])
   connection.release()
   expect(order).toEqual(['one', 'two refused', 'three', 'four refused', 'five'])
+})
+
+describe('an answer comes back to where it was asked for, with one connection for all', () => {
+  const storage = new AsyncLocalStorage<string>()
+  const forms: Record<string, (db: mysql.Pool, told: () => void) => unknown> = {
+    'query with a callback': (db, told) => db.query('select 1', told),
+    'execute with a callback': (db, told) => db.execute('select 1', told),
+    'query with events': (db, told) => db.query('select 1').on('end', told),
+    'a connection': (db, told) =>
+      db.getConnection((_, connection) =>
+        connection.query('select 1', () => {
+          connection.release()
+          told()
+        }),
+      ),
+    'its preparation of a statement': (db, told) =>
+      db.getConnection((_, connection) =>
+        connection.prepare('select 1', () => {
+          connection.release()
+          told()
+        }),
+      ),
+    'a refused write': (db, told) => db.query(write, told),
+    'what runs on the primary': (db, told) => runOnPrimary(() => db.query('select 1', told)),
+  }
+  test.each(Object.entries(forms))('%s', async (_, ask) => {
+    const db = createPool({ env, connectionLimit: 1 })
+    const visit = (name: string): Promise<unknown> => {
+      const scope = createScope(createActivity('request'))
+      return new Promise((resolve) =>
+        storage.run(name, () =>
+          runInScope(scope, () =>
+            ask(db, () => resolve([storage.getStore(), currentScope()?.activity === scope.activity])),
+          ),
+        ),
+      )
+    }
+    const names = Array.from({ length: 6 }, (_, index) => `visitor ${index}`)
+    expect(await Promise.all(names.map(visit))).toEqual(names.map((name) => [name, true]))
+    await promisify((done: (error?: unknown) => void) => db.end(done))()
+  })
 })
 
 test('what runs on the primary instead gives what it would give there', async () => {

@@ -11,3 +11,4 @@ export {
   whyNoMysql,
   whyNoPostgres,
 } from './clusters.ts'
+export { reset } from './reset.ts'

@@ -22,24 +22,74 @@ export const gtids: PositionAlgebra = {
     const [has, needs] = [parse(reached), parse(wanted)]
     return has !== undefined && needs !== undefined && missing(has, needs).next().done === true
   },
-  /** The union, gaps kept. */
+  /**
+   * The union, gaps kept; but of two domains of MariaDB that have gone apart, the one that came later: what the other one
+   * has beyond the point where they parted was lost, and nobody can wait for it.
+   */
   merge(a, b) {
     const [one, other] = [parse(a), parse(b)]
     if (one === undefined || other === undefined) return one === undefined ? b : a
-    for (const [source, intervals] of other) one.set(source, union([...(one.get(source) ?? []), ...intervals]))
-    return format(one)
+    const merged: GtidSet = new Map()
+    for (const domain of new Set([...one.keys(), ...other.keys()].map(domainOf))) {
+      const [mine, theirs] = [ofDomain(one, domain), ofDomain(other, domain)]
+      const later = laterOf(mine, theirs)
+      for (const set of later === undefined ? [mine, theirs] : [later]) {
+        for (const [source, intervals] of set) {
+          merged.set(source, union([...(merged.get(source) ?? []), ...intervals]))
+        }
+      }
+    }
+    return format(merged)
   },
   /**
    * Neither database counts its failovers: what another server has written and this one does not have tells that it was
-   * passed over. What it should have written itself and does not have was lost, or never was. Where the two have no source
-   * in common, they belong to different clusters.
+   * passed over; or else that it took over itself, and the tail of its predecessor was lost. On MariaDB the numbers tell the
+   * one from the other, on MySQL only whether this server has ever heard of that one. What it should have written itself
+   * and does not have was lost, or never was. Where the two have no source in common, they belong to different clusters.
    */
   isOvertaken({ at, source }, wanted) {
     const [has, needs] = [parse(at), parse(wanted)]
     if (has === undefined || needs === undefined || ![...needs.keys()].some((key) => has.has(key))) return false
-    for (const lacking of missing(has, needs)) if (source === undefined || !isOf(lacking, source)) return true
+    for (const lacking of missing(has, needs)) {
+      if (source === undefined) return true
+      if (isOf(lacking, source)) continue
+      if (!has.has(lacking)) return true
+      if (!isMariadb(lacking)) continue
+      const domain = domainOf(lacking)
+      const [here, there] = [ofDomain(has, domain), ofDomain(needs, domain)]
+      const top = topOf(there)
+      const own = [...there.keys()].find((key) => isOf(key, source))
+      // Whoever came later knows what the other one had written before.
+      if (top !== own && own !== undefined && lastOf(there.get(own)) > lastOf(here.get(top))) return true
+    }
     return false
   },
+}
+
+/**
+ * Of two states of one domain, the one whose last server has taken over from the other's; undefined where they tell one and
+ * the same story. All servers of a domain count on from each other: so of two that have both been primary, the one that
+ * knows more of the other's numbers has begun later.
+ */
+function laterOf(one: GtidSet, other: GtidSet): GtidSet | undefined {
+  const [top, othersTop] = [topOf(one), topOf(other)]
+  if (top === '' || othersTop === '' || top === othersTop || !isMariadb(top)) return undefined
+  if (missing(one, other).next().done === true || missing(other, one).next().done === true) return undefined
+  const [known, othersKnown] = [lastOf(one.get(othersTop)), lastOf(other.get(top))]
+  if (known === othersKnown) return undefined
+  return known > othersKnown ? one : other
+}
+
+/** The source of the highest number. */
+function topOf(set: GtidSet): string {
+  let top = ''
+  for (const [source, intervals] of set) if (top === '' || lastOf(intervals) > lastOf(set.get(top))) top = source
+  return top
+}
+
+/** What a set has of a domain; MySQL has but one. */
+function ofDomain(set: GtidSet, domain: string): GtidSet {
+  return new Map([...set].filter(([source]) => domainOf(source) === domain))
 }
 
 /**
@@ -84,10 +134,35 @@ export function visible(logged: string, applied: string): string {
 /** The intervals of `wanted` that are not in `reached`, as their sources. */
 function* missing(reached: GtidSet, wanted: GtidSet): Generator<string> {
   for (const [source, intervals] of wanted) {
-    const has = reached.get(source) ?? []
-    const holds = ([first, last]: Interval): boolean => has.some(([from, to]) => from <= first && last <= to)
-    if (!intervals.every(holds)) yield source
+    if (!holds(reached, source, intervals) && !isImplied(reached, source, wanted)) yield source
   }
+}
+
+function holds(set: GtidSet, source: string, intervals: readonly Interval[]): boolean {
+  const has = set.get(source) ?? []
+  return intervals.every(([first, last]) => has.some(([from, to]) => from <= first && last <= to))
+}
+
+/**
+ * A replica of MariaDB that was made from a copy has no log of its predecessors: it names the last one of the domain alone,
+ * and has what that one stands on.
+ */
+function isImplied(reached: GtidSet, source: string, wanted: GtidSet): boolean {
+  if (!isMariadb(source) || reached.has(source)) return false
+  const number = lastOf(wanted.get(source))
+  for (const [other, intervals] of wanted) {
+    const isLater = domainOf(other) === domainOf(source) && lastOf(intervals) > number
+    if (isLater && holds(reached, other, intervals)) return true
+  }
+  return false
+}
+
+function isMariadb(source: string): boolean {
+  return mariadbSource.test(source)
+}
+
+function lastOf(intervals: readonly Interval[] | undefined): bigint {
+  return intervals?.at(-1)?.[1] ?? 0n
 }
 
 function isOf(key: string, source: string): boolean {
@@ -95,8 +170,9 @@ function isOf(key: string, source: string): boolean {
   return key === source || key.startsWith(`${source}:`) || key.endsWith(`-${source}`)
 }
 
+/** On MySQL, whose sets have no domains, it is empty. */
 function domainOf(source: string): string {
-  return source.slice(0, source.indexOf('-'))
+  return isMariadb(source) ? source.slice(0, source.indexOf('-')) : ''
 }
 
 function union(intervals: Interval[]): Interval[] {
@@ -110,6 +186,7 @@ function union(intervals: Interval[]): Interval[] {
   return merged
 }
 
+const mariadbSource = /^\d+-\d+$/
 const mariadbForm = /^(\d{1,10})-(\d{1,10})-(\d{1,20})$/
 const uuidForm = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
 const tagForm = /^[a-z_][a-z\d_]{0,31}$/
@@ -156,7 +233,7 @@ function format(set: GtidSet): string {
   const sources = [...set].filter(([, intervals]) => intervals.length > 0).sort(([a], [b]) => (a < b ? -1 : 1))
   return sources
     .map(([source, intervals]) => {
-      if (/^\d+-\d+$/.test(source)) return `${source}-${intervals.at(-1)?.[1]}`
+      if (isMariadb(source)) return `${source}-${intervals.at(-1)?.[1]}`
       return `${source}:${intervals.map(([first, last]) => (first === last ? first : `${first}-${last}`)).join(':')}`
     })
     .join(',')

@@ -245,7 +245,11 @@ export class MysqlNode implements DatabaseNode {
   }
 
   async #scalar<T>(sql: string, values?: unknown[]): Promise<T> {
-    const [row] = await this.query<Record<string, T>>(sql, values)
+    if (!this.isRunning) throw new Error(`${this.name} is not running.`)
+    // On a replica that has not caught up, the database may not exist yet.
+    const url = new URL(this.adminUrl)
+    url.pathname = '/'
+    const [row] = await query<Record<string, T>>(url.href, sql, values)
     return Object.values(row ?? {})[0] as T
   }
 }

@@ -1,6 +1,6 @@
 import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Browser } from './browser.ts'
+import { Browser } from '@flyroute/testkit/consistency'
 import { World } from './world.ts'
 
 /** One figure: what it says, and whether that is as promised. */

@@ -1,6 +1,6 @@
 import { describeFindings } from '@flyroute/testkit/checker'
+import { playIn, type WorldOptions } from '@flyroute/testkit/consistency'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { playIn } from './run.ts'
 import {
   apps,
   failover,
@@ -13,7 +13,7 @@ import {
   synchronous,
 } from './scenarios/index.ts'
 import type { Scenario } from './scenarios/scenario.ts'
-import { World, type WorldOptions } from './world.ts'
+import { World } from './world.ts'
 
 // Short: `pnpm check:consistency` plays the same for as long as one likes.
 const pace = 0.4

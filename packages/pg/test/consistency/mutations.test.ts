@@ -1,6 +1,6 @@
+import { playIn } from '@flyroute/testkit/consistency'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { plantedBugs } from './mutations.ts'
-import { playIn } from './run.ts'
 import { World } from './world.ts'
 
 let world: World

@@ -1,130 +1,28 @@
 import { join } from 'node:path'
-import { type Lab, type OutputLine, startLab } from '@flyroute/lab'
-import type { PostgresCluster } from '@flyroute/testkit'
+import type { PostgresNode } from '@flyroute/testkit'
+import type { SurvivingWrite } from '@flyroute/testkit/checker'
+import { World as AnyWorld, type WorldKind, type WorldOptions } from '@flyroute/testkit/consistency'
 import { schema } from './app/schema.ts'
-import { RoundRobin } from './round-robin.ts'
 
-/** Round trips between the regions (ms): Chicago, Amsterdam, São Paulo. `orb` stands beside `ord`, and `amb` beside `ams`. */
-const roundTrips = {
-  'ord-ams': 95,
-  'ord-gru': 130,
-  'ams-gru': 190,
-  'ord-orb': 0,
-  'orb-ams': 95,
-  'orb-gru': 130,
-  'ams-amb': 0,
-  'amb-ord': 95,
-  'amb-orb': 95,
-  'amb-gru': 190,
-}
-
-const app = join(import.meta.dirname, 'app')
-const command = [
-  process.execPath,
-  '--conditions=@flyroute/source',
-  '--import',
-  join(app, 'clock.ts'),
-  join(app, 'server.ts'),
-]
-
-export interface WorldOptions {
-  /** What the app promises. Default: `read-your-writes`. */
-  readonly consistency?: 'read-your-writes' | 'monotonic'
-  /** By how much (ms) the clocks of regions are wrong. */
-  readonly clocks?: Readonly<Record<string, number>>
-  /** A second standby in Chicago, `orb`, that commits wait for. Default: none. */
-  readonly synchronousStandby?: boolean
-  /** A second replica, `amb`, behind the name of the one in Amsterdam. Default: none. */
-  readonly twoBehindOneName?: boolean
-  readonly machinesPerRegion?: number
-}
-
-/** The app in three regions with real databases: a primary in Chicago, replicas in Amsterdam and São Paulo. */
-export class World implements AsyncDisposable {
-  readonly options: WorldOptions
-  readonly lab: Lab
-  readonly databases: PostgresCluster
-  readonly #names: Names
-
-  private constructor(options: WorldOptions, lab: Lab, names: Names) {
-    this.options = options
-    this.lab = lab
-    this.databases = lab.databases as PostgresCluster
-    this.#names = names
-  }
-
-  static async start(options: WorldOptions = {}): Promise<World> {
-    const names: Names = {}
-    const lab = await startLab({
-      regions: ['ord', 'ams', 'gru'],
-      primaryRegion: 'ord',
-      rtt: roundTrips,
-      command,
-      machinesPerRegion: options.machinesPerRegion ?? 1,
-      journalSize: 100,
-      output: tell,
-      env: ({ region, replicaUrls }) => environment(region, replicaUrls, names, options),
-    })
-    const world = new World(options, lab, names)
-    await world.#prepare()
-    return world
-  }
-
-  async #prepare(): Promise<void> {
-    const { databases } = this
+/** Postgres, behind the app in `app/`. */
+export const postgres: WorldKind<PostgresNode> = {
+  database: 'postgres',
+  app: join(import.meta.dirname, 'app', 'server.ts'),
+  async prepare({ primary }) {
     // The app's own user is to own its tables.
-    await databases.primary.query(`set role app; ${schema}; reset role`)
-    if (this.options.synchronousStandby) {
-      await databases.addReplica('orb')
-      await databases.setSynchronous(['orb'])
-    }
-    if (this.options.twoBehindOneName) {
-      const nodes = [databases.node('ams'), await databases.addReplica('amb')]
-      this.#names.ams = await RoundRobin.open(() => nodes.map(({ port }) => port))
-      await this.lab.restart('ams')
-    }
-    await databases.caughtUp()
-    // Where a standby starts from after a crash: none goes back to before the tables.
+    await primary.query(`set role app; ${schema}; reset role`)
+  },
+  async settle(databases) {
+    // Where a standby starts from after a crash.
     await databases.primary.query('checkpoint')
     await databases.caughtUp()
     for (const replica of databases.replicas) await replica.query('checkpoint')
-  }
-
-  /** Opens the pools of all apps anew, with this bug in them. */
-  async plant(mutation: string): Promise<void> {
-    const plantIn = async ({ port }: { port: number }): Promise<void> => {
-      const { ok } = await fetch(`http://127.0.0.1:${port}/plant?mutation=${mutation}`)
-      if (!ok) throw new Error(`The app knows no mutation ${mutation}`)
-    }
-    await Promise.all(this.lab.machines.map(plantIn))
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.lab.dispose()
-    await this.#names.ams?.[Symbol.asyncDispose]()
-  }
+  },
+  survivors: (primary, prefix) =>
+    primary.query<SurvivingWrite>('select id, key, version from written where starts_with(key, $1)', [prefix]),
 }
 
-/** Names of databases that lead to several servers, by region. */
-interface Names {
-  ams?: RoundRobin
-}
-
-function environment(
-  region: string,
-  replicaUrls: Readonly<Record<string, string>>,
-  { ams }: Names,
-  { consistency, clocks }: WorldOptions,
-): Record<string, string> {
-  const url = ams && replicaUrls.ams?.replace(/:\d+\//, `:${ams.port}/`)
-  return {
-    CONSISTENCY: consistency ?? 'read-your-writes',
-    CLOCK_OFFSET_MS: String(clocks?.[region] ?? 0),
-    ...(url ? { DATABASE_URL_AMS: url } : {}),
-  }
-}
-
-/** What an app prints is a surprise; that it was killed is none. */
-function tell({ region, text }: OutputLine): void {
-  if (!text.startsWith('[flyroute lab]')) console.error(`${region}: ${text}`)
+export type World = AnyWorld<PostgresNode>
+export const World: { start(options?: WorldOptions): Promise<World> } = {
+  start: (options) => AnyWorld.start(postgres, options),
 }

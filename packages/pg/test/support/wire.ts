@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { reset } from './reset.ts'
+import { reset } from '@flyroute/testkit'
 
 /** What the wire can be told to do when a client sends a statement. */
 export type OnStatement = (text: string, cut: () => void) => void

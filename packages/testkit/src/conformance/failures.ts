@@ -61,7 +61,8 @@ export function failures(context: Context): void {
         for (const answer of answers) expect(answer).toMatchObject({ status: 200, way: [away, home] })
         const begun = performance.now()
         expect((await app.send(away, (subject) => context.portOf(subject))).status).toBe(200)
-        expect(performance.now() - begun).toBeLessThan(1_000)
+        // Before it was noticed, that took two seconds and more.
+        expect(performance.now() - begun).toBeLessThan(2_000)
       } finally {
         context.replica.resumeProcess()
       }

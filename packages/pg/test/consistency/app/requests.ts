@@ -1,23 +1,15 @@
-import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runOnPrimary } from '@flyroute/core'
-import type { RequestName, Step } from '@flyroute/testkit/checker'
+import type { Step } from '@flyroute/testkit/checker'
+import type { AppRequests } from '@flyroute/testkit/consistency/app'
 import type { Pool, PoolClient } from 'pg'
 import { appendToList, readList, readRegister, writeRegister, writeRegisterText } from './schema.ts'
 
 /** Something that runs statements: a pool, or one connection. */
 type Queryable = Pick<Pool | PoolClient, 'query'>
 
-export interface RequestContext {
-  readonly pool: Pool
-  readonly key: string
-  /** One for each write that was asked for. */
-  readonly ids: readonly string[]
-  readonly response: ServerResponse
-}
-
-/** How the app does what the workload asks for; returns what it has done, in its order. */
-export const requests: Readonly<Record<RequestName, (context: RequestContext) => Promise<Step[]>>> = {
+/** How the app does what the workload asks for. */
+export const requests: AppRequests<Pool> = {
   read: async ({ pool, key }) => [await read(pool, key)],
   'read-list': async ({ pool, key }) =>
     inTransaction(pool, 'begin isolation level repeatable read read only', async (client) => [

@@ -1,5 +1,5 @@
 import { type Agent, request } from 'node:http'
-import type { Answered, PlannedRequest } from '@flyroute/testkit/checker'
+import type { Answered, PlannedRequest } from '../checker/index.ts'
 
 /** A user's browser: it keeps cookies, of which the last one counts. */
 export class Browser {

@@ -5,11 +5,10 @@ import {
   type Operation,
   type Promises,
   Recorder,
-  type SurvivingWrite,
   type Verdict,
   Workload,
   type WorkloadOptions,
-} from '@flyroute/testkit/checker'
+} from '../checker/index.ts'
 import { Browser } from './browser.ts'
 import type { World } from './world.ts'
 
@@ -86,8 +85,7 @@ export class Load {
 
   /** What the checker says of all that has happened. */
   async verdict(promises: Promises = {}): Promise<Verdict> {
-    const sql = 'select id, key, version from written where starts_with(key, $1)'
-    const survivors = await this.#world.databases.primary.query<SurvivingWrite>(sql, [`${this.#prefix}:`])
+    const survivors = await this.#world.survivors(`${this.#prefix}:`)
     return check(this.recorder.history(survivors), {
       monotonic: this.#world.options.consistency === 'monotonic',
       mayFail: (operation) => this.#isExcused(operation),

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describeFindings, Random, type Verdict } from '@flyroute/testkit/checker'
+import { describeFindings, Random, type Verdict } from '../checker/index.ts'
+import type { DatabaseNode } from '../clusters.ts'
 import { Load } from './load.ts'
-import type { Scenario } from './scenarios/scenario.ts'
+import type { Scenario } from './scenario.ts'
 import type { World } from './world.ts'
 
 export interface RunOptions {
@@ -18,9 +19,9 @@ export interface RunOptions {
 let plays = 0
 
 /** Plays a scenario in a world, and has its history judged. */
-export async function playIn(
-  world: World,
-  { workload, faults, promises, isFinal }: Scenario,
+export async function playIn<Node extends DatabaseNode>(
+  world: World<Node>,
+  { workload, faults, promises, isFinal }: Scenario<Node>,
   { seed, operations = 0, users = 20, pace = 1 }: RunOptions,
 ): Promise<Verdict> {
   const prefix = `p${++plays}-`

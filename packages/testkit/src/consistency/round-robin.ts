@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { reset } from '../support/reset.ts'
+import { reset } from '../reset.ts'
 
 /** One address behind which several servers take turns, as a name with several addresses does. */
 export class RoundRobin implements AsyncDisposable {

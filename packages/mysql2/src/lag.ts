@@ -1,0 +1,83 @@
+import { gtids, type Observation } from '@flyroute/core/adapter'
+import type { Flavour } from './observer.ts'
+import { readError } from './refusal.ts'
+
+/** Runs a text and resolves with its rows, by the names of their columns. */
+export type AskRows = (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>
+
+/** How far a replica is behind; what the server does not tell is undefined. */
+export type Lag = Pick<Observation, 'lagBytes' | 'lagSeconds'>
+
+/**
+ * To the microsecond, where the user may read these two tables: what has been received, and when that was committed on the
+ * primary which is being applied; or was applied last, while nothing is; or was received last, where replication was started
+ * anew and has applied nothing since. Zero is "never".
+ */
+const precise = `select c.received_transaction_set as received, unix_timestamp(sysdate(6)) as now, unix_timestamp(coalesce(
+    (select min(nullif(applying_transaction_original_commit_timestamp, 0))
+      from performance_schema.replication_applier_status_by_worker),
+    (select max(nullif(last_applied_transaction_original_commit_timestamp, 0))
+      from performance_schema.replication_applier_status_by_worker),
+    nullif(c.last_queued_transaction_original_commit_timestamp, 0))) as committed
+  from performance_schema.replication_connection_status c where c.received_transaction_set <> ''`
+
+/** To the second, where the user has REPLICATION CLIENT (MySQL), or REPLICA MONITOR (MariaDB): a row for each source. */
+const status = { mysql: 'show replica status', mariadb: 'show all slaves status' } as const
+
+/**
+ * How far a replica is behind, as far as this user may know. Nothing is behind where nothing waits, however long the primary
+ * has been idle.
+ *
+ * @param at what can be seen on the replica
+ */
+export async function askLag(ask: AskRows, { kind }: Flavour, at: string | undefined): Promise<Lag> {
+  if (kind === 'modest' || at === undefined) return {}
+  const exact = kind === 'mysql' ? await allowed(ask, precise) : []
+  const rows = await allowed(ask, status[kind])
+  const seconds = exact.length > 0 ? exact.map((row) => secondsOf(row, at)) : rows.map((row) => wholeSecondsOf(row, at))
+  return { lagSeconds: most(seconds), lagBytes: most(rows.map((row) => bytesOf(row, at))) }
+}
+
+/** The user may not, or the server cannot: then there are no rows. */
+async function allowed(ask: AskRows, sql: string): ReturnType<AskRows> {
+  try {
+    return await ask(sql)
+  } catch (error) {
+    if (readError(error) === 'unavailable') throw error
+    return []
+  }
+}
+
+type Row = Readonly<Record<string, unknown>>
+
+function secondsOf({ received, now, committed }: Row, at: string): number | undefined {
+  if (gtids.covers(at, String(received))) return 0
+  return committed === null || committed === undefined ? undefined : Math.max(0, Number(now) - Number(committed))
+}
+
+function wholeSecondsOf(row: Row, at: string): number | undefined {
+  if (isApplied(row, at)) return 0
+  // Null where replay stands still.
+  const seconds = row['Seconds_Behind_Source'] ?? row['Seconds_Behind_Master']
+  return seconds === null || seconds === undefined ? undefined : Number(seconds)
+}
+
+/** Whether all that was received can be seen. */
+function isApplied(row: Row, at: string): boolean {
+  const received = row['Retrieved_Gtid_Set'] ?? row['Gtid_IO_Pos']
+  return typeof received === 'string' && received !== '' && gtids.covers(at, received)
+}
+
+/** What lies between the two in the primary's log, as long as both are in the same file of it. */
+function bytesOf(row: Row, at: string): number | undefined {
+  if (isApplied(row, at)) return 0
+  const of = (name: string): unknown => row[name.replace('*', 'Source')] ?? row[name.replace('*', 'Master')]
+  if (of('*_Log_File') !== of('Relay_*_Log_File')) return undefined
+  const [read, executed] = [of('Read_*_Log_Pos'), of('Exec_*_Log_Pos')]
+  return read === undefined || executed === undefined ? undefined : Math.max(0, Number(read) - Number(executed))
+}
+
+/** The worst of all sources; unknown where one of them is. */
+function most(values: readonly (number | undefined)[]): number | undefined {
+  return values.length === 0 || values.includes(undefined) ? undefined : Math.max(...(values as number[]))
+}

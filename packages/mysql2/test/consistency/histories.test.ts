@@ -1,0 +1,45 @@
+import type { MysqlNode } from '@flyroute/testkit'
+import { describeFindings } from '@flyroute/testkit/checker'
+import { playIn, World, type WorldOptions } from '@flyroute/testkit/consistency'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { failover, lag, network, oneName, parallel, restarts, rewound, zombie } from './scenarios/index.ts'
+import type { Scenario } from './scenarios/scenario.ts'
+import { mariadb } from './world.ts'
+
+// Short: `pnpm check:consistency --database mariadb` plays the same for as long as one likes.
+const pace = 0.4
+
+function inOneWorld(name: string, options: WorldOptions, scenarios: readonly Scenario[]): void {
+  describe(name, () => {
+    let world: World<MysqlNode>
+    beforeAll(async () => {
+      world = await World.start(mariadb, options)
+    }, 120_000)
+    afterAll(async () => {
+      await world?.[Symbol.asyncDispose]()
+    })
+
+    test.each(scenarios.map((scenario) => [scenario.name, scenario] as const))(
+      '%s: no promise is broken',
+      async (_, scenario) => {
+        const { violations, reads, writes } = await playIn(world, scenario, { seed: 1, users: 12, pace })
+        expect(describeFindings(violations)).toBe('')
+        expect(Math.min(reads, writes)).toBeGreaterThan(10)
+      },
+      120_000,
+    )
+  })
+}
+
+inOneWorld('read your writes, on MariaDB', {}, [lag, restarts, rewound, parallel, network, zombie])
+
+inOneWorld(
+  'monotonic reads, with two replicas behind one name, and clocks half a minute apart, on MariaDB',
+  {
+    consistency: 'monotonic',
+    synchronousStandby: true,
+    twoBehindOneName: true,
+    clocks: { ord: 15_000, ams: -15_000 },
+  },
+  [oneName, lag, failover],
+)

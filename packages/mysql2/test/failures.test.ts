@@ -1,0 +1,279 @@
+import { once } from 'node:events'
+import { healthResponse, runOnPrimary } from '@flyroute/core'
+import { createDriver } from '@flyroute/mysql2'
+import type { FlyroutePool } from '@flyroute/mysql2/promise'
+import { startMariadb } from '@flyroute/testkit'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import mysql, { type QueryError } from 'mysql2'
+import type { PoolConnection, RowDataPacket } from 'mysql2/promise'
+import { openDatabase } from '../src/database.ts'
+import { PrimaryPool } from '../src/primary-pool.ts'
+import { eventually } from './support/eventually.ts'
+import { Bench } from './support/open.ts'
+import { inRequest, rejection } from './support/request.ts'
+import { Wire } from './support/wire.ts'
+
+// A server that goes away, or hangs, in the middle of something: no crash, no lost read, nothing that is done twice, no
+// connection that leaks, and the way back.
+
+const bench = new Bench(
+  () => startMariadb({ replicas: 1 }),
+  [
+    'create table app.item (id int primary key auto_increment, name varchar(40) not null)',
+    "insert into app.item (name) values ('one')",
+    'create procedure app.add_item(in name varchar(40)) modifies sql data insert into item (name) values (name)',
+  ],
+)
+
+const unhandled: unknown[] = []
+const note = (error: unknown): unknown => unhandled.push(error)
+beforeAll(() => void process.on('unhandledRejection', note).on('uncaughtException', note))
+afterAll(() => {
+  process.off('unhandledRejection', note).off('uncaughtException', note)
+  expect(unhandled).toEqual([])
+})
+
+const where = 'select @@port as port'
+
+async function portOf(db: Pick<FlyroutePool | PoolConnection, 'query'>): Promise<number> {
+  const [[row]] = await db.query<RowDataPacket[]>(where)
+  return row?.['port']
+}
+
+async function isNextDoor(pool: FlyroutePool): Promise<void> {
+  await eventually(async () => expect(await portOf(pool)).toBe(bench.replica.port))
+}
+
+/** What a server runs for the app at the moment, by its text. */
+async function running(node: 'primary' | 'replica', text: string): Promise<number | undefined> {
+  const [row] = await bench[node].query<{ id: number }>(
+    `select id from information_schema.processlist where user = 'app' and info like '${text}%'`,
+  )
+  return row?.id
+}
+
+async function kill(node: 'primary' | 'replica', text: string): Promise<void> {
+  await eventually(async () => expect(await running(node, text)).toBeDefined())
+  await bench[node].query(`kill connection ${await running(node, text)}`)
+}
+
+async function selectsOnPrimary(): Promise<number> {
+  const [row] = await bench.primary.query<{ n: string }>(
+    "select variable_value as n from information_schema.global_status where variable_name = 'Com_select'",
+  )
+  return Number(row?.n)
+}
+
+async function names(): Promise<string[]> {
+  return (await bench.primary.query<{ name: string }>('select name from app.item order by id')).map(({ name }) => name)
+}
+
+test('an idle connection that dies is no more than a new connection', async () => {
+  const pool = bench.far({ connectionLimit: 1 })
+  const [[row]] = await pool.query<RowDataPacket[]>('select connection_id() as id')
+  await bench.replica.query(`kill connection ${row?.['id']}`)
+  await isNextDoor(pool)
+})
+
+test('a read that is cut: replayed in a request, made on the primary outside of one', async () => {
+  const pool = bench.far({ connectionLimit: 1 })
+  const slow = 'select @@port as port, sleep(if(@@port = ?, 30, 0)) as slept'
+  const read = async (): Promise<number> => {
+    const [[row]] = await pool.query<RowDataPacket[]>(slow, [bench.replica.port])
+    return row?.['port']
+  }
+  const outside = read()
+  await kill('replica', 'select @@port as port, sleep')
+  expect(await outside).toBe(bench.primary.port)
+  await isNextDoor(pool)
+  const inside = inRequest(read)
+  await kill('replica', 'select @@port as port, sleep')
+  const { error, activity } = await inside
+  expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
+  expect(activity.refusal).toBe(error)
+  await isNextDoor(pool)
+})
+
+test('what may have written is not tried again elsewhere when its connection is lost', async () => {
+  await using wire = await Wire.to(bench.replica.port)
+  const pool = bench.far({
+    connectionLimit: 1,
+    outsideRequest: 'primary',
+    env: { ...bench.env, DATABASE_URL_AMS: wire.url(bench.replica.url) },
+  })
+  await portOf(pool)
+  wire.onCommand = (text, { cut }) => void (text.includes('add_item') && cut())
+  const error = await rejection(pool.query("call add_item('twice?')"))
+  expect(error['code']).toMatch(/ECONNRESET|PROTOCOL_CONNECTION_LOST/)
+  expect(await names()).not.toContain('twice?')
+  // A read is.
+  await eventually(async () => expect(await portOf(pool)).toBe(bench.replica.port))
+  wire.onCommand = (text, { cut }) => void (text.includes('name') && cut())
+  expect((await pool.query('select name from item where id = 1'))[0]).toEqual([{ name: 'one' }])
+})
+
+test('a COMMIT whose answer is lost may have happened: the request is not replayed, and reads at home for a while', async () => {
+  await using wire = await Wire.to(bench.primary.port)
+  const pool = bench.near({ env: { ...bench.env, FLY_REGION: 'ord', DATABASE_URL: wire.url(bench.primary.url) } })
+  await portOf(pool)
+  wire.onCommand = (text, { cut }) => void (/commit/i.test(text) && cut())
+  const { error, activity } = await inRequest(async () => {
+    const connection = await pool.getConnection()
+    try {
+      await connection.beginTransaction()
+      await connection.query("insert into item (name) values ('lost and found')")
+      await connection.commit()
+    } finally {
+      connection.release()
+    }
+  })
+  expect((error as QueryError).code).toMatch(/ECONNRESET|PROTOCOL_CONNECTION_LOST/)
+  expect(activity).toMatchObject({ committed: true, writesUnderWay: 0, primaryUnreachable: error })
+  expect([...activity.positions.values()]).toEqual([{ until: expect.any(Number) }])
+  await eventually(async () => expect(await names()).toContain('lost and found'))
+})
+
+test('a write that is given up after its `timeout` may have happened as well', async () => {
+  const pool = bench.near({ connectionLimit: 2 })
+  await portOf(pool)
+  const { error, activity } = await inRequest(() =>
+    pool.query({ sql: "insert into item (name) select 'late' where sleep(0.5) = 0", timeout: 100 }),
+  )
+  expect((error as QueryError).code).toBe('PROTOCOL_SEQUENCE_TIMEOUT')
+  expect(activity).toMatchObject({ committed: true, writesUnderWay: 0 })
+  expect([...activity.positions.values()]).toEqual([{ until: expect.any(Number) }])
+  // The connection is good for the next one, as soon as the answer is there.
+  await eventually(async () => expect(await names()).toContain('late'))
+  expect(activity.writesUnderWay).toBe(0)
+  expect(await Promise.all([portOf(pool), portOf(pool)])).toEqual([bench.primary.port, bench.primary.port])
+})
+
+test('a COMMIT that is given up, and then lost, is counted once', async () => {
+  await using wire = await Wire.to(bench.primary.port)
+  const pool = bench.near({ env: { ...bench.env, FLY_REGION: 'ord', DATABASE_URL: wire.url(bench.primary.url) } })
+  await portOf(pool)
+  wire.onCommand = (text, { swallow }) => void (/commit/i.test(text) && swallow())
+  const { error, activity } = await inRequest(async () => {
+    const connection = await pool.getConnection()
+    await connection.beginTransaction()
+    await connection.query("insert into item (name) values ('given up')")
+    const outcome = connection.query({ sql: 'commit', timeout: 100 })
+    await outcome.finally(() => connection.destroy())
+  })
+  expect((error as QueryError).code).toBe('PROTOCOL_SEQUENCE_TIMEOUT')
+  expect(activity).toMatchObject({ committed: true, writesUnderWay: 0 })
+})
+
+test('what was given up is not run elsewhere later', async () => {
+  const pool = bench.far({ connectionLimit: 1, outsideRequest: 'primary' })
+  await portOf(pool)
+  const reading = pool.query({ sql: 'select sleep(30)', timeout: 100 })
+  expect((await rejection(reading))['code']).toBe('PROTOCOL_SEQUENCE_TIMEOUT')
+  const before = await selectsOnPrimary()
+  await kill('replica', 'select sleep')
+  await eventually(async () => expect((await pool.replication.status()).replicaUnavailable).toBe(false))
+  // No more than the question itself.
+  expect(await selectsOnPrimary()).toBe(before + 1)
+})
+
+test('the few connections to the primary are waited for, but not for ever: then it is a 503', async () => {
+  const pool = bench.far({ primaryPool: { connectionLimit: 1, connectTimeout: 300 } })
+  const { error, activity } = await inRequest(() =>
+    runOnPrimary(async () => {
+      const held = await pool.getConnection()
+      await held.query('select 1')
+      await pool.getConnection().finally(() => held.release())
+    }),
+  )
+  expect(error).toMatchObject({ code: 'ETIMEDOUT', message: 'No connection to the primary in 300 ms' })
+  expect(activity.primaryUnreachable).toBe(error)
+  // The one that came too late went back.
+  await runOnPrimary(() => pool.query('select 1'))
+  await runOnPrimary(() => pool.query('select 1'))
+})
+
+test('a statement there is waited for, but not for ever; streams, and what has a `timeout` of its own, are left alone', async () => {
+  const database = openDatabase({ env: bench.env })
+  const primary = new PrimaryPool(mysql.createPool(bench.primary.url), database, { connectMs: 5_000, answerMs: 400 })
+  const connect = (): Promise<mysql.PoolConnection> => primary.connect(undefined) as never
+  const [one, two, three] = [await connect(), await connect(), await connect()]
+  const rows: unknown[] = []
+  const streamed = once(
+    one.query('select sleep(3) as slept').on('result', (row) => rows.push(row)),
+    'end',
+  )
+  const own = new Promise((resolve) =>
+    two.query({ sql: 'select sleep(3) as slept', timeout: 20_000 }, (error, result) => resolve(error ?? result)),
+  )
+  const error = await new Promise((resolve) => three.query('select sleep(30)', resolve))
+  expect(error).toMatchObject({ code: 'ETIMEDOUT', message: 'The primary has not answered for 400 ms' })
+  expect(await own).toEqual([{ slept: 0 }])
+  await streamed
+  expect(rows).toEqual([{ slept: 0 }])
+  for (const connection of [one, two]) connection.release()
+  await primary.end()
+  await database.end()
+})
+
+test('who waits for a connection when the replica hangs is served elsewhere, however many wait', async () => {
+  const pool = bench.far({ connectionLimit: 2 })
+  await Promise.all([portOf(pool), portOf(pool)])
+  bench.replica.pauseProcess()
+  try {
+    const begun = performance.now()
+    const ports = await Promise.all(Array.from({ length: 20 }, () => portOf(pool)))
+    expect(new Set(ports)).toEqual(new Set([bench.primary.port]))
+    // One time-out after the other, for two at a time, would be 50 s.
+    expect(performance.now() - begun).toBeLessThan(25_000)
+  } finally {
+    bench.replica.resumeProcess()
+  }
+  await isNextDoor(pool)
+})
+
+test('health: a replica that is down is as good as a primary that answers', async () => {
+  const pool = bench.far()
+  await portOf(pool)
+  await bench.replica.kill()
+  try {
+    await portOf(pool)
+    const { status, body } = await healthResponse(pool)
+    expect([status, JSON.parse(body)]).toEqual([200, expect.objectContaining({ healthy: true })])
+  } finally {
+    await bench.replica.start()
+  }
+  await isNextDoor(pool)
+})
+
+test('a single connection that cannot be made: a replay in a request, the driver’s error outside of one', async () => {
+  const driver = createDriver({ env: bench.env })
+  const failed = (): Promise<unknown> => once(driver.createConnection({}), 'error').then(([error]) => error)
+  await bench.replica.kill()
+  try {
+    const { value, activity } = await inRequest(failed)
+    expect(value).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
+    expect(activity.refusal).toBe(value)
+    // From here on it is known to be down.
+    const elsewhere = driver.createConnection({}).promise()
+    expect(await portOf(elsewhere as never)).toBe(bench.primary.port)
+    await elsewhere.end()
+  } finally {
+    await bench.replica.start()
+  }
+  await eventually(async () => {
+    const connection = driver.createConnection({}).promise()
+    const port = await portOf(connection as never).finally(() => connection.end())
+    expect(port).toBe(bench.replica.port)
+  })
+})
+
+test('… outside of a request the first one tells as the driver does', async () => {
+  const driver = createDriver({ env: bench.env })
+  await bench.replica.kill()
+  try {
+    const [error] = await once(driver.createConnection({}), 'error')
+    expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+  } finally {
+    await bench.replica.start()
+  }
+})

@@ -1,0 +1,4 @@
+import { startMariadb } from '@flyroute/testkit'
+import { describeLag } from './lag.ts'
+
+describeLag('mariadb', () => startMariadb({ replicas: 1 }))

@@ -1,0 +1,5 @@
+export { Browser } from './browser.ts'
+export { playAll } from './play.ts'
+export { describeVerdict, playIn } from './run.ts'
+export { type Scenario, withoutApp, withoutPrimary } from './scenario.ts'
+export { World, type WorldKind, type WorldOptions } from './world.ts'
