@@ -71,13 +71,16 @@ test('tells of writes, replays, fallbacks and tokens that come too late', async 
 
 test('tells of waits, with what was expected of them', async () => {
   await using fly = await app()
-  // A replica that is known to have it, by chance, is not waited for.
-  while (told.wait === undefined) {
+  // What is held gets there while it is waited for. Where it is there before anybody asks, nobody waits.
+  while (!told.wait?.some(({ reached }) => reached)) {
+    await regions.replica.pauseReplay()
     const written = await fly.send('ams', 'GET', '/write')
+    const reading = fly.send('ams', 'GET', '/read', cookieOf(written))
+    await regions.replica.resumeReplay()
+    await reading
     await regions.cluster.caughtUp()
-    await fly.send('ams', 'GET', '/read', cookieOf(written))
   }
-  expect(told.wait).toEqual([expect.objectContaining({ database: 'app', reached: true, waitedMs: expect.any(Number) })])
+  expect(told.wait?.at(-1)).toMatchObject({ database: 'app', reached: true, waitedMs: expect.any(Number) })
   await regions.replica.pauseReplay()
   const hidden = await fly.send('ams', 'GET', '/write')
   await fly.send('ams', 'GET', '/read', cookieOf(hidden))

@@ -77,6 +77,9 @@ const unavailable = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
+  // postgres.js
+  'CONNECTION_CLOSED',
+  'CONNECT_TIMEOUT',
   'ETIMEDOUT',
   'EHOSTUNREACH',
   'ENETUNREACH',

@@ -1,7 +1,7 @@
 import { describeFindings } from '@flyroute/testkit/checker'
 import { playIn, type WorldOptions } from '@flyroute/testkit/consistency'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { apps, failover, lag, oneName, otherRegion, parallel, restarts } from './scenarios/index.ts'
+import { apps, failover, lag, oneName, otherRegion, restarts } from './scenarios/index.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 import { World } from './world.ts'
 
@@ -30,7 +30,7 @@ function inOneWorld(name: string, options: WorldOptions, scenarios: readonly Sce
   })
 }
 
-inOneWorld('read your writes', {}, [lag, restarts, parallel, apps, otherRegion])
+inOneWorld('read your writes', {}, [lag, restarts, apps, otherRegion])
 
 inOneWorld(
   'monotonic reads, with two replicas behind one name, and clocks half a minute apart',

@@ -55,6 +55,8 @@ export type Feature =
   | 'promotion'
   /** A way to the primary from where a replica is. */
   | 'primary-connection'
+  /** A replica that is killed, or stopped, and comes back. */
+  | 'dying'
   /** Servers: processes of their own, with settings, passwords and connections. */
   | 'servers'
   /** A statement that can wait for its replica to catch up. */

@@ -5,7 +5,7 @@ import { away, type Context, eventually, home } from './context.ts'
 export function failures(context: Context): void {
   describe('failures', () => {
     context.testWith(
-      'servers',
+      'dying',
       'a dead replica: reads are replayed in a request, and made on the primary outside of one',
       async () => {
         const { app, far } = await context.app()
@@ -33,7 +33,7 @@ export function failures(context: Context): void {
       },
     )
 
-    context.testWith('servers', 'a restart under load: no request fails', async () => {
+    context.testWith('dying', 'a restart under load: no request fails', async () => {
       const { app } = await context.app({}, { max: 4 })
       let over = false
       const load = Array.from({ length: 4 }, async () => {

@@ -11,6 +11,7 @@ export const onLitefs: Pick<AdapterUnderTest, 'startCluster' | 'replaysTo' | 'wi
   without: {
     'hidden-write': 'SQLite says of every statement whether it writes',
     hanging: noServer,
+    dying: noServer,
     servers: noServer,
     promotion: 'the primary that was is a replica then, not dead: see the tests of failover on LiteFS',
     'primary-connection': 'LiteFS has no connection to the primary, only a replay',
