@@ -7,29 +7,22 @@ import { assertGround, root } from './lib/ground.mjs'
 import { endLeftovers, markRun } from './lib/leftovers.mjs'
 import { run, setUpEnvironment } from './lib/run.mjs'
 
-const packages = { postgres: 'pg', mariadb: 'mysql2' }
+const packages = new Map([
+  ['postgres', 'pg'],
+  ['mariadb', 'mysql2'],
+])
 
 assertGround()
 setUpEnvironment()
-const { tokens } = parseArgs({
-  strict: false,
-  tokens: true,
-  options: { database: { type: 'string', default: 'postgres' } },
-})
-const chosen = tokens.findLast(({ kind, name }) => kind === 'option' && name === 'database')
-const database = chosen?.value ?? 'postgres'
-const folder = packages[database]
+const { values } = parseArgs({ strict: false, options: { database: { type: 'string', default: 'postgres' } } })
+const folder = packages.get(String(values.database))
 if (folder === undefined) {
-  console.error(`--database is ${Object.keys(packages).join(' or ')}, not ${JSON.stringify(database)}.`)
+  console.error(`--database is ${[...packages.keys()].join(' or ')}, not ${JSON.stringify(values.database)}.`)
   process.exit(1)
 }
-// The rest is for the workload to understand.
-const isOurs = (_, index) =>
-  chosen !== undefined && (index === chosen.index || (!chosen.inlineValue && index === chosen.index + 1))
-const rest = process.argv.slice(2).filter((value, index) => !isOurs(value, index))
 
 const marked = markRun()
 const main = join(root, `packages/${folder}/test/consistency/main.ts`)
-const well = await run(process.execPath, ['--conditions=@flyroute/source', main, ...rest])
+const well = await run(process.execPath, ['--conditions=@flyroute/source', main, ...process.argv.slice(2)])
 const clean = await endLeftovers(marked)
 process.exitCode = well && clean ? 0 : 1

@@ -17,6 +17,7 @@ export async function playAll<Node extends DatabaseNode>(
     args: [...args],
     allowPositionals: true,
     options: {
+      database: { type: 'string' }, // which `kind` is
       operations: { type: 'string', default: '100000' },
       seed: { type: 'string', default: '1' },
       users: { type: 'string', default: '40' },
