@@ -1,30 +1,8 @@
+import type { MysqlNode } from '@flyroute/testkit'
+import { nothingElse, oneRow, type PlantedBug, replayedAfterACommit } from '@flyroute/testkit/consistency'
 import { zombie } from './scenarios/index.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 import { Snapshot } from './scenarios/snapshot.ts'
-
-/** A bug, planted into the app (see app/mutations.ts), and a scenario in which the checker has to find it. */
-export interface PlantedBug {
-  readonly mutation: string
-  /** What the checker has to call it. */
-  readonly rule: string
-  readonly scenario: Scenario
-}
-
-const nothingElse = {
-  'read-list': 0,
-  append: 0,
-  'write-by-get': 0,
-  transaction: 0,
-  'transaction-by-get': 0,
-  'write-asynchronously': 0,
-  'write-slowly': 0,
-  'write-on-primary': 0,
-  'write-twice': 0,
-  'write-late': 0,
-}
-
-/** Every user reads what they write: a bug shows soon. */
-const oneRow = { ownRows: 1, sharing: 0 }
 
 /** Both replicas stand still, again and again, while users go on. */
 const halting: Scenario['faults'] = async ({ load, ams, gru }) => {
@@ -36,7 +14,7 @@ const halting: Scenario['faults'] = async ({ load, ams, gru }) => {
 }
 
 /** In this order: the last one leaves nothing to play in. */
-export const plantedBugs: readonly PlantedBug[] = [
+export const plantedBugs: readonly PlantedBug<MysqlNode>[] = [
   { mutation: 'no-waiting', rule: 'read-your-writes', scenario: { name: 'replicas that halt', faults: halting } },
   {
     mutation: 'position-from-before-the-write',
@@ -64,15 +42,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     },
   },
-  {
-    mutation: 'replayed-after-a-commit',
-    rule: 'duplicated-write',
-    scenario: {
-      name: 'writes on the primary, and on the replica behind it',
-      workload: { weights: { ...nothingElse, read: 1, write: 0, 'write-twice': 1 } },
-      faults: ({ load }) => load.more(30),
-    },
-  },
+  replayedAfterACommit,
   {
     mutation: 'position-kept-over-a-restart',
     rule: 'read-your-writes',

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { reset } from '@flyroute/testkit'
 
 /** What the wire can be told to do when a client sends a command. */
 export type OnCommand = (text: string, wire: { cut(): void; swallow(): void }) => void
@@ -61,7 +62,7 @@ export class Wire implements AsyncDisposable {
     const wire = {
       // What the client has sent is still delivered.
       cut: () => {
-        near.resetAndDestroy()
+        reset(near)
         far.end()
       },
       swallow: () => {

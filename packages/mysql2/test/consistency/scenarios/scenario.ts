@@ -1,5 +1,5 @@
 import type { MysqlNode } from '@flyroute/testkit'
 import type { Scenario as AnyScenario } from '@flyroute/testkit/consistency'
 
-export { withoutApp, withoutPrimary } from '@flyroute/testkit/consistency'
+export { withoutPrimary } from '@flyroute/testkit/consistency'
 export type Scenario = AnyScenario<MysqlNode>

@@ -1,3 +1,3 @@
-export { asynchronous, failover, otherRegion, zombie } from './failover.ts'
-export { apps, network } from './network.ts'
+export { apps, failover, network, otherRegion } from '@flyroute/testkit/consistency'
+export { asynchronous, zombie } from './failover.ts'
 export { clocks, lag, monotonic, oneName, parallel, restarts, synchronous } from './replicas.ts'

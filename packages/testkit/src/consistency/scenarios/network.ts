@@ -1,4 +1,4 @@
-import { type Scenario, withoutApp, withoutPrimary } from './scenario.ts'
+import { type Scenario, withoutApp, withoutPrimary } from '../scenario.ts'
 
 export const network: Scenario = {
   name: 'links between regions that are cut for a while',
