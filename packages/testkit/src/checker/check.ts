@@ -2,6 +2,7 @@ import { groupBy } from './group.ts'
 import type { Finding, History, Operation } from './history.ts'
 import { checkRequests, checkSessions, monotonicReads, readYourWrites } from './sessions.ts'
 import { indexSurvivors } from './survivors.ts'
+import { riskedWrites } from './risked.ts'
 import { findContradictions, findDuplicates, findLost, findVanished } from './writes.ts'
 
 /** What was promised for this history. */
@@ -10,6 +11,11 @@ export interface Promises {
   readonly monotonic?: boolean
   /** Whether a fail-over without synchronous replication was part of it: what it lost is listed, and is no violation. Default: false. */
   readonly mayLose?: boolean
+  /**
+   * When (ms, of the history's clock) a primary died. What an asynchronous commit had told shortly before may be lost with it, and is
+   * listed. Default: never.
+   */
+  readonly deaths?: readonly number[]
   /** Whether a request was allowed to fail, for example while there was no primary at all. Default: none was. */
   readonly mayFail?: (operation: Operation) => boolean
 }
@@ -24,7 +30,7 @@ export interface Verdict {
   readonly failed: number
   /** What contradicts a promise. */
   readonly violations: readonly Finding[]
-  /** Writes that a fail-over without synchronous replication has lost: acknowledged ones, and ones that somebody saw. */
+  /** Writes that were lost where they might be: acknowledged ones, and ones that somebody saw. */
   readonly losses: readonly Finding[]
 }
 
@@ -35,9 +41,11 @@ export interface Verdict {
  * const { violations } = check(recorder.history(await finalState()), { monotonic: true })
  */
 export function check(history: History, promises: Promises = {}): Verdict {
-  const { monotonic = false, mayLose = false, mayFail = () => false } = promises
+  const { monotonic = false, mayLose = false, deaths = [], mayFail = () => false } = promises
   const survivors = indexSurvivors(history)
+  const risked = riskedWrites(history, deaths)
   const gone = [...findLost(history, survivors), ...findVanished(history, survivors)]
+  const isExpected = ({ gone: id }: Finding): boolean => mayLose || (id !== undefined && risked.has(id))
   const steps = history.operations.flatMap(({ outcome, steps }) => (outcome === 'acknowledged' ? steps : []))
   return {
     operations: history.operations.length,
@@ -47,13 +55,13 @@ export function check(history: History, promises: Promises = {}): Verdict {
     violations: [
       ...findContradictions(history, survivors),
       ...findDuplicates(history, survivors),
-      ...(mayLose ? [] : gone),
+      ...gone.filter((finding) => !isExpected(finding)),
       ...checkRequests(history, survivors),
       ...checkSessions(history, survivors, readYourWrites),
       ...(monotonic ? checkSessions(history, survivors, monotonicReads) : []),
       ...findFailures(history, mayFail),
     ],
-    losses: mayLose ? gone : [],
+    losses: gone.filter(isExpected),
   }
 }
 

@@ -8,6 +8,8 @@ export interface WriteStep {
   readonly id: string
   /** The version that the row has through it, as the database returned it; undefined where no answer told. */
   readonly version?: number | undefined
+  /** Its commit was answered before it was on the disk, by the app's own wish: for a moment, a crash may take it back. */
+  readonly isAsynchronous?: boolean | undefined
 }
 
 /** What a request saw of a row. */
@@ -64,6 +66,8 @@ export interface Finding {
   readonly rule: string
   /** What happened and what should have been. */
   readonly message: string
+  /** The id of the write that is gone, where it is about one. */
+  readonly gone?: string | undefined
   /** The request that shows it; undefined where the final state does. */
   readonly operation?: Operation | undefined
 }

@@ -12,6 +12,7 @@ export function findLost({ operations }: History, survivors: Survivors): Finding
       findings.push({
         rule: 'lost-write',
         message: `${step.id} of ${step.key} was acknowledged and is gone`,
+        gone: step.id,
         operation,
       })
     }
@@ -28,7 +29,12 @@ export function findVanished({ operations }: History, survivors: Survivors): Fin
       if (step.kind !== 'read' || step.last === undefined || seen.has(step.last)) continue
       if (survivors.find(step.last) !== undefined) continue
       seen.add(step.last)
-      findings.push({ rule: 'vanished-write', message: `${step.last} of ${step.key} was seen and is gone`, operation })
+      findings.push({
+        rule: 'vanished-write',
+        message: `${step.last} of ${step.key} was seen and is gone`,
+        gone: step.last,
+        operation,
+      })
     }
   }
   return findings

@@ -10,6 +10,7 @@ import {
   type WorkloadOptions,
 } from '../checker/index.ts'
 import { Browser } from './browser.ts'
+import type { DatabaseNode } from '../clusters.ts'
 import type { World } from './world.ts'
 
 /** Whether a request was allowed to fail while something was broken. */
@@ -29,6 +30,7 @@ export class Load {
   readonly #prefix: string
   readonly #workload: Workload
   readonly #browsers: Map<string, Browser> = new Map()
+  readonly #deaths: number[] = []
   readonly #excuses: { from: number; to: number; excuse: Excuse }[] = []
   /** Drops idle connections before the proxy does that. */
   readonly #agent: Agent = new Agent({ keepAlive: true, timeout: 2_000 })
@@ -83,11 +85,18 @@ export class Load {
     }
   }
 
+  /** Kills a primary that will not come back as one. */
+  async kill(primary: DatabaseNode): Promise<void> {
+    this.#deaths.push(performance.now())
+    await primary.kill()
+  }
+
   /** What the checker says of all that has happened. */
   async verdict(promises: Promises = {}): Promise<Verdict> {
     const survivors = await this.#world.survivors(`${this.#prefix}:`)
     return check(this.recorder.history(survivors), {
       monotonic: this.#world.options.consistency === 'monotonic',
+      deaths: this.#deaths,
       mayFail: (operation) => this.#isExcused(operation),
       ...promises,
     })

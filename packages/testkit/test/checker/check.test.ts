@@ -94,6 +94,20 @@ describe('writes', () => {
     expect(losses).toMatchObject([{ rule: 'lost-write', message: 'b of x was acknowledged and is gone' }])
   })
 
+  test('an asynchronous one is listed where its primary died right behind it, and lost where none did', () => {
+    const risky = { ...write('x', 'b', 2), isAsynchronous: true }
+    const operations = [request('ann', 0, 1, write('x', 'a', 1)), request('ann', 2, 3, risky)]
+    const seen = request('bob', 4, 5, read('x', 2, 'b'))
+    const asynchronous = history([...operations, seen], { x: ['a'] })
+    const { violations, losses } = check(asynchronous, { deaths: [700] })
+    expect(violations).toEqual([])
+    expect(losses.map(({ rule }) => rule)).toEqual(['lost-write', 'vanished-write'])
+    for (const deaths of [[], [1], [900]]) {
+      expect(rules(asynchronous, { deaths })).toEqual(['lost-write', 'vanished-write'])
+    }
+    expect(rules(history(operations, {}), { deaths: [700] })).toEqual(['lost-write'])
+  })
+
   test('one that was seen, by whomever, and is gone has vanished', () => {
     const unknown = { ...request('ann', 0, 1, write('x', 'a')), outcome: 'failed' as const }
     const seen = request('bob', 2, 3, read('x', 1, 'a'))

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runOnPrimary } from '@flyroute/core'
-import type { Step } from '@flyroute/testkit/checker'
+import type { Step, WriteStep } from '@flyroute/testkit/checker'
 import type { AppRequests } from '@flyroute/testkit/consistency/app'
 import type { Pool, PoolClient } from 'pg'
 import { appendToList, readList, readRegister, writeRegister, writeRegisterText } from './schema.ts'
@@ -38,7 +38,7 @@ export const requests: AppRequests<Pool> = {
   'write-asynchronously': async ({ pool, key, ids }) =>
     inTransaction(pool, 'begin', async (client) => {
       await client.query('set local synchronous_commit = off')
-      return [await write(client, key, ids[0])]
+      return [{ ...(await write(client, key, ids[0])), isAsynchronous: true }]
     }),
   'write-slowly': async ({ pool, key, ids }) => {
     const written = await write(pool, key, ids[0])
@@ -60,7 +60,7 @@ export const requests: AppRequests<Pool> = {
   },
 }
 
-async function write(on: Queryable, key: string, id = ''): Promise<Step> {
+async function write(on: Queryable, key: string, id = ''): Promise<WriteStep> {
   const { rows } = await on.query(writeRegister, [key, id])
   return { kind: 'write', key, id, version: rows[0].version }
 }

@@ -18,7 +18,7 @@ export const failover: Scenario = {
     const next = databases.node(old.name === 'ord' ? 'orb' : 'ord')
     await pause(1_000)
     await load.tolerating(withoutPrimary, async () => {
-      await old.kill()
+      await load.kill(old)
       await pause(random.between(0, 1_500))
       await next.promote()
       await writable(world)
@@ -39,7 +39,7 @@ export const otherRegion: Scenario = {
     await world.databases.setSynchronous([ams.name])
     await pause(1_000)
     await load.tolerating(withoutPrimary, async () => {
-      await ord.kill()
+      await load.kill(ord)
       await pause(500)
       await ams.promote()
       await writable(world)
