@@ -8,10 +8,9 @@ import { join } from 'node:path'
 import { openDatabase } from '@flyroute/better-sqlite3'
 import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
 import Database from 'better-sqlite3'
-import { compare, report } from './lib/compare.ts'
+import { compare, optionsFrom, report } from './lib/compare.ts'
 
 const statements = 1_000
-const short = process.argv.includes('--short')
 const mounts: string[] = []
 
 /** What LiteFS shows on a replica, or on the primary; nothing is replicated here. */
@@ -66,7 +65,7 @@ for (const { title, sql, method, begin } of workloads) {
       { name: 'on the primary, outside a request', run: primary },
       { name: 'on the primary, in a request', run: request(primary) },
     ],
-    { clients: 1, ...(short ? { sliceMs: 50, rounds: 5 } : {}) },
+    { clients: 1, ...optionsFrom(process.argv) },
   )
   report(`${title}, ${statements} times an operation`, figures)
   if (begin) for (const db of all) db.prepare('rollback').run()

@@ -5,13 +5,12 @@ import { FlyrouteDialect } from '@flyroute/kysely'
 import { startPostgres } from '@flyroute/lab/databases'
 import { type Dialect, Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
-import { compare, report } from './lib/compare.ts'
+import { compare, optionsFrom, report } from './lib/compare.ts'
 
 interface Tables {
   post: { id: number; title: string }
 }
 
-const short = process.argv.includes('--short')
 const env = { FLY_REGION: 'ams', PRIMARY_REGION: 'ord' }
 
 /** A pool that answers by itself, in this process: what is left is Kysely's work, and ours. */
@@ -58,7 +57,7 @@ class InstantPool {
       { name: 'on the primary, outside a request', run: run(onPrimary) },
       { name: 'on the primary, in a request', run: request(run(onPrimary)) },
     ],
-    { clients: 1, ...(short ? { sliceMs: 50, rounds: 5 } : {}) },
+    { clients: 1, ...optionsFrom(process.argv) },
   )
   report('1 row from nowhere, 100 times an operation: the work of the client alone', figures)
 }
@@ -101,7 +100,7 @@ for (const clients of [1, 20]) {
           run: () => runInScope(createScope(createActivity('request')), () => run(ours)),
         },
       ],
-      { clients, ...(short ? { sliceMs: 50, rounds: 5 } : {}) },
+      { clients, ...optionsFrom(process.argv) },
     )
     report(`${title}, ${clients === 1 ? '1 client' : `${clients} clients`}, on a replica`, figures)
   }

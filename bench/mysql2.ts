@@ -6,7 +6,7 @@ import { createPool as createCallbackPool } from '@flyroute/mysql2'
 import { createPool } from '@flyroute/mysql2/promise'
 import mysql, { type Pool as CallbackPool } from 'mysql2'
 import { createPool as createBarePool, type Pool } from 'mysql2/promise'
-import { compare, report } from './lib/compare.ts'
+import { compare, optionsFrom, report } from './lib/compare.ts'
 
 const one = 'select id, title from post where id = ?'
 const workloads: readonly { title: string; run: (pool: Pool) => Promise<unknown> }[] = [
@@ -15,7 +15,6 @@ const workloads: readonly { title: string; run: (pool: Pool) => Promise<unknown>
   { title: 'query, 1,000 rows', run: (pool) => pool.query('select id, title from post order by id limit 1000') },
 ]
 
-const short = process.argv.includes('--short')
 const cluster = await startMariadb({ replicas: 1 })
 const [replica] = cluster.replicas as [(typeof cluster.replicas)[number]]
 await cluster.primary.query('create table app.post (id int primary key, title varchar(40) not null)')
@@ -33,7 +32,7 @@ for (const clients of [1, 20]) {
   const bare = createBarePool({ uri: replica.url, ...settings })
   const again = createBarePool({ uri: replica.url, ...settings })
   const ours = createPool({ env, ...settings })
-  const options = { clients, ...(short ? { sliceMs: 50, rounds: 3 } : {}) }
+  const options = { clients, ...optionsFrom(process.argv) }
   const where = `${clients === 1 ? '1 client' : `${clients} clients`}, on a replica`
   for (const { title, run } of workloads) {
     const figures = await compare(

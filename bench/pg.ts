@@ -4,7 +4,7 @@ import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
 import { startPostgres } from '@flyroute/lab/databases'
 import { createPool } from '@flyroute/pg'
 import pg, { type QueryConfig } from 'pg'
-import { compare, report } from './lib/compare.ts'
+import { compare, optionsFrom, report } from './lib/compare.ts'
 
 const workloads: readonly { title: string; query: QueryConfig }[] = [
   { title: '1 row', query: { text: 'select id, title from post where id = 7' } },
@@ -15,7 +15,6 @@ const workloads: readonly { title: string; query: QueryConfig }[] = [
   { title: '1,000 rows', query: { text: 'select id, title from post order by id limit 1000' } },
 ]
 
-const short = process.argv.includes('--short')
 const cluster = await startPostgres({ replicas: 1 })
 const [replica] = cluster.replicas as [(typeof cluster.replicas)[number]]
 const setUp = new pg.Client(cluster.primary.url)
@@ -50,7 +49,7 @@ for (const clients of [1, 20]) {
           around: (work) => runInScope(createScope(createActivity('request')), work),
         },
       ],
-      { clients, ...(short ? { sliceMs: 50, rounds: 3 } : {}) },
+      { clients, ...optionsFrom(process.argv) },
     )
     report(`${title}, ${clients === 1 ? '1 client' : `${clients} clients`}, on a replica`, figures)
   }

@@ -91,6 +91,15 @@ async function slice(
   return { throughput: (done * 1_000) / (performance.now() - begun), cpu: (user + system) / done }
 }
 
+/** What a command line asks for: `--short` to see whether it runs at all, `--rounds=N` for figures that chance has less to do with. */
+export function optionsFrom(argv: readonly string[]): Partial<Pick<CompareOptions, 'sliceMs' | 'rounds'>> {
+  if (argv.includes('--short')) return { sliceMs: 50, rounds: 3 }
+  const rounds = argv
+    .map((argument) => Number(/^--rounds=(\d+)$/.exec(argument)?.[1] ?? 0))
+    .find((number) => number > 0)
+  return rounds === undefined ? {} : { rounds }
+}
+
 function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN

@@ -1,8 +1,8 @@
 import { groupBy } from './group.ts'
 import type { Finding, History, Operation } from './history.ts'
+import { riskedWrites } from './risked.ts'
 import { checkRequests, checkSessions, monotonicReads, readYourWrites } from './sessions.ts'
 import { indexSurvivors } from './survivors.ts'
-import { riskedWrites } from './risked.ts'
 import { findContradictions, findDuplicates, findLost, findVanished } from './writes.ts'
 
 /** What was promised for this history. */

@@ -9,8 +9,8 @@ import {
   Workload,
   type WorkloadOptions,
 } from '../checker/index.ts'
-import { Browser } from './browser.ts'
 import type { DatabaseNode } from '../clusters.ts'
+import { Browser } from './browser.ts'
 import type { World } from './world.ts'
 
 /** Whether a request was allowed to fail while something was broken. */
