@@ -57,6 +57,17 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
       return this.#guard.query(config, values, callback)
     }
 
+    // Both in place of a listener, which would be called, or moved aside for others, with each statement.
+    override _handleReadyForQuery(message: { status: 'I' | 'T' | 'E' }): void {
+      this.#guard.session.status = message.status
+      super._handleReadyForQuery?.(message)
+    }
+
+    override _handleErrorEvent(error: Error): void {
+      this.#guard.dies()
+      super._handleErrorEvent?.(error)
+    }
+
     override end(callback?: () => void): Promise<void> | undefined {
       this.#guard.leave()
       return super.end(callback)

@@ -65,6 +65,10 @@ export interface BareClient extends EventEmitter {
   connect(callback?: Callback): Promise<unknown> | undefined
   query(config: unknown, values?: unknown, callback?: unknown): unknown
   end(callback?: () => void): Promise<void> | undefined
+  /** What the driver does with the server's word that it is ready; not of the native client. */
+  _handleReadyForQuery?(message: { status: 'I' | 'T' | 'E' }): void
+  /** What the driver does with an error that is of no statement: it tells all of them, and the client's listeners. */
+  _handleErrorEvent?(error: Error): void
   /** Set by the pool at each check-out. */
   release?: Release
   unref?(): void

@@ -56,6 +56,11 @@ export class Guard implements Guarded {
   #greetedAt = 0
   /** A server that said it was the primary has refused a write. */
   #isDoubtful = false
+  #isListening = true
+  readonly #onError = (error: unknown): void => {
+    this.#onPrimary.lost(error)
+    if (this.side === 'local') this.database.replication.disconnected(this.server)
+  }
 
   constructor(client: BareClient, { database, side, Query, greetingMs, answerMs, send }: GuardOptions) {
     this.client = client
@@ -108,6 +113,7 @@ export class Guard implements Guarded {
     const observation = await observer.ask(ask, this.client, this.side)
     this.server = replication.connected(observation, this.side)
     this.#greetedAt = Date.now()
+    this.#isEstablished()
     this.#isDoubtful = false
     if (this.side === 'primary' && this.server.role === 'replica') throw new ReplayUnavailableError('no-primary')
   }
@@ -160,9 +166,6 @@ export class Guard implements Guarded {
 
   #listen(): void {
     const { client, session, database, side } = this
-    client.connection?.on('readyForQuery', ({ status }: { status: Session['status'] }) => {
-      session.status = status
-    })
     client.connection?.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
       if (message.parameterName === 'in_hot_standby') this.#standbyChanged(message.parameterValue === 'on')
     })
@@ -173,11 +176,24 @@ export class Guard implements Guarded {
       this.#isDoubtful = true
       if (side === 'local') database.replication.observe().catch(() => undefined)
     })
-    // With a listener, a connection that dies while it is checked out does not end the process either.
-    client.on('error', (error) => {
-      this.#onPrimary.lost(error)
-      if (side === 'local') database.replication.disconnected(this.server)
-    })
+    client.on('error', this.#onError)
+  }
+
+  /** The connection is about to die: we hear of that before the statements on it, and before anybody else who listens. */
+  dies(): void {
+    if (!this.#isListening) this.client.prependListener('error', this.#onError)
+    this.#isListening = true
+  }
+
+  /**
+   * With a listener, a connection that dies while it is checked out does not end the process either. It has one until it is
+   * established, and again when it dies (`dies`; the native client does not say): in between, the pool adds and removes its own
+   * with each statement, which costs more where there is another.
+   */
+  #isEstablished(): void {
+    if (this.client.connection === undefined || !this.#isListening) return
+    this.client.removeListener('error', this.#onError)
+    this.#isListening = false
   }
 
   /** The server was promoted: it says so of itself, on every connection that is used. */

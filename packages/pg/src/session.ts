@@ -90,7 +90,8 @@ export class Session {
       this.#transaction.begin.push(config)
       this.#transaction.readOnly = readOnly ?? this.#transaction.readOnly
     } else {
-      if (this.transaction !== undefined) this.transaction.used = true
+      if (!open) this.#transaction = undefined
+      else if (this.transaction !== undefined) this.transaction.used = true
       this.#noteSetting(config, analysis)
     }
   }
