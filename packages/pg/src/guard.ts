@@ -8,7 +8,14 @@ import {
   type StatementMemory,
 } from '@flyroute/core/adapter'
 import type { PgDatabase } from './database.ts'
-import { type BareClient, type QueryArgument, type QueryClass, type Release, textOf } from './driver-types.ts'
+import {
+  type BareClient,
+  type QueryArgument,
+  type QueryClass,
+  type QueryConfig,
+  type Release,
+  textOf,
+} from './driver-types.ts'
 import { Rerun } from './failure.ts'
 import type { Guarded } from './guarded.ts'
 import { rawText, type Side } from './observer.ts'
@@ -86,6 +93,9 @@ export class Guard implements Guarded {
     if (this.#onReplica.isElsewhere) return this.#onReplica.follow(config, values, callback)
     const single = this.#expected
     this.#expected = undefined
+    if (single !== undefined && this.#isPlainRead(single)) {
+      return this.#onReplica.sendSingle(single, config, values, callback)
+    }
     const isSingle = single !== undefined
     const scope = isSingle ? single.scope : currentScope()
     const isPrimary = this.role === 'primary'
@@ -97,6 +107,25 @@ export class Guard implements Guarded {
     // A connection to the primary that has become one to a replica: there is nowhere else to go.
     if (this.side === 'primary') return reject(statement, new ReplayUnavailableError('no-primary'), this.client)
     return this.#onReplica.run(statement)
+  }
+
+  /**
+   * Whether a statement of `pool.query` is what most are, a read that asks for nothing in particular: then nothing is left to
+   * decide about it. Each look at something that is not at hand shows in the throughput of a loaded server.
+   */
+  #isPlainRead({ analysis, config, scope }: Single): boolean {
+    if (analysis?.access !== 'read' || analysis.reason !== 'select') return false
+    if (analysis.several || analysis.transaction !== undefined || analysis.prepared !== undefined) return false
+    if (this.server?.role !== 'replica' || this.side !== 'local' || this.database.replication.isUnavailable)
+      return false
+    if (scope !== undefined) {
+      const { needs, consistency, onPrimary, activity } = scope
+      if (needs.length > 0 || consistency === 'monotonic' || onPrimary || activity.written.size > 0) return false
+    }
+    if (!this.session.standsAlone()) return false
+    const { name, text } = typeof config === 'string' ? noName : (config as QueryConfig)
+    if (name !== undefined) this.#memory.remember(name, text as string)
+    return true
   }
 
   /**
@@ -203,6 +232,8 @@ export class Guard implements Guarded {
     this.greet().catch(() => undefined)
   }
 }
+
+const noName: QueryConfig = {}
 
 /** The connection is as good as before: nothing was sent, or the server has said no. */
 function isHarmless(error: unknown): boolean {
