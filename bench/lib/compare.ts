@@ -1,3 +1,5 @@
+import { parseArgs } from 'node:util'
+
 /** One way of doing the same work. */
 export interface Contender {
   readonly name: string
@@ -93,11 +95,10 @@ async function slice(
 
 /** What a command line asks for: `--short` to see whether it runs at all, `--rounds=N` for figures that chance has less to do with. */
 export function optionsFrom(argv: readonly string[]): Partial<Pick<CompareOptions, 'sliceMs' | 'rounds'>> {
-  if (argv.includes('--short')) return { sliceMs: 50, rounds: 3 }
-  const rounds = argv
-    .map((argument) => Number(/^--rounds=(\d+)$/.exec(argument)?.[1] ?? 0))
-    .find((number) => number > 0)
-  return rounds === undefined ? {} : { rounds }
+  const options = { short: { type: 'boolean' }, rounds: { type: 'string' } } as const
+  const { short, rounds } = parseArgs({ args: argv.slice(2), strict: false, options }).values
+  if (short) return { sliceMs: 50, rounds: 3 }
+  return Number(rounds) > 0 ? { rounds: Number(rounds) } : {}
 }
 
 function quantile(values: readonly number[], share: number): number {

@@ -4,18 +4,12 @@ import {
   createStatementMemory,
   currentScope,
   type Role,
+  type Scope,
   type ServerInstance,
   type StatementMemory,
 } from '@flyroute/core/adapter'
 import type { PgDatabase } from './database.ts'
-import {
-  type BareClient,
-  type QueryArgument,
-  type QueryClass,
-  type QueryConfig,
-  type Release,
-  textOf,
-} from './driver-types.ts'
+import { type BareClient, type QueryArgument, type QueryClass, type Release, textOf } from './driver-types.ts'
 import { Rerun } from './failure.ts'
 import type { Guarded } from './guarded.ts'
 import { rawText, type Side } from './observer.ts'
@@ -63,7 +57,6 @@ export class Guard implements Guarded {
   #greetedAt = 0
   /** A server that said it was the primary has refused a write. */
   #isDoubtful = false
-  #isListening = true
   readonly #onError = (error: unknown): void => {
     this.#onPrimary.lost(error)
     if (this.side === 'local') this.database.replication.disconnected(this.server)
@@ -93,15 +86,15 @@ export class Guard implements Guarded {
     if (this.#onReplica.isElsewhere) return this.#onReplica.follow(config, values, callback)
     const single = this.#expected
     this.#expected = undefined
-    if (single !== undefined && this.#isPlainRead(single)) {
-      return this.#onReplica.sendSingle(single, config, values, callback)
-    }
     const isSingle = single !== undefined
     const scope = isSingle ? single.scope : currentScope()
     const isPrimary = this.role === 'primary'
     if (isPrimary && scope === undefined) return this.#onPrimary.pass(config, values, callback, scope, isSingle)
     const analysis = this.#analyse(config, single?.analysis)
     if (analysis === undefined) return this.send(config, values, callback)
+    if (isSingle && this.#isPlainRead(analysis, scope)) {
+      return this.#onReplica.sendSingle(config, values, callback, analysis, scope)
+    }
     const statement = new Statement(config, values, callback, analysis, scope, isSingle)
     if (isPrimary && scope !== undefined) return this.#onPrimary.run(statement, scope.activity)
     // A connection to the primary that has become one to a replica: there is nowhere else to go.
@@ -113,8 +106,8 @@ export class Guard implements Guarded {
    * Whether a statement of `pool.query` is what most are, a read that asks for nothing in particular: then nothing is left to
    * decide about it. Each look at something that is not at hand shows in the throughput of a loaded server.
    */
-  #isPlainRead({ analysis, config, scope }: Single): boolean {
-    if (analysis?.access !== 'read' || analysis.reason !== 'select') return false
+  #isPlainRead(analysis: Analysis, scope: Scope | undefined): boolean {
+    if (analysis.access !== 'read' || analysis.reason !== 'select') return false
     if (analysis.several || analysis.transaction !== undefined || analysis.prepared !== undefined) return false
     if (this.server?.role !== 'replica' || this.side !== 'local' || this.database.replication.isUnavailable)
       return false
@@ -122,10 +115,7 @@ export class Guard implements Guarded {
       const { needs, consistency, onPrimary, activity } = scope
       if (needs.length > 0 || consistency === 'monotonic' || onPrimary || activity.written.size > 0) return false
     }
-    if (!this.session.standsAlone()) return false
-    const { name, text } = typeof config === 'string' ? noName : (config as QueryConfig)
-    if (name !== undefined) this.#memory.remember(name, text as string)
-    return true
+    return this.session.isQuiet && this.session.transaction === undefined
   }
 
   /**
@@ -142,7 +132,7 @@ export class Guard implements Guarded {
     const observation = await observer.ask(ask, this.client, this.side)
     this.server = replication.connected(observation, this.side)
     this.#greetedAt = Date.now()
-    this.#isEstablished()
+    this.#stopsListening()
     this.#isDoubtful = false
     if (this.side === 'primary' && this.server.role === 'replica') throw new ReplayUnavailableError('no-primary')
   }
@@ -210,8 +200,8 @@ export class Guard implements Guarded {
 
   /** The connection is about to die: we hear of that before the statements on it, and before anybody else who listens. */
   dies(): void {
-    if (!this.#isListening) this.client.prependListener('error', this.#onError)
-    this.#isListening = true
+    this.client.removeListener('error', this.#onError)
+    this.client.prependListener('error', this.#onError)
   }
 
   /**
@@ -219,10 +209,8 @@ export class Guard implements Guarded {
    * established, and again when it dies (`dies`; the native client does not say): in between, the pool adds and removes its own
    * with each statement, which costs more where there is another.
    */
-  #isEstablished(): void {
-    if (this.client.connection === undefined || !this.#isListening) return
-    this.client.removeListener('error', this.#onError)
-    this.#isListening = false
+  #stopsListening(): void {
+    if (this.client.connection !== undefined) this.client.removeListener('error', this.#onError)
   }
 
   /** The server was promoted: it says so of itself, on every connection that is used. */
@@ -232,8 +220,6 @@ export class Guard implements Guarded {
     this.greet().catch(() => undefined)
   }
 }
-
-const noName: QueryConfig = {}
 
 /** The connection is as good as before: nothing was sent, or the server has said no. */
 function isHarmless(error: unknown): boolean {

@@ -18,7 +18,7 @@ import { holdForPosition } from './held-answer.ts'
 import { readPositionInto } from './primary-side.ts'
 import { abortedError, readError } from './refusal.ts'
 import { StandIn, type Until } from './stand-in.ts'
-import { keepInScope, later, makeQuery, reject, replyTo, type Single, Statement } from './statement.ts'
+import { keepInScope, later, makeQuery, reject, replyTo, Statement } from './statement.ts'
 
 /**
  * A connection to a replica: what writes is refused before a byte is sent, what the server refuses is translated, reads
@@ -84,13 +84,19 @@ export class ReplicaSide {
   }
 
   /** Sends a read of `pool.query` about which nothing is to be decided any more. */
-  sendSingle({ analysis, scope }: Single, config: QueryArgument, values: unknown, callback: unknown): void {
+  sendSingle(
+    config: QueryArgument,
+    values: unknown,
+    callback: unknown,
+    analysis: Analysis,
+    scope: Scope | undefined,
+  ): void {
+    this.#guard.session.sends(config, analysis)
     const query = makeQuery(this.#guard, config, values, callback)
     const deliver = query.callback as Callback
     query.callback = (error, value) => {
       if (!error) return deliver(null, value)
-      const statement = new Statement(config, values, callback, analysis as Analysis, scope, true)
-      this.#failed(statement, error, true, deliver)
+      this.#failed(new Statement(config, values, callback, analysis, scope, true), error, true, deliver)
     }
     this.#guard.send(query)
   }

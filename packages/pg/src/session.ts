@@ -49,14 +49,6 @@ export class Session {
     return this.#transaction
   }
 
-  /** Whether a statement that is sent now stands by itself: no transaction is open, and nothing is on its way. */
-  standsAlone(): boolean {
-    if (this.status !== 'I' || !this.isQuiet) return false
-    this.#ahead = false
-    this.#transaction = undefined
-    return true
-  }
-
   /** Whether what is sent now could as well run on another connection: no transaction has read anything yet. */
   get canMove(): boolean {
     const { transaction } = this
