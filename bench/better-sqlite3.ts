@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { openDatabase } from '@flyroute/better-sqlite3'
 import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
 import Database from 'better-sqlite3'
-import { compare, optionsFrom, report } from './lib/compare.ts'
+import { compare, effortFrom, report } from './lib/compare.ts'
 
 const statements = 1_000
 const mounts: string[] = []
@@ -65,7 +65,7 @@ for (const { title, sql, method, begin } of workloads) {
       { name: 'on the primary, outside a request', run: primary },
       { name: 'on the primary, in a request', run: request(primary) },
     ],
-    { clients: 1, ...optionsFrom(process.argv) },
+    { clients: 1, ...effortFrom(process.argv) },
   )
   report(`${title}, ${statements} times an operation`, figures)
   if (begin) for (const db of all) db.prepare('rollback').run()

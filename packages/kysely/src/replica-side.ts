@@ -63,14 +63,13 @@ export class ReplicaSide {
     const connection = this.#connection
     const wasUsed = this.#notes(analysis)
     if (connection.abandoned !== undefined) {
-      return this.#failed(lostError(), query, options, analysis, scope, wasUsed)
+      return this.failed(lostError(), query, options, analysis, scope, wasUsed)
     }
-    return new Execution<R>(connection, query, options, scope, (error) =>
-      this.#failed(error, query, options, analysis, scope, wasUsed),
-    ).promise
+    return new Execution<R>(connection, this, query, options, analysis, scope, wasUsed).promise
   }
 
-  async #failed<R>(
+  /** What comes of a statement that has met an error here. */
+  async failed<R>(
     error: unknown,
     query: CompiledQuery,
     options: ExecuteOptions,
@@ -336,35 +335,47 @@ export class ReplicaSide {
 class Execution<R> extends Wait<QueryResult<R>> {
   protected readonly patience: number
   readonly #connection: GuardedConnection
+  readonly #side: ReplicaSide
+  readonly #query: CompiledQuery
+  readonly #options: ExecuteOptions
+  readonly #analysis: Analysis
   readonly #scope: Scope | undefined
-  readonly #failed: (error: unknown) => Promise<QueryResult<R>>
+  readonly #wasUsed: boolean
   readonly #answer: Promise<QueryResult<R>>
 
-  /** @param failed what comes of an error */
   constructor(
     connection: GuardedConnection,
+    side: ReplicaSide,
     query: CompiledQuery,
     options: ExecuteOptions,
+    analysis: Analysis,
     scope: Scope | undefined,
-    failed: (error: unknown) => Promise<QueryResult<R>>,
+    wasUsed: boolean,
   ) {
     super(connection.watchdog)
     this.patience = patienceFor(scope?.activity.kind === 'request')
     this.#connection = connection
+    this.#side = side
+    this.#query = query
+    this.#options = options
+    this.#analysis = analysis
     this.#scope = scope
-    this.#failed = failed
+    this.#wasUsed = wasUsed
     this.#answer = connection.inner.executeQuery<R>(query, options)
     this.#answer.then(
       (result) => this.#answered(result),
-      (error: unknown) => this.over()?.(this.#failed(error)),
+      (error: unknown) => this.#fails(this.over(), error),
     )
   }
 
   abandon(error: Error): void {
     const resolve = this.over()
-    if (resolve === undefined) return
-    this.#connection.abandons(this.#answer)
-    resolve(this.#failed(error))
+    if (resolve !== undefined) this.#connection.abandons(this.#answer)
+    this.#fails(resolve, error)
+  }
+
+  #fails(resolve: ((result: Promise<QueryResult<R>>) => void) | undefined, error: unknown): void {
+    resolve?.(this.#side.failed<R>(error, this.#query, this.#options, this.#analysis, this.#scope, this.#wasUsed))
   }
 
   #answered(result: QueryResult<R>): void {

@@ -75,7 +75,7 @@ export interface BareConnection extends EventEmitter {
   readonly stream: { destroy(error?: Error): void; ref?(): void; unref?(): void }
   readonly clientEncoding: string
   readonly _handshakePacket?: { readonly serverVersion?: string } | null
-  readonly _command: QueueEntry | null | undefined
+  _command: QueueEntry | null | undefined
   readonly _commands: { readonly length: number }
   readonly _paused: boolean
   readonly _closing?: boolean

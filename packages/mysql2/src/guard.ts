@@ -164,6 +164,14 @@ export class Guard implements TurnHandler {
     else this.#onReplica.failed(turn, error, isAnswer)
   }
 
+  leavesAlone(turn: Turn): boolean {
+    return this.side !== 'primary' && this.role === 'replica' && this.#onReplica.leavesAlone(turn)
+  }
+
+  judges(turn: Turn, error: unknown): unknown {
+    return this.role === 'replica' ? this.#onReplica.judges(turn, error) : error
+  }
+
   givenUp(turn: Turn): void {
     if (this.role === 'primary') this.#onPrimary.givenUp(turn)
   }

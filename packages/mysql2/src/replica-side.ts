@@ -90,6 +90,18 @@ export class ReplicaSide {
     return false
   }
 
+  /** A read that changes nothing of the session, and whose position nobody wants. */
+  leavesAlone({ kind, analysis, scope }: Turn): boolean {
+    const { access, reason, several, transaction: control } = analysis
+    if (kind === 'prepare' || access !== 'read' || reason !== 'select' || several || control !== undefined) return false
+    return this.#guard.session.transaction === undefined && scope?.consistency !== 'monotonic'
+  }
+
+  /** Rows that have begun to come are not fetched anew elsewhere. */
+  judges(turn: Turn, error: unknown): unknown {
+    return this.#judge(turn, error, true)
+  }
+
   failed(turn: Turn, error: unknown, isAnswer: boolean): void {
     const judged = this.#judge(turn, error, isAnswer)
     if (judged !== 'rerun' || turn.isGivenUp) {

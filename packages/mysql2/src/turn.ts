@@ -13,6 +13,10 @@ export interface TurnHandler {
   answered(turn: Turn): boolean
   /** It failed: by the server's word, or as the connection was lost. What comes of it is delivered through the turn. */
   failed(turn: Turn, error: unknown, isAnswer: boolean): void
+  /** Its answer has begun to come, without an error: true where the rest is the caller's affair alone. */
+  leavesAlone(turn: Turn): boolean
+  /** What an error that came after that is to the app. */
+  judges(turn: Turn, error: unknown): unknown
   /** The caller is about to be told that no answer has come in time; one may come yet. */
   givenUp(turn: Turn): void
 }
@@ -35,6 +39,7 @@ export class Turn extends Exchange {
   #isDelivered = false
   #isGivenUp = false
   #wasSent = false
+  #hasBegun = false
   #held: (() => void)[] | undefined
 
   constructor(
@@ -177,6 +182,23 @@ export class Turn extends Exchange {
     }
   }
 
+  /**
+   * The first packet of the answer has come. Where nothing hangs on the rest, the command takes this turn's place: each row is a
+   * packet, and none of them makes a detour.
+   */
+  #begins(): void {
+    this.#hasBegun = true
+    const { command, connection } = this
+    const { onResult } = command
+    // What is read bit by bit is heard of by its events, and what has a time of its own may be answered twice.
+    if (onResult === undefined || command.timeout || !this.#handler.leavesAlone(this)) return
+    command.onResult = (error, rows, fields) => {
+      if (error) hand(this.#handler.judges(this, error), onResult)
+      else onResult(null, rows, fields)
+    }
+    connection._command = command
+  }
+
   #receive(packet: Packet | undefined): boolean {
     const { command, connection } = this
     if (packet?.isError()) {
@@ -185,7 +207,10 @@ export class Turn extends Exchange {
       this.#handler.failed(this, error, true)
       return this.isOver
     }
-    if (!command.execute(packet, connection)) return false
+    if (!command.execute(packet, connection)) {
+      if (packet !== undefined && !this.#hasBegun) this.#begins()
+      return false
+    }
     this.#state = 'held'
     if (this.#handler.answered(this)) this.#state = 'over'
     return this.isOver

@@ -84,6 +84,8 @@ export interface ClientClass {
 export interface BarePool extends EventEmitter {
   readonly options: object
   readonly totalCount: number
+  /** The class of its promises. */
+  readonly Promise: PromiseConstructor
   connect(callback?: Callback): Promise<unknown> | undefined
   query(config: unknown, values?: unknown, callback?: unknown): unknown
   end(callback?: () => void): Promise<void> | undefined
@@ -91,6 +93,7 @@ export interface BarePool extends EventEmitter {
 
 export interface PoolClass {
   new (config?: object): BarePool
+  readonly prototype: BarePool
 }
 
 /** Whether the driver takes it as it is, instead of making a query of it. */

@@ -4,15 +4,22 @@ import {
   createStatementMemory,
   currentScope,
   type Role,
-  type Scope,
   type ServerInstance,
   type StatementMemory,
 } from '@flyroute/core/adapter'
 import type { PgDatabase } from './database.ts'
-import { type BareClient, type QueryArgument, type QueryClass, type Release, textOf } from './driver-types.ts'
+import {
+  type BareClient,
+  type Callback,
+  type QueryArgument,
+  type QueryClass,
+  type Release,
+  textOf,
+} from './driver-types.ts'
 import { Rerun } from './failure.ts'
 import type { Guarded } from './guarded.ts'
 import { rawText, type Side } from './observer.ts'
+import type { PlainRead } from './plain-read.ts'
 import { PrimarySide } from './primary-side.ts'
 import { ReplicaSide } from './replica-side.ts'
 import { Session } from './session.ts'
@@ -51,6 +58,8 @@ export class Guard implements Guarded {
   /** The statement of `pool.query` that the connection was checked out for, until it comes. */
   #expected: Single | undefined
   readonly #greetingMs: number
+  /** The client's `query`, as it was made. */
+  readonly #query: BareClient['query']
   readonly #memory: StatementMemory
   readonly #onPrimary: PrimarySide = new PrimarySide(this)
   readonly #onReplica: ReplicaSide = new ReplicaSide(this)
@@ -70,6 +79,7 @@ export class Guard implements Guarded {
     this.send = send
     this.answerMs = answerMs
     this.#greetingMs = greetingMs
+    this.#query = client.query
     this.session = new Session(client)
     this.#memory = createStatementMemory(database.classifier)
     this.#listen()
@@ -92,9 +102,6 @@ export class Guard implements Guarded {
     if (isPrimary && scope === undefined) return this.#onPrimary.pass(config, values, callback, scope, isSingle)
     const analysis = this.#analyse(config, single?.analysis)
     if (analysis === undefined) return this.send(config, values, callback)
-    if (isSingle && this.#isPlainRead(analysis, scope)) {
-      return this.#onReplica.sendSingle(config, values, callback, analysis, scope)
-    }
     const statement = new Statement(config, values, callback, analysis, scope, isSingle)
     if (isPrimary && scope !== undefined) return this.#onPrimary.run(statement, scope.activity)
     // A connection to the primary that has become one to a replica: there is nowhere else to go.
@@ -102,20 +109,27 @@ export class Guard implements Guarded {
     return this.#onReplica.run(statement)
   }
 
-  /**
-   * Whether a statement of `pool.query` is what most are, a read that asks for nothing in particular: then nothing is left to
-   * decide about it. Each look at something that is not at hand shows in the throughput of a loaded server.
-   */
-  #isPlainRead(analysis: Analysis, scope: Scope | undefined): boolean {
-    if (analysis.access !== 'read' || analysis.reason !== 'select') return false
-    if (analysis.several || analysis.transaction !== undefined || analysis.prepared !== undefined) return false
-    if (this.server?.role !== 'replica' || this.side !== 'local' || this.database.replication.isUnavailable)
-      return false
-    if (scope !== undefined) {
-      const { needs, consistency, onPrimary, activity } = scope
-      if (needs.length > 0 || consistency === 'monotonic' || onPrimary || activity.written.size > 0) return false
+  read(single: PlainRead, answer: Callback): boolean {
+    const isReady =
+      this.server?.role === 'replica' &&
+      this.side === 'local' &&
+      // Nobody has put something in place of the method.
+      this.client.query === this.#query &&
+      this.session.isQuiet &&
+      this.session.transaction === undefined &&
+      !this.#onReplica.isElsewhere &&
+      !this.#isMisplaced
+    if (!isReady) return false
+    const { config, values, analysis } = single
+    if (typeof config !== 'string' && config.name !== undefined && config.text !== undefined) {
+      this.#memory.remember(config.name, config.text)
     }
-    return this.session.isQuiet && this.session.transaction === undefined
+    this.#onReplica.sendPlain(config, values, analysis, answer)
+    return true
+  }
+
+  judge({ config, values, analysis, scope }: PlainRead, error: unknown): unknown {
+    return this.#onReplica.judgePlain(config, values, analysis, scope, error)
   }
 
   /**

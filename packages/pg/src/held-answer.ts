@@ -38,7 +38,7 @@ export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold
   const query = makeQuery(guard, config, values, callback)
   const asked = query.callback
   const { deliver, result } =
-    isSingle && asked !== undefined ? { deliver: asked, result: undefined } : replyTo(asked, scope, client)
+    isSingle && asked !== undefined ? { deliver: asked, result: undefined } : replyTo(asked, scope, client._Promise)
   query.callback = (error, value) => {
     if (!error) return held.answer(() => deliver(null, value))
     held.fail(error)

@@ -5,17 +5,20 @@ import { checkoutTo, handOver } from './checkout.ts'
 import { guardClient } from './client.ts'
 import { clientConfig, type Driver, openDatabase, type PgDatabase } from './database.ts'
 import {
+  type BareClient,
   type Callback,
   type ClientClass,
   isSubmittable,
   type PoolClass,
   type QueryArgument,
+  type Release,
   textOf,
 } from './driver-types.ts'
 import { Rerun } from './failure.ts'
-import { guardOf } from './guarded.ts'
+import { type Guarded, guardOf } from './guarded.ts'
 import { type FlyroutePoolOptions, hideSecrets } from './options.ts'
 import { isExhausted, noteUnreachable } from './outage.ts'
+import { isPlainRead, type PlainRead } from './plain-read.ts'
 import { openPrimaryPool } from './primary-pool.ts'
 import { readError } from './refusal.ts'
 import { replyTo, Single } from './statement.ts'
@@ -53,7 +56,10 @@ export function guardPool(
 ): PoolClass {
   const Base = driver.Pool as unknown as PoolClass
 
-  return class extends Base {
+  // Only a class above it has it as its own, unless it was replaced.
+  const driversOwn = Object.hasOwn(Base.prototype, 'query') ? undefined : Base.prototype.query
+
+  return class GuardedPool extends Base {
     // Drizzle, among others, knows a pool by the name of its class: it has to end in Pool, minified or not.
     static override readonly name: string = 'FlyroutePool'
     declare readonly replication: Replication
@@ -138,7 +144,8 @@ export function guardPool(
         return super.query(config, values, callback)
       }
       const plain = typeof values === 'function' ? undefined : values
-      const { deliver, result } = replyTo((plain === values ? callback : values) as Callback | undefined, scope)
+      const asked = (plain === values ? callback : values) as Callback | undefined
+      const { deliver, result } = replyTo(asked, scope, this.Promise)
       const text = isPrimary || isSubmittable(argument) ? undefined : textOf(argument)
       const analysis = typeof text === 'string' ? classifier.classify(text) : undefined
       if (analysis !== undefined) {
@@ -156,6 +163,12 @@ export function guardPool(
         }
       }
       const single = new Single(config, plain, scope, analysis, deliver)
+      // What somebody has put in place of a method is called, as it would be without us.
+      const isOurs = super.query === driversOwn && this.connect === GuardedPool.prototype.connect
+      if (isOurs && isPlainRead(single)) {
+        this.#read(single)
+        return result
+      }
       this.#single = single
       super.query(config, plain, (error: unknown, value: unknown) => {
         if (error) this.#failed(single, error)
@@ -170,6 +183,57 @@ export function guardPool(
       if (callback === undefined) return super.end()?.then(() => ended)
       void super.end(() => void ended.then(callback))
       return undefined
+    }
+
+    /**
+     * What the driver's `query` does, for a read about which little is to be decided: check out, send, give back. It needs no
+     * listener of its own meanwhile: when the connection dies, the guard listens, and the statement is told.
+     */
+    #read(single: PlainRead): void {
+      void super.connect((error, client) => {
+        if (!error) return this.#readOn(client as BareClient, single)
+        const { scope } = single
+        const connecting = runInScope(scope, () => this.#connectElsewhere(error, scope))
+        this.#handOverLater(
+          single,
+          (failure, other) => (failure ? this.#failed(single, failure) : this.#runOn(other as BareClient, single)),
+          connecting,
+        )
+      })
+    }
+
+    #readOn(client: BareClient, single: PlainRead): void {
+      const guard = guardOf(client) as Guarded
+      const release = client.release as Release
+      // An error can come twice: of a value that cannot be sent, and of the connection behind it.
+      let isOver = false
+      const isSent = guard.read(single, (error, value) => {
+        if (isOver) return
+        isOver = true
+        if (!error) {
+          release()
+          single.deliver(undefined, value)
+        } else {
+          const judged = guard.judge(single, error)
+          client.release?.(judged)
+          this.#failed(single, judged)
+        }
+      })
+      if (isSent) return
+      guard.lend(single)
+      this.#runOn(client, single)
+    }
+
+    /** On a connection that was lent for it. */
+    #runOn(client: BareClient, single: PlainRead): void {
+      let isOver = false
+      client.query(single.config, single.values, (error: unknown, value: unknown) => {
+        if (isOver) return
+        isOver = true
+        client.release?.(error)
+        if (error) this.#failed(single, error)
+        else single.deliver(undefined, value)
+      })
     }
 
     /** A single statement has failed. What a replica could not do is done on the primary, or asked of it. */

@@ -114,7 +114,7 @@ export class PrimarySide {
     const isCalledBack = scope !== undefined && callbackOf(config, values, callback) !== undefined
     if (answerMs === undefined && (isSingle || !isCalledBack)) return send(config, values, callback)
     const query = makeQuery(this.#guard, config, values, callback)
-    const { deliver, result } = replyTo(query.callback, scope, client)
+    const { deliver, result } = replyTo(query.callback, scope, client._Promise)
     query.callback = deliver
     send(query)
     return result

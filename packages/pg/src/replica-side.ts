@@ -84,21 +84,23 @@ export class ReplicaSide {
   }
 
   /** Sends a read of `pool.query` about which nothing is to be decided any more. */
-  sendSingle(
+  sendPlain(config: QueryArgument, values: unknown, analysis: Analysis, answer: Callback): void {
+    this.#guard.session.sends(config, analysis)
+    const query = makeQuery(this.#guard, config, values, answer)
+    query.callback = answer
+    this.#guard.send(query)
+  }
+
+  /** What an error that such a read has met is to the app, and to the pool. */
+  judgePlain(
     config: QueryArgument,
     values: unknown,
-    callback: unknown,
     analysis: Analysis,
     scope: Scope | undefined,
-  ): void {
-    this.#guard.session.sends(config, analysis)
-    const query = makeQuery(this.#guard, config, values, callback)
-    const deliver = query.callback as Callback
-    query.callback = (error, value) => {
-      if (!error) return deliver(null, value)
-      this.#failed(new Statement(config, values, callback, analysis, scope, true), error, true, deliver)
-    }
-    this.#guard.send(query)
+    error: unknown,
+  ): unknown {
+    this.#guard.watchRelease()
+    return judgeFailure(this.#guard, new Statement(config, values, undefined, analysis, scope, true), error, true)
   }
 
   /** Gives a connection back that stands in. */
@@ -128,7 +130,7 @@ export class ReplicaSide {
     const query = makeQuery(this.#guard, config, values, callback)
     const asked = query.callback
     const { deliver, result } =
-      isSingle && asked !== undefined ? { deliver: asked, result: undefined } : replyTo(asked, scope, client)
+      isSingle && asked !== undefined ? { deliver: asked, result: undefined } : replyTo(asked, scope, client._Promise)
     query.callback = (error, value) => (error ? this.#failed(statement, error, canMove, deliver) : deliver(null, value))
     send(query)
     return result
@@ -159,7 +161,7 @@ export class ReplicaSide {
     const { canMove } = session
     const asked = callbackOf(config, values, callback)
     const { deliver, result } =
-      isSingle && asked !== undefined ? { deliver: asked, result: undefined } : replyTo(asked, scope, client)
+      isSingle && asked !== undefined ? { deliver: asked, result: undefined } : replyTo(asked, scope, client._Promise)
     const again = statement.again(deliver)
     session.sends(config, analysis)
     let decide: () => void = () => undefined
@@ -279,7 +281,7 @@ export class ReplicaSide {
     // As the server does: the COMMIT of an aborted transaction is answered with ROLLBACK.
     session.sends(config, analysis)
     const asked = callbackOf(config, values, callback)
-    const { deliver, result } = replyTo(asked, currentScope(), client)
+    const { deliver, result } = replyTo(asked, currentScope(), client._Promise)
     send(analysis.chain ? 'rollback and chain' : 'rollback', undefined, deliver)
     return result
   }

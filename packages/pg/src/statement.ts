@@ -82,15 +82,23 @@ export interface Reply {
   readonly result: unknown
 }
 
-/** A reply by callback, which runs in the scope of the question; without one, by promise. */
-export function replyTo(callback: Callback | undefined, scope: Scope | undefined, client?: BareClient): Reply {
+/**
+ * A reply by callback, which runs in the scope of the question; without one, by promise.
+ *
+ * @param OwnPromise the class of it: of a pool or a client that was given its own
+ */
+export function replyTo(
+  callback: Callback | undefined,
+  scope: Scope | undefined,
+  OwnPromise: PromiseConstructor = Promise,
+): Reply {
   if (callback !== undefined) {
     if (typeof callback !== 'function') throw new TypeError('callback is not a function')
     const deliver: Callback = (error, value, release) => runInScope(scope, () => callback(error, value, release))
     return { deliver, result: undefined }
   }
   let deliver: Callback | undefined
-  const result = new (client?._Promise ?? Promise)((resolve, reject) => {
+  const result = new OwnPromise((resolve, reject) => {
     deliver = (error, value) => (error ? reject(error) : resolve(value))
   }).catch(retrace)
   return { deliver: deliver as unknown as Callback, result }
@@ -144,7 +152,7 @@ export function reject({ config, values, callback, scope }: Statement, error: un
     process.nextTick(() => config.handleError?.(error, client.connection))
     return config
   }
-  const { deliver, result } = replyTo(callbackOf(config, values, callback), scope, client)
+  const { deliver, result } = replyTo(callbackOf(config, values, callback), scope, client._Promise)
   process.nextTick(deliver, error)
   return result
 }

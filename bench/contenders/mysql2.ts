@@ -1,0 +1,44 @@
+import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { createPool as createOurPool } from '@flyroute/mysql2/promise'
+import { createPool, type Pool } from 'mysql2/promise'
+import type { Open } from '../lib/contender.ts'
+
+export interface Settings {
+  readonly primaryUrl: string
+  readonly replicaUrl: string
+  readonly clients: number
+}
+
+const one = 'select id, title from post where id = ?'
+
+export const works: Readonly<Record<string, (pool: Pool) => Promise<unknown>>> = {
+  'query, 1 row': (pool) => pool.query(one, [7]),
+  'execute, 1 row': (pool) => pool.execute(one, [7]),
+  'query, 1,000 rows': (pool) => pool.query('select id, title from post order by id limit 1000'),
+  'query with a callback, 1 row': ({ pool }) =>
+    new Promise((resolve, reject) => {
+      pool.query(one, [7], (error, rows) => (error ? reject(error) : resolve(rows)))
+    }),
+}
+
+export const contenders: readonly string[] = [
+  'bare pool',
+  'bare pool, again (noise)',
+  'createPool, outside a request',
+  'createPool, in a request',
+]
+
+export const open: Open<Settings> = (contender, { primaryUrl, replicaUrl, clients }) => {
+  const settings = { connectionLimit: clients }
+  const env = { FLY_REGION: 'ams', PRIMARY_REGION: 'ord', DATABASE_URL: primaryUrl, DATABASE_URL_AMS: replicaUrl }
+  const pool = contender.startsWith('bare')
+    ? createPool({ uri: replicaUrl, ...settings })
+    : createOurPool({ env, ...settings })
+  return {
+    run: (work) => works[work]?.(pool) as Promise<unknown>,
+    around: contender.endsWith('in a request')
+      ? (work) => runInScope(createScope(createActivity('request')), work)
+      : undefined,
+    end: () => pool.end(),
+  }
+}

@@ -1,0 +1,43 @@
+import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { createPool } from '@flyroute/pg'
+import pg, { type QueryConfig } from 'pg'
+import type { Open } from '../lib/contender.ts'
+
+export interface Settings {
+  readonly primaryUrl: string
+  readonly replicaUrl: string
+  readonly clients: number
+}
+
+export const works: Readonly<Record<string, QueryConfig>> = {
+  '1 row': { text: 'select id, title from post where id = 7' },
+  '1 row, named statement': { name: 'one', text: 'select id, title from post where id = $1', values: [7] },
+  '1,000 rows': { text: 'select id, title from post order by id limit 1000' },
+}
+
+export const contenders: readonly string[] = [
+  'bare pg.Pool',
+  'bare pg.Pool, again (noise)',
+  'createPool, outside a request',
+  'createPool, in a request',
+]
+
+export const open: Open<Settings> = (contender, { primaryUrl, replicaUrl, clients }) => {
+  const settings = { max: clients, idleTimeoutMillis: 0 }
+  const env = {
+    FLY_REGION: 'ams',
+    PRIMARY_REGION: 'ord',
+    DATABASE_URL: primaryUrl,
+    DATABASE_URL_AMS: replicaUrl,
+  }
+  const pool = contender.startsWith('bare')
+    ? new pg.Pool({ connectionString: replicaUrl, ...settings })
+    : createPool({ env, ...settings })
+  return {
+    run: (work) => pool.query(works[work] as QueryConfig),
+    around: contender.endsWith('in a request')
+      ? (work) => runInScope(createScope(createActivity('request')), work)
+      : undefined,
+    end: () => pool.end(),
+  }
+}
