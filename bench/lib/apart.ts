@@ -97,12 +97,12 @@ function figuresOf(name: string, index: number, done: readonly Slice[][][]): Fig
   const own = done[index] as Slice[][]
   const [one, other] = done as [Slice[][], Slice[][]]
   const ratios = own.map((slices, world) => {
-    const base = (round: number): number =>
-      ((one[world]?.[round] as Slice).throughput + (other[world]?.[round] as Slice).throughput) / 2
-    return quantile(
-      slices.map(({ throughput }, round) => throughput / base(round)),
-      0.5,
-    )
+    const [first, second] = [one[world], other[world]] as [Slice[], Slice[]]
+    const inRounds = slices.map(({ throughput }, round) => {
+      const pair = [first[round], second[round]] as [Slice, Slice]
+      return throughput / ((pair[0].throughput + pair[1].throughput) / 2)
+    })
+    return quantile(inRounds, 0.5)
   })
   const mean = ratios.reduce((sum, it) => sum + it, 0) / ratios.length
   const variance = ratios.reduce((sum, it) => sum + (it - mean) ** 2, 0) / Math.max(1, ratios.length - 1)

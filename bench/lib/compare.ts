@@ -44,9 +44,10 @@ export async function compare(contenders: readonly Contender[], options: Compare
       slices[index]?.push(await slice(contenders[index] as Contender, clients, sliceMs))
     }
   }
+  const [base] = slices as [Slice[]]
   return contenders.map(({ name }, index) => {
     const own = slices[index] as Slice[]
-    const ratios = own.map(({ throughput }, round) => throughput / (slices[0]?.[round] as Slice).throughput)
+    const ratios = own.map(({ throughput }, round) => throughput / (base[round] as Slice).throughput)
     const [low, high] = [quantile(ratios, 0.25), quantile(ratios, 0.75)]
     // As for the notches of a box plot (McGill, Tukey and Larsen, 1978).
     const error = (1.57 * (high - low)) / Math.sqrt(rounds)

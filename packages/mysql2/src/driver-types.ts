@@ -75,6 +75,8 @@ export interface BareConnection extends EventEmitter {
   readonly stream: { destroy(error?: Error): void; ref?(): void; unref?(): void }
   readonly clientEncoding: string
   readonly _handshakePacket?: { readonly serverVersion?: string } | null
+  /** What it has prepared, by the driver's own key. */
+  readonly _statements?: { has(key: string): boolean }
   _command: QueueEntry | null | undefined
   readonly _commands: { readonly length: number }
   readonly _paused: boolean
@@ -114,6 +116,12 @@ export function kindOf(command: object): Kind | undefined {
   // COM_CHANGE_USER and COM_RESET_CONNECTION
   if ('currentConfig' in command || 'resetConnectionResponse' in command) return 'session'
   return undefined
+}
+
+/** Whether a connection has prepared the statement of a `prepare` before. */
+export function hasStatement({ constructor, _statements: known }: BareConnection, { options }: Command): boolean {
+  const { statementKey } = constructor as { statementKey?: (options: object | undefined) => string }
+  return statementKey !== undefined && known?.has(statementKey(options)) === true
 }
 
 /** The SQL of a command, with placeholders where values cannot change what it is: a text that is met again and again. */

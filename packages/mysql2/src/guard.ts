@@ -11,6 +11,7 @@ import type { MysqlDatabase } from './database.ts'
 import {
   type BareConnection,
   type Command,
+  hasStatement,
   kindOf,
   type QueueEntry,
   type ResultHeader,
@@ -77,6 +78,7 @@ export class Guard implements TurnHandler {
     if (kind === undefined) return this.#enqueue.call(this.connection, command)
     const scope = currentScope()
     if (kind === 'session') return this.#reset(command)
+    if (kind === 'prepare' && this.#isPrepared(command)) return this.#enqueue.call(this.connection, command)
     const isPlain = scope === undefined && this.side !== 'primary' && this.#isKnownPrimary
     if (isPlain && !this.#onReplica.isElsewhere) {
       this.#onPrimary.overhears(command)
@@ -84,6 +86,17 @@ export class Guard implements TurnHandler {
     }
     this.#enqueue.call(this.connection, new Turn(this.connection, this, command, kind, this.#analyse(command), scope))
     return command
+  }
+
+  /**
+   * Whether the driver has the statement and will ask the server nothing: a read that is executed once more. Then the execution
+   * alone is looked at.
+   */
+  #isPrepared(command: Command): boolean {
+    const { connection } = this
+    const isIdle = !connection._command && connection._commands.length === 0 && !this.#onReplica.isElsewhere
+    if (!isIdle || this.greeting === undefined || this.server?.role !== 'replica') return false
+    return hasStatement(connection, command) && this.#analyse(command).access === 'read'
   }
 
   #analyse(command: Command): Analysis {

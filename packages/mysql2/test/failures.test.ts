@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { healthResponse, runOnPrimary } from '@flyroute/core'
 import { createDriver } from '@flyroute/mysql2'
 import type { FlyroutePool } from '@flyroute/mysql2/promise'
@@ -89,6 +90,32 @@ test('a read that is cut: replayed in a request, made on the primary outside of 
   const inside = inRequest(read)
   await kill('replica', 'select @@port as port, sleep')
   const { error, activity } = await inside
+  expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
+  expect(activity.refusal).toBe(error)
+  await isNextDoor(pool)
+})
+
+test('a read that is cut in the middle of its rows: replayed in a request, and not made again outside of one', async () => {
+  const pool = bench.far({ connectionLimit: 1 })
+  /** Cuts the connection as soon as something of the answer is there. */
+  const read = async (): Promise<unknown> => {
+    const connection = await pool.getConnection()
+    try {
+      await portOf(connection)
+      const { stream } = connection.connection as unknown as { stream: Socket }
+      stream.once('data', () => {
+        stream.pause()
+        void bench.replica.query(`kill connection ${connection.threadId}`).then(() => stream.resume())
+      })
+      return await connection.query("select seq, repeat('x', 1000) as filler from seq_1_to_200000")
+    } finally {
+      connection.release()
+    }
+  }
+  const lost = await rejection(read())
+  expect(lost['code']).toMatch(/ECONNRESET|PROTOCOL_CONNECTION_LOST/)
+  await isNextDoor(pool)
+  const { error, activity } = await inRequest(read)
   expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
   expect(activity.refusal).toBe(error)
   await isNextDoor(pool)
