@@ -97,17 +97,20 @@ test('a read that is cut: replayed in a request, made on the primary outside of 
 
 test('a read that is cut in the middle of its rows: replayed in a request, and not made again outside of one', async () => {
   const pool = bench.far({ connectionLimit: 1 })
-  /** Cuts the connection as soon as something of the answer is there. */
+  const many = "select seq, repeat('x', 1000) as filler from seq_1_to_200000"
+  /** Cuts a connection as soon as something of the next answer is there. */
+  const cutInAnswer = ({ stream, threadId }: { stream: Socket; threadId: number }): void => {
+    stream.once('data', () => {
+      stream.pause()
+      void bench.replica.query(`kill connection ${threadId}`).then(() => stream.resume())
+    })
+  }
   const read = async (): Promise<unknown> => {
     const connection = await pool.getConnection()
     try {
       await portOf(connection)
-      const { stream } = connection.connection as unknown as { stream: Socket }
-      stream.once('data', () => {
-        stream.pause()
-        void bench.replica.query(`kill connection ${connection.threadId}`).then(() => stream.resume())
-      })
-      return await connection.query("select seq, repeat('x', 1000) as filler from seq_1_to_200000")
+      cutInAnswer(connection.connection as unknown as Parameters<typeof cutInAnswer>[0])
+      return await connection.query(many)
     } finally {
       connection.release()
     }
@@ -118,6 +121,13 @@ test('a read that is cut in the middle of its rows: replayed in a request, and n
   const { error, activity } = await inRequest(read)
   expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
   expect(activity.refusal).toBe(error)
+  await isNextDoor(pool)
+  // The connection of a single statement goes, and who waits for it gets another one.
+  pool.pool.once('acquire', (connection) => cutInAnswer(connection as unknown as Parameters<typeof cutInAnswer>[0]))
+  const single = rejection(pool.query(many))
+  const next = portOf(pool)
+  expect((await single)['code']).toMatch(/ECONNRESET|PROTOCOL_CONNECTION_LOST/)
+  expect([bench.replica.port, bench.primary.port]).toContain(await next)
   await isNextDoor(pool)
 })
 

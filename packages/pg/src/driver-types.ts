@@ -82,7 +82,7 @@ export interface ClientClass {
 
 /** A pool's methods as they are called, below their overloads. */
 export interface BarePool extends EventEmitter {
-  readonly options: object
+  readonly options: { readonly log?: unknown }
   readonly totalCount: number
   /** The class of its promises. */
   readonly Promise: PromiseConstructor

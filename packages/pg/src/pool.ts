@@ -163,9 +163,9 @@ export function guardPool(
         }
       }
       const single = new Single(config, plain, scope, analysis, deliver)
-      // What somebody has put in place of a method is called, as it would be without us.
+      // What somebody has put in place of a method is called, and whoever reads the pool's log is told, as it would be without us.
       const isOurs = super.query === driversOwn && this.connect === GuardedPool.prototype.connect
-      if (isOurs && isPlainRead(single)) {
+      if (isOurs && this.options.log === undefined && isPlainRead(single)) {
         this.#read(single)
         return result
       }

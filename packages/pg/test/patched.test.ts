@@ -64,6 +64,12 @@ test.each(['query', 'connect'] as const)('%s of the pool', async (method) => {
   expect(seen).toEqual(['the pool'])
 })
 
+test('the log of the pool', async () => {
+  const pool = bench.far({ max: 1, log: (message: string) => seen.push(message) })
+  await read(pool)
+  expect(seen).toEqual(expect.arrayContaining(['dispatching query', 'query dispatched']))
+})
+
 test('query of a client, as each is made', async () => {
   const pool = bench.far({ max: 1 })
   pool.on('connect', (client) => patch(client, 'query', 'the client'))
