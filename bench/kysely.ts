@@ -6,9 +6,9 @@ import pg from 'pg'
 import { contenders, works } from './contenders/kysely.ts'
 import { compareApart } from './lib/apart.ts'
 import { effortFrom, report } from './lib/compare.ts'
+import { compareOnReplica } from './lib/on-replica.ts'
 
 const module = import.meta.resolve('./contenders/kysely.ts')
-const effort = effortFrom(process.argv)
 
 const fromNowhere = await compareApart({
   module,
@@ -16,7 +16,7 @@ const fromNowhere = await compareApart({
   contenders: [...contenders, 'on the primary, outside a request', 'on the primary, in a request'],
   works: ['1 row'],
   clients: 1,
-  ...effort,
+  ...effortFrom(process.argv),
 })
 for (const [work, figures] of fromNowhere) report(`${work} from nowhere: the work of the client alone`, figures)
 
@@ -30,17 +30,8 @@ await setUp.query(
 await setUp.end()
 await cluster.caughtUp()
 
-for (const clients of [1, 20]) {
-  const figures = await compareApart({
-    module,
-    settings: { servers: { primaryUrl: cluster.primary.url, replicaUrl: replica.url }, clients },
-    contenders,
-    works: Object.keys(works),
-    clients,
-    ...effort,
-  })
-  for (const [work, of] of figures) {
-    report(`${work}, ${clients === 1 ? '1 client' : `${clients} clients`}, on a replica`, of)
-  }
-}
+await compareOnReplica({ module, contenders, works: Object.keys(works) }, (clients) => ({
+  servers: { primaryUrl: cluster.primary.url, replicaUrl: replica.url },
+  clients,
+}))
 await cluster.dispose()

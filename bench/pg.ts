@@ -3,8 +3,7 @@
 import { startPostgres } from '@flyroute/lab/databases'
 import pg from 'pg'
 import { contenders, works } from './contenders/pg.ts'
-import { compareApart } from './lib/apart.ts'
-import { effortFrom, report } from './lib/compare.ts'
+import { compareOnReplica } from './lib/on-replica.ts'
 
 const cluster = await startPostgres({ replicas: 1 })
 const [replica] = cluster.replicas as [(typeof cluster.replicas)[number]]
@@ -16,17 +15,8 @@ await setUp.query(
 await setUp.end()
 await cluster.caughtUp()
 
-for (const clients of [1, 20]) {
-  const figures = await compareApart({
-    module: import.meta.resolve('./contenders/pg.ts'),
-    settings: { primaryUrl: cluster.primary.url, replicaUrl: replica.url, clients },
-    contenders,
-    works: Object.keys(works),
-    clients,
-    ...effortFrom(process.argv),
-  })
-  for (const [work, of] of figures) {
-    report(`${work}, ${clients === 1 ? '1 client' : `${clients} clients`}, on a replica`, of)
-  }
-}
+await compareOnReplica(
+  { module: import.meta.resolve('./contenders/pg.ts'), contenders, works: Object.keys(works) },
+  (clients) => ({ primaryUrl: cluster.primary.url, replicaUrl: replica.url, clients }),
+)
 await cluster.dispose()

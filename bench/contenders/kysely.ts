@@ -1,13 +1,13 @@
-import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
 import { FlyrouteDialect } from '@flyroute/kysely'
 import { type Dialect, Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import type { Open } from '../lib/contender.ts'
 import { InstantPool } from '../lib/instant-pool.ts'
+import { aroundOf, type Servers } from '../lib/on-replica.ts'
 
 export interface Settings {
   /** Without servers, a pool answers by itself: what is left is Kysely's work, and ours. */
-  readonly servers?: { readonly primaryUrl: string; readonly replicaUrl: string }
+  readonly servers?: Servers
   readonly clients: number
 }
 
@@ -44,9 +44,7 @@ export const open: Open<Settings> = (contender, { servers, clients }) => {
   const db = new Kysely<Tables>({ dialect })
   return {
     run: (work) => works[work]?.(db) as Promise<unknown>,
-    around: contender.endsWith('in a request')
-      ? (work) => runInScope(createScope(createActivity('request')), work)
-      : undefined,
+    around: aroundOf(contender),
     end: () => db.destroy(),
   }
 }

@@ -1,11 +1,9 @@
-import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
 import { createPool as createOurPool } from '@flyroute/mysql2/promise'
 import { createPool, type Pool } from 'mysql2/promise'
 import type { Open } from '../lib/contender.ts'
+import { aroundOf, envOf, type Servers } from '../lib/on-replica.ts'
 
-export interface Settings {
-  readonly primaryUrl: string
-  readonly replicaUrl: string
+export interface Settings extends Servers {
   readonly clients: number
 }
 
@@ -28,17 +26,15 @@ export const contenders: readonly string[] = [
   'createPool, in a request',
 ]
 
-export const open: Open<Settings> = (contender, { primaryUrl, replicaUrl, clients }) => {
+export const open: Open<Settings> = (contender, { clients, ...servers }) => {
   const settings = { connectionLimit: clients }
-  const env = { FLY_REGION: 'ams', PRIMARY_REGION: 'ord', DATABASE_URL: primaryUrl, DATABASE_URL_AMS: replicaUrl }
+  const env = envOf(servers)
   const pool = contender.startsWith('bare')
-    ? createPool({ uri: replicaUrl, ...settings })
+    ? createPool({ uri: servers.replicaUrl, ...settings })
     : createOurPool({ env, ...settings })
   return {
     run: (work) => works[work]?.(pool) as Promise<unknown>,
-    around: contender.endsWith('in a request')
-      ? (work) => runInScope(createScope(createActivity('request')), work)
-      : undefined,
+    around: aroundOf(contender),
     end: () => pool.end(),
   }
 }

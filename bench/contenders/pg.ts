@@ -1,11 +1,9 @@
-import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
 import { createPool } from '@flyroute/pg'
 import pg, { type QueryConfig } from 'pg'
 import type { Open } from '../lib/contender.ts'
+import { aroundOf, envOf, type Servers } from '../lib/on-replica.ts'
 
-export interface Settings {
-  readonly primaryUrl: string
-  readonly replicaUrl: string
+export interface Settings extends Servers {
   readonly clients: number
 }
 
@@ -22,22 +20,15 @@ export const contenders: readonly string[] = [
   'createPool, in a request',
 ]
 
-export const open: Open<Settings> = (contender, { primaryUrl, replicaUrl, clients }) => {
+export const open: Open<Settings> = (contender, { clients, ...servers }) => {
   const settings = { max: clients, idleTimeoutMillis: 0 }
-  const env = {
-    FLY_REGION: 'ams',
-    PRIMARY_REGION: 'ord',
-    DATABASE_URL: primaryUrl,
-    DATABASE_URL_AMS: replicaUrl,
-  }
+  const env = envOf(servers)
   const pool = contender.startsWith('bare')
-    ? new pg.Pool({ connectionString: replicaUrl, ...settings })
+    ? new pg.Pool({ connectionString: servers.replicaUrl, ...settings })
     : createPool({ env, ...settings })
   return {
     run: (work) => pool.query(works[work] as QueryConfig),
-    around: contender.endsWith('in a request')
-      ? (work) => runInScope(createScope(createActivity('request')), work)
-      : undefined,
+    around: aroundOf(contender),
     end: () => pool.end(),
   }
 }

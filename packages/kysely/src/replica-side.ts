@@ -364,18 +364,19 @@ class Execution<R> extends Wait<QueryResult<R>> {
     this.#answer = connection.inner.executeQuery<R>(query, options)
     this.#answer.then(
       (result) => this.#answered(result),
-      (error: unknown) => this.#fails(this.over(), error),
+      (error: unknown) => this.over()?.(this.#comesTo(error)),
     )
   }
 
   abandon(error: Error): void {
     const resolve = this.over()
-    if (resolve !== undefined) this.#connection.abandons(this.#answer)
-    this.#fails(resolve, error)
+    if (resolve === undefined) return
+    this.#connection.abandons(this.#answer)
+    resolve(this.#comesTo(error))
   }
 
-  #fails(resolve: ((result: Promise<QueryResult<R>>) => void) | undefined, error: unknown): void {
-    resolve?.(this.#side.failed<R>(error, this.#query, this.#options, this.#analysis, this.#scope, this.#wasUsed))
+  #comesTo(error: unknown): Promise<QueryResult<R>> {
+    return this.#side.failed<R>(error, this.#query, this.#options, this.#analysis, this.#scope, this.#wasUsed)
   }
 
   #answered(result: QueryResult<R>): void {

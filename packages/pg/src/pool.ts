@@ -11,7 +11,6 @@ import {
   isSubmittable,
   type PoolClass,
   type QueryArgument,
-  type Release,
   textOf,
 } from './driver-types.ts'
 import { Rerun } from './failure.ts'
@@ -110,13 +109,14 @@ export function guardPool(
       void super.connect((error, client) => {
         if (!error && single !== undefined) handOver(deliver, single, undefined, client)
         else if (!error) deliver(undefined, client)
-        else
-          this.#handOverLater(
-            single,
-            deliver,
-            runInScope(scope, () => this.#connectElsewhere(error, scope)),
-          )
+        else this.#handOverElsewhere(error, scope, single, deliver)
       })
+    }
+
+    /** @param error why there is no connection next door */
+    #handOverElsewhere(error: unknown, scope: Scope | undefined, single: Single | undefined, deliver: Callback): void {
+      const connecting = runInScope(scope, () => this.#connectElsewhere(error, scope))
+      this.#handOverLater(single, deliver, connecting)
     }
 
     #handOverLater(single: Single | undefined, deliver: Callback, connecting: Promise<unknown>): void {
@@ -192,48 +192,46 @@ export function guardPool(
     #read(single: PlainRead): void {
       void super.connect((error, client) => {
         if (!error) return this.#readOn(client as BareClient, single)
-        const { scope } = single
-        const connecting = runInScope(scope, () => this.#connectElsewhere(error, scope))
-        this.#handOverLater(
-          single,
-          (failure, other) => (failure ? this.#failed(single, failure) : this.#runOn(other as BareClient, single)),
-          connecting,
+        this.#handOverElsewhere(error, single.scope, single, (failure, other) =>
+          failure ? this.#failed(single, failure) : this.#runOn(other as BareClient, single),
         )
       })
     }
 
     #readOn(client: BareClient, single: PlainRead): void {
       const guard = guardOf(client) as Guarded
-      const release = client.release as Release
-      // An error can come twice: of a value that cannot be sent, and of the connection behind it.
-      let isOver = false
-      const isSent = guard.read(single, (error, value) => {
-        if (isOver) return
-        isOver = true
-        if (!error) {
-          release()
-          single.deliver(undefined, value)
-        } else {
-          const judged = guard.judge(single, error)
-          client.release?.(judged)
-          this.#failed(single, judged)
-        }
-      })
-      if (isSent) return
+      const answer = this.#answerTo(client, single, guard)
+      try {
+        if (guard.read(single, answer)) return
+      } catch (error) {
+        return answer(error)
+      }
       guard.lend(single)
       this.#runOn(client, single)
     }
 
     /** On a connection that was lent for it. */
     #runOn(client: BareClient, single: PlainRead): void {
+      const answer = this.#answerTo(client, single, undefined)
+      try {
+        client.query(single.config, single.values, answer)
+      } catch (error) {
+        answer(error)
+      }
+    }
+
+    /** @param guard judges errors, where the client's own `query` has not done so */
+    #answerTo(client: BareClient, single: PlainRead, guard: Guarded | undefined): Callback {
+      // An error can come twice: of a value that cannot be sent, and of the connection behind it.
       let isOver = false
-      client.query(single.config, single.values, (error: unknown, value: unknown) => {
+      return (error, value) => {
         if (isOver) return
         isOver = true
-        client.release?.(error)
-        if (error) this.#failed(single, error)
+        const judged = error && guard !== undefined ? guard.judge(single, error) : error
+        client.release?.(judged)
+        if (judged) this.#failed(single, judged)
         else single.deliver(undefined, value)
-      })
+      }
     }
 
     /** A single statement has failed. What a replica could not do is done on the primary, or asked of it. */

@@ -45,10 +45,10 @@ test('nothing is in the place of anything', async () => {
 })
 
 test.each([
-  ['query', pg.Pool.prototype, 'the class of the pool'],
-  ['connect', pg.Pool.prototype, 'the class of the pool'],
-  ['query', pg.Client.prototype, 'the class of the client'],
-] as const)('%s of %#: the class', async (method, owner, name) => {
+  ['query', 'the class of the pool', pg.Pool.prototype],
+  ['connect', 'the class of the pool', pg.Pool.prototype],
+  ['query', 'the class of the client', pg.Client.prototype],
+] as const)('%s of %s', async (method, name, owner) => {
   const pool = bench.far({ max: 1 })
   await read(pool)
   patch(owner, method, name)
@@ -76,4 +76,16 @@ test('query of a client, as each is made', async () => {
   expect(await read(pool)).toEqual([{ id: 1 }])
   expect(await read(pool)).toEqual([{ id: 1 }])
   expect(seen).toEqual(['the client', 'the client'])
+})
+
+test('a query of a client that throws rejects, and the connection is dropped', async () => {
+  const pool = bench.far({ max: 1 })
+  const thrown = new Error('not today')
+  pool.once('connect', (client) => {
+    client.query = (() => {
+      throw thrown
+    }) as typeof client.query
+  })
+  await expect(read(pool)).rejects.toBe(thrown)
+  expect(await read(pool)).toEqual([{ id: 1 }])
 })
