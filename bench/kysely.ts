@@ -6,6 +6,7 @@ import pg from 'pg'
 import { contenders, works } from './contenders/kysely.ts'
 import { compareApart } from './lib/apart.ts'
 import { effortFrom, report } from './lib/compare.ts'
+import { leaveFirstCore } from './lib/cores.ts'
 import { compareOnReplica } from './lib/on-replica.ts'
 
 const module = import.meta.resolve('./contenders/kysely.ts')
@@ -20,6 +21,7 @@ const fromNowhere = await compareApart({
 })
 for (const [work, figures] of fromNowhere) report(`${work} from nowhere: the work of the client alone`, figures)
 
+leaveFirstCore()
 const cluster = await startPostgres({ replicas: 1 })
 const [replica] = cluster.replicas as [(typeof cluster.replicas)[number]]
 const setUp = new pg.Client(cluster.primary.url)

@@ -2,8 +2,10 @@
 // process of its own. The bare pool runs twice; the difference between those two is the noise of the machine.
 import { startMariadb } from '@flyroute/lab/databases'
 import { contenders, works } from './contenders/mysql2.ts'
+import { leaveFirstCore } from './lib/cores.ts'
 import { compareOnReplica } from './lib/on-replica.ts'
 
+leaveFirstCore()
 const cluster = await startMariadb({ replicas: 1 })
 const [replica] = cluster.replicas as [(typeof cluster.replicas)[number]]
 await cluster.primary.query('create table app.post (id int primary key, title varchar(40) not null)')

@@ -3,8 +3,10 @@
 import { startPostgres } from '@flyroute/lab/databases'
 import pg from 'pg'
 import { contenders, works } from './contenders/pg.ts'
+import { leaveFirstCore } from './lib/cores.ts'
 import { compareOnReplica } from './lib/on-replica.ts'
 
+leaveFirstCore()
 const cluster = await startPostgres({ replicas: 1 })
 const [replica] = cluster.replicas as [(typeof cluster.replicas)[number]]
 const setUp = new pg.Client(cluster.primary.url)

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { type Effort, type Figures, medians } from './compare.ts'
 import type { Order } from './contender.ts'
+import { giveFirstCore } from './cores.ts'
 import { quantile, type Slice } from './slice.ts'
 
 export interface ApartOptions extends Effort {
@@ -28,8 +29,9 @@ const sliceMs = 50
 /**
  * Has contenders do the same work in turns, each in a process of its own: in one process, they would share what the engine
  * has learnt about the driver's code and pay for each other's garbage, and the first to come would be at an advantage. A
- * process and its connections are lucky or unlucky as a whole (where they lie in memory, which core their servers are on), so
- * that all of them start anew several times.
+ * process and its connections are lucky or unlucky as a whole (where they lie in memory; which of the driver's objects the engine
+ * takes for long-lived in its first second), so that all of them start anew several times. They have a core of their own, as an
+ * app's machine has.
  *
  * The measure is the mean of the first two contenders in the same round, which are the same: how far these are from 1 is the
  * noise.
@@ -54,6 +56,7 @@ async function inOneWorld(options: ApartOptions, world: number): Promise<Map<str
   const children = contenders.map(() => fork(new URL('contender.ts', import.meta.url)))
   try {
     for (const [index, child] of children.entries()) {
+      giveFirstCore(child.pid as number)
       await order(child, { open: { module, contender: contenders[index] as string, settings } })
     }
     const all = new Map<string, Slice[][]>()

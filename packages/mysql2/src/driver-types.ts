@@ -45,6 +45,13 @@ export interface Command extends EventEmitter, QueueEntry {
   readonly _rows?: readonly unknown[]
 }
 
+/** What the preparation of a statement was asked for with. */
+export interface PrepareOptions {
+  readonly sql: string
+  readonly nestTables?: unknown
+  readonly rowsAsArray?: unknown
+}
+
 export interface PreparedStatement {
   readonly query: string
   readonly _connection: BareConnection

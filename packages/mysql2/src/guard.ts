@@ -13,6 +13,7 @@ import {
   type Command,
   hasStatement,
   kindOf,
+  type PrepareOptions,
   type QueueEntry,
   type ResultHeader,
   textOf,
@@ -46,10 +47,14 @@ export class Guard implements TurnHandler {
   server: ServerInstance | undefined
   greeting: Greeting | undefined
   readonly #memory: StatementMemory
+  /** Texts of reads that the driver has prepared here and not closed since: it puts its own key together anew for each look. */
+  readonly #preparedReads: Set<string> = new Set()
   readonly #onPrimary: PrimarySide = new PrimarySide(this)
   readonly #onReplica: ReplicaSide = new ReplicaSide(this)
   /** The queue as it is below the guard. */
   #enqueue: (entry: QueueEntry) => unknown
+  /** The preparation that came last, until its execution comes. */
+  #preparing: Turn | undefined
   #greetedAt = 0
   /** A server that said it was the primary has refused a write. */
   #isDoubtful = false
@@ -75,7 +80,11 @@ export class Guard implements TurnHandler {
   /** What the connection's `addCommand` does. */
   add(command: Command): unknown {
     const kind = kindOf(command)
-    if (kind === undefined) return this.#enqueue.call(this.connection, command)
+    if (kind === undefined) {
+      // It may close a prepared statement, as the driver does before it forgets one.
+      this.#preparedReads.clear()
+      return this.#enqueue.call(this.connection, command)
+    }
     const scope = currentScope()
     if (kind === 'session') return this.#reset(command)
     if (kind === 'prepare' && this.#isPrepared(command)) return this.#enqueue.call(this.connection, command)
@@ -84,8 +93,20 @@ export class Guard implements TurnHandler {
       this.#onPrimary.overhears(command)
       return this.#enqueue.call(this.connection, command)
     }
-    this.#enqueue.call(this.connection, new Turn(this.connection, this, command, kind, this.#analyse(command), scope))
+    const turn = new Turn(this.connection, this, command, kind, this.#analyse(command), scope)
+    if (kind === 'prepare') this.#preparing = turn
+    else if (kind === 'execute') this.#follow(turn)
+    this.#enqueue.call(this.connection, turn)
     return command
+  }
+
+  /** The driver's `execute` is two commands, made of the same options. */
+  #follow(turn: Turn): void {
+    const preparation = this.#preparing
+    this.#preparing = undefined
+    if (preparation === undefined || preparation.command.options !== turn.command._executeOptions) return
+    preparation.isFollowed = true
+    turn.preparation = preparation
   }
 
   /**
@@ -96,7 +117,13 @@ export class Guard implements TurnHandler {
     const { connection } = this
     const isIdle = !connection._command && connection._commands.length === 0 && !this.#onReplica.isElsewhere
     if (!isIdle || this.greeting === undefined || this.server?.role !== 'replica') return false
-    return hasStatement(connection, command) && this.#analyse(command).access === 'read'
+    const { sql, nestTables, rowsAsArray } = command.options as PrepareOptions
+    // With options of its own for the rows, the driver prepares the same text once more.
+    const isUsual = nestTables === undefined && rowsAsArray === undefined
+    if (isUsual && this.#preparedReads.has(sql)) return true
+    if (!hasStatement(connection, command) || this.#analyse(command).access !== 'read') return false
+    if (isUsual) this.#preparedReads.add(sql)
+    return true
   }
 
   #analyse(command: Command): Analysis {
@@ -134,6 +161,7 @@ export class Guard implements TurnHandler {
     this.#onReplica.forget()
     this.#onPrimary.forget()
     this.#memory.forget()
+    this.#preparedReads.clear()
     this.session.forget()
     // Another user may have other rights; a mere reset leaves the server what it is.
     if (isAnotherUser || this.database.simulated) this.greeting = undefined

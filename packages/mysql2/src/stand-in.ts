@@ -37,9 +37,8 @@ export class StandIn {
     this.#connecting
       .then(async (primary) => {
         const { command, kind, analysis } = turn
-        const { statement } = command
-        if (kind === 'execute' && statement !== undefined && statement._connection !== primary) {
-          command.statement = await prepare(primary, statement.query)
+        if (kind === 'execute' && needsPreparation(turn, primary)) {
+          command.statement = await prepare(primary, this.#guard.textOf(command))
         }
         if (analysis.reason === 'advisory-lock') this.#isBound = true
         this.#send(turn, primary)
@@ -122,6 +121,11 @@ export class StandIn {
     for (const sql of begin) await run(connection, sql)
     return connection
   }
+}
+
+/** Whether an execution has nothing yet that it could execute there. Without a statement, the driver has told why it never will. */
+function needsPreparation({ command: { statement }, preparation }: Turn, primary: BareConnection): boolean {
+  return statement === undefined ? preparation?.isPassedOn === true : statement._connection !== primary
 }
 
 function run(connection: BareConnection, sql: string): Promise<void> {

@@ -149,6 +149,46 @@ test('what may have written is not tried again elsewhere when its connection is 
   expect((await pool.query('select name from item where id = 1'))[0]).toEqual([{ name: 'one' }])
 })
 
+test('a statement that the driver had prepared, and closed to make room, is read elsewhere as any other', async () => {
+  await using wire = await Wire.to(bench.replica.port)
+  const pool = bench.far({
+    connectionLimit: 1,
+    maxPreparedStatements: 1,
+    outsideRequest: 'primary',
+    env: { ...bench.env, DATABASE_URL_AMS: wire.url(bench.replica.url) },
+  })
+  const [one, other] = ['select name from item where id = ?', 'select id from item where id = ?']
+  for (const sql of [one, one, other]) await pool.execute(sql, [1])
+  wire.onCommand = (text, { cut }) => void (text.includes(one) && cut())
+  expect((await pool.execute(one, [1]))[0]).toEqual([{ name: 'one' }])
+})
+
+test('a statement that could not be prepared next door is prepared and executed elsewhere', async () => {
+  const pool = bench.far({ connectionLimit: 1, outsideRequest: 'primary' })
+  await portOf(pool)
+  const [reader, renamer] = [0, 1].map(() => mysql.createConnection({ uri: bench.replica.adminUrl }).promise())
+  await reader?.query('start transaction')
+  await reader?.query('select * from app.item')
+  // It waits for the reader, and whoever prepares a statement for that table waits for it.
+  const renaming = rejection(renamer?.query('rename table app.item to app.renamed') as Promise<unknown>)
+  await eventually(async () => expect(await waiting('Query')).toBeDefined())
+  const reading = pool.execute('select name from item where id = ?', [1])
+  await eventually(async () => expect(await waiting('Prepare')).toBeDefined())
+  await bench.replica.query(`kill connection ${await waiting('Prepare')}`)
+  expect((await reading)[0]).toEqual([{ name: 'one' }])
+  await bench.replica.query(`kill connection ${await waiting('Query')}`)
+  await renaming
+  await reader?.end()
+})
+
+/** Who waits at the replica for a table. */
+async function waiting(command: 'Query' | 'Prepare'): Promise<number | undefined> {
+  const [row] = await bench.replica.query<{ id: number }>(
+    `select id from information_schema.processlist where command = '${command}' and state like 'Waiting for table%'`,
+  )
+  return row?.id
+}
+
 test('a COMMIT whose answer is lost may have happened: the request is not replayed, and reads at home for a while', async () => {
   await using wire = await Wire.to(bench.primary.port)
   const pool = bench.near({ env: { ...bench.env, FLY_REGION: 'ord', DATABASE_URL: wire.url(bench.primary.url) } })
