@@ -23,15 +23,21 @@ export interface ApartOptions extends Effort {
   readonly warmUpMs?: number
 }
 
+/**
+ * In its first second, V8 may take short-lived objects of the driver for long-lived ones, for good, if its first full collection
+ * happens to run in the middle of the work: from then on, a tenth of the time goes to the collector. Which contender that befalls
+ * depends on what has been done before, and with what memory. None of them is to win or lose by that.
+ */
+const withoutLottery = ['--no-allocation-site-pretenuring']
+
 /** How long (ms) each contender works in a round: short, so that a busy moment meets all of them. */
 const sliceMs = 50
 
 /**
  * Has contenders do the same work in turns, each in a process of its own: in one process, they would share what the engine
  * has learnt about the driver's code and pay for each other's garbage, and the first to come would be at an advantage. A
- * process and its connections are lucky or unlucky as a whole (where they lie in memory; which of the driver's objects the engine
- * takes for long-lived in its first second), so that all of them start anew several times. They have a core of their own, as an
- * app's machine has.
+ * process and its connections are lucky or unlucky as a whole (where they lie in memory, in which order the engine has compiled
+ * what), so that all of them start anew several times. They have a core of their own, as an app's machine has.
  *
  * The measure is the mean of the first two contenders in the same round, which are the same: how far these are from 1 is the
  * noise.
@@ -53,7 +59,7 @@ export async function compareApart(options: ApartOptions): Promise<Map<string, F
 
 async function inOneWorld(options: ApartOptions, world: number): Promise<Map<string, Slice[][]>> {
   const { module, contenders, settings, works, clients, rounds = 25, warmUpMs = 3_000 } = options
-  const children = contenders.map(() => fork(new URL('contender.ts', import.meta.url)))
+  const children = contenders.map(() => fork(new URL('contender.ts', import.meta.url), { execArgv: withoutLottery }))
   try {
     for (const [index, child] of children.entries()) {
       giveFirstCore(child.pid as number)
