@@ -11,6 +11,7 @@ import { compareOnReplica } from './lib/on-replica.ts'
 
 const module = import.meta.resolve('./contenders/kysely.ts')
 
+leaveFirstCore()
 const fromNowhere = await compareApart({
   module,
   settings: { clients: 1 },
@@ -21,7 +22,6 @@ const fromNowhere = await compareApart({
 })
 for (const [work, figures] of fromNowhere) report(`${work} from nowhere: the work of the client alone`, figures)
 
-leaveFirstCore()
 const cluster = await startPostgres({ replicas: 1 })
 const [replica] = cluster.replicas as [(typeof cluster.replicas)[number]]
 const setUp = new pg.Client(cluster.primary.url)

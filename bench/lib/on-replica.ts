@@ -25,8 +25,8 @@ export async function compareOnReplica(
   options: Omit<ApartOptions, 'settings' | 'clients'>,
   settingsFor: (clients: number) => unknown,
 ): Promise<void> {
+  const effort = effortFrom(process.argv)
   for (const clients of [1, 20]) {
-    const effort = effortFrom(process.argv)
     const figures = await compareApart({ ...options, settings: settingsFor(clients), clients, ...effort })
     for (const [work, of] of figures) {
       report(`${work}, ${clients === 1 ? '1 client' : `${clients} clients`}, on a replica`, of)

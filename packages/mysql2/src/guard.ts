@@ -104,9 +104,9 @@ export class Guard implements TurnHandler {
   #follow(turn: Turn): void {
     const preparation = this.#preparing
     this.#preparing = undefined
-    if (preparation === undefined || preparation.command.options !== turn.command._executeOptions) return
-    preparation.isFollowed = true
-    turn.preparation = preparation
+    if (preparation !== undefined && preparation.command.options === turn.command._executeOptions) {
+      preparation.execution = turn
+    }
   }
 
   /**

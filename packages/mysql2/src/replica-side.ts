@@ -107,9 +107,9 @@ export class ReplicaSide {
     if (judged !== 'rerun' || turn.isGivenUp) {
       turn.deliver(judged)
       turn.finish()
-    } else if (turn.kind === 'prepare') {
-      // Its execution is lost with it, and goes elsewhere.
-      turn.isPassedOn = true
+    } else if (turn.execution !== undefined) {
+      // It is lost as well, and goes elsewhere.
+      turn.execution.isUnprepared = true
       turn.finish()
     } else if (isAnswer) this.#standInFor(turn).run(turn)
     else this.#runElsewhere(turn)
@@ -137,7 +137,7 @@ export class ReplicaSide {
    * What an error that a statement met on a replica is to the app: the driver's own, the one that asks for a replay, or the
    * word that the primary is to be asked. A replica has written nothing, so running there what failed here runs it once.
    */
-  #judge({ analysis, scope, command, kind, wasSent, isFollowed }: Turn, error: unknown, isAnswer: boolean): unknown {
+  #judge({ analysis, scope, command, kind, wasSent, execution }: Turn, error: unknown, isAnswer: boolean): unknown {
     const word = readError(error)
     if (word === undefined) return error
     const { replication, classifier } = this.#guard.database
@@ -156,7 +156,7 @@ export class ReplicaSide {
       replication.toPrimary(word === 'refusal' ? 'refused' : 'unavailable', analysis.reason, scope, error)
       // Of what has begun to come, nobody can take back the beginning.
       const isWhole = (command._rows?.length ?? 0) === 0
-      if (isWhole && (kind !== 'prepare' || (isFollowed && !isAnswer)) && this.#canMove()) return 'rerun'
+      if (isWhole && (kind !== 'prepare' || (execution !== undefined && !isAnswer)) && this.#canMove()) return 'rerun'
       if (word !== 'refusal') return error
       throw new ReplayUnavailableError(obstacleOf(scope), { detail: 'transaction', cause: error })
     } catch (refusal) {

@@ -124,8 +124,8 @@ export class StandIn {
 }
 
 /** Whether an execution has nothing yet that it could execute there. Without a statement, the driver has told why it never will. */
-function needsPreparation({ command: { statement }, preparation }: Turn, primary: BareConnection): boolean {
-  return statement === undefined ? preparation?.isPassedOn === true : statement._connection !== primary
+function needsPreparation({ command: { statement }, isUnprepared }: Turn, primary: BareConnection): boolean {
+  return statement === undefined ? isUnprepared : statement._connection !== primary
 }
 
 function run(connection: BareConnection, sql: string): Promise<void> {

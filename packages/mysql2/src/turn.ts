@@ -32,12 +32,10 @@ export class Turn extends Exchange {
   readonly scope: Scope | undefined
   /** What the answer is to be looked at for. */
   effect: 'commit' | 'read' | undefined
-  /** Of an execution: the preparation that came with it, where the driver had to ask for one. */
-  preparation: Turn | undefined
-  /** Of a preparation: its execution has come behind it. */
-  isFollowed = false
-  /** A preparation that was lost here and has told nobody: its execution is prepared anew where that runs. */
-  isPassedOn = false
+  /** Of a preparation: the execution that has come behind it. */
+  execution: Turn | undefined
+  /** Of an execution: its preparation was lost here and has told nobody; it is prepared anew where it runs. */
+  isUnprepared = false
   readonly #handler: TurnHandler
   #state: 'new' | 'held' | 'sent' | 'over' = 'new'
   /** Its command has gone to another connection: what becomes of this one is of no concern to it. */
