@@ -57,7 +57,7 @@ export class Guard {
       replication.route('read', 'read', scope)
       const need = replication.need(scope)
       if (need !== undefined && !replication.isFresh(replication.look(), need)) {
-        replication.toPrimary('stale', undefined, scope)
+        replication.notFresh(scope)
       }
     }
     return scope.consistency === 'monotonic' ? scope : undefined

@@ -36,7 +36,13 @@ export {
   unlessCancelled,
 } from './dialect/postgres-observation.ts'
 export { noTransaction, readSqliteError, readTxid, txid } from './dialect/sqlite.ts'
-export { readWalPosition, replayedColumns, separatorSql, walPositionColumns } from './dialect/wal-position.ts'
+export {
+  readRecordEnd,
+  readWalPosition,
+  replayedColumns,
+  separatorColumns,
+  walPositionColumns,
+} from './dialect/wal-position.ts'
 export { type Environment, type LitefsEnvironment, readLitefs } from './env.ts'
 export { errorCode, tell } from './events.ts'
 export {

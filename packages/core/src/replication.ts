@@ -363,6 +363,11 @@ export class DatabaseReplication implements Replication {
     return this.#fallBack(obstacle, reason, detail)
   }
 
+  /** The wait for the replica was in vain: it is behind, or could not be reached any more. See `toPrimary`. */
+  notFresh(scope: Scope | undefined): 'primary' {
+    return this.toPrimary(this.#breaker.isOpen ? 'unavailable' : 'stale', undefined, scope)
+  }
+
   /** Where a replay is the only way there: a request that can be replayed is, and everything else is refused. */
   #toReplayOnly(
     reason: PrimaryRequiredReason,

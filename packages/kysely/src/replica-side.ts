@@ -207,9 +207,7 @@ export class ReplicaSide {
   async #whenFresh(need: Freshness, scope: Scope): Promise<Place> {
     const { transaction, owner } = this.#connection
     try {
-      return (await this.#catchesUp(need, scope))
-        ? 'here'
-        : owner.database.replication.toPrimary('stale', undefined, scope)
+      return (await this.#catchesUp(need, scope)) ? 'here' : owner.database.replication.notFresh(scope)
     } catch (refusal) {
       if (transaction !== undefined) transaction.refusal = refusal as Error
       throw refusal

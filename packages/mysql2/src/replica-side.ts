@@ -175,7 +175,7 @@ export class ReplicaSide {
     // The connection may have been lost meanwhile, and the statement be under way elsewhere.
     if (turn.isOver) return
     if (isFresh) return turn.send()
-    this.#guard.database.replication.toPrimary('stale', undefined, scope)
+    this.#guard.database.replication.notFresh(scope)
     this.#toPrimary(turn)
   }
 

@@ -1,8 +1,9 @@
 import {
   type Position,
+  readRecordEnd,
   readWalPosition,
   replayedColumns,
-  separatorSql,
+  separatorColumns,
   walPositionColumns,
 } from '@flyroute/core/adapter'
 import type { Guarded } from './guarded.ts'
@@ -10,6 +11,7 @@ import { rawText } from './observer.ts'
 
 const positionSql = `select ${walPositionColumns}`
 const replayedSql = `select ${replayedColumns}`
+const separatorSql = `select ${separatorColumns}`
 
 /** Called once, with the position or with why there is none. */
 type Taken = (taken: Position | Error) => void
@@ -28,20 +30,16 @@ export function askPosition(guard: Guarded, asynchronous: boolean, taken: Taken,
   const { client, server, role } = guard
   // A server that does not tell its cluster has no positions that could be compared.
   if (server === undefined || server.cluster === '') return taken(new Error('The server does not tell its cluster'))
-  const sql = role === 'replica' ? replayedSql : positionSql
-  const read = (row: readonly unknown[]): Position | Error | 'unreachable' => readWalPosition(row, server, asynchronous)
+  const isReplica = role === 'replica'
+  const sql = isReplica ? replayedSql : positionSql
   if (isBehind) client.connection?.query(sql)
   run(guard, sql, isBehind, (error, row) => {
-    const position = row === undefined ? noPosition(error) : read(row)
+    if (row === undefined) return taken(noPosition(error))
+    const position = isReplica ? readRecordEnd(row, server) : readWalPosition(row, server, asynchronous)
     if (position !== 'unreachable') return taken(position)
-    // One tiny record behind it, and again.
-    run(guard, separatorSql, false, (failure) => {
-      if (failure) return taken(noPosition(failure))
-      run(guard, positionSql, false, (again, next) => {
-        const found = next === undefined ? noPosition(again) : read(next)
-        taken(found === 'unreachable' ? new Error('The position stays unreachable') : found)
-      })
-    })
+    run(guard, separatorSql, false, (failure, end) =>
+      taken(end === undefined ? noPosition(failure) : readRecordEnd(end, server)),
+    )
   })
 }
 

@@ -11,14 +11,19 @@ const clock = '(extract(epoch from clock_timestamp()) * 1000)::int8::text'
 export const walPositionColumns: string = `pg_current_wal_flush_lsn()::text, pg_current_wal_insert_lsn()::text, current_setting('synchronous_commit'), ${primaryTimeline}, ${clock}`
 
 /** What a monotonic read on a replica has seen. */
-export const replayedColumns: string = `pg_last_wal_replay_lsn()::text, pg_last_wal_replay_lsn()::text, 'replayed', null, ${clock}`
+export const replayedColumns: string = `pg_last_wal_replay_lsn()::text, null, ${clock}`
 
-/** One tiny record behind a position that stands in the middle of another one. Ordinary users may. */
-export const separatorSql = "select pg_logical_emit_message(true, 'flyroute', '')"
+/**
+ * One tiny record of one's own behind a commit, and where it ends: for a position that stands in the middle of somebody
+ * else's. It is flushed when its transaction ends, and then no other one stands in its way. Ordinary users may.
+ */
+export const separatorColumns: string = `pg_logical_emit_message(true, 'flyroute', '')::text, ${primaryTimeline}, ${clock}`
 
 const pageSize = 8_192n
 /** What a page begins with. (The first one of a segment has a longer header; how long segments are is not asked for it.) */
 const headerSize = 24n
+
+type Server = Pick<ServerInstance, 'cluster' | 'epoch'>
 
 /**
  * The position of a commit from a row of `walPositionColumns`; `unreachable` where it stands at the edge of a page in the
@@ -29,14 +34,20 @@ const headerSize = 24n
  */
 export function readWalPosition(
   row: readonly unknown[],
-  { cluster, epoch }: Pick<ServerInstance, 'cluster' | 'epoch'>,
+  server: Server,
   asynchronous: boolean,
 ): Position | Error | 'unreachable' {
   const [flushed, inserted, setting, timeline, time] = row as readonly (string | null)[]
   if (flushed == null || inserted == null) return new Error('The server has no position')
   const off = asynchronous || setting === 'off'
-  if (!off && setting !== 'replayed' && toAddress(flushed) % pageSize === 0n) return 'unreachable'
-  const at = off ? withoutPageHeader(inserted) : flushed
+  if (!off && toAddress(flushed) % pageSize === 0n) return 'unreachable'
+  return readRecordEnd([off ? withoutPageHeader(inserted) : flushed, timeline, time], server)
+}
+
+/** The position from a row of `replayedColumns` or `separatorColumns`: where a record ends. */
+export function readRecordEnd(row: readonly unknown[], { cluster, epoch }: Server): Position | Error {
+  const [at, timeline, time] = row as readonly (string | null)[]
+  if (at == null) return new Error('The server has no position')
   return { cluster, epoch: timeline == null ? epoch : timelineOf(timeline), at, time: Number(time) }
 }
 

@@ -6,11 +6,11 @@ import {
   readBriefObservation,
   readPostgresError,
   readPostgresObservation,
+  readRecordEnd,
   readWalPosition,
   refusesPostgresQuestion,
   replayedColumns,
-  type ServerInstance,
-  separatorSql,
+  separatorColumns,
   unlessCancelled,
   walPositionColumns,
 } from '@flyroute/core/adapter'
@@ -48,27 +48,16 @@ export function postgresFacts(): Facts {
     },
     async position(ask, server, asynchronous) {
       if (server.cluster === '') throw new Error('The server does not tell its cluster')
-      const columns = server.role === 'replica' ? replayedColumns : walPositionColumns
-      const first = await takePosition(ask, columns, server, asynchronous)
-      if (first !== 'unreachable') return first
-      // One tiny record behind it, and again.
-      await ask(separatorSql)
-      const second = await takePosition(ask, columns, server, asynchronous)
-      if (second === 'unreachable') throw new Error('The position stays unreachable')
-      return second
+      if (server.role === 'replica') return orThrow(readRecordEnd(await row(ask, replayedColumns), server))
+      const position = readWalPosition(await row(ask, walPositionColumns), server, asynchronous)
+      return orThrow(position === 'unreachable' ? readRecordEnd(await row(ask, separatorColumns), server) : position)
     },
   }
 }
 
-async function takePosition(
-  ask: Ask,
-  columns: string,
-  server: ServerInstance,
-  asynchronous: boolean,
-): Promise<Position | 'unreachable'> {
-  const taken = readWalPosition(await row(ask, columns), server, asynchronous)
-  if (taken instanceof Error) throw taken
-  return taken
+function orThrow(position: Position | Error): Position {
+  if (position instanceof Error) throw position
+  return position
 }
 
 /** Asks for one row, as one value: whatever the app has set for the types and the names of its columns. */
