@@ -13,10 +13,12 @@ export const works: Readonly<Record<string, (pool: Pool) => Promise<unknown>>> =
   'query, 1 row': (pool) => pool.query(one, [7]),
   'execute, 1 row': (pool) => pool.execute(one, [7]),
   'query, 1,000 rows': (pool) => pool.query('select id, title from post order by id limit 1000'),
-  'query with a callback, 1 row': ({ pool }) =>
-    new Promise((resolve, reject) => {
-      pool.query(one, [7], (error, rows) => (error ? reject(error) : resolve(rows)))
-    }),
+  'query with a callback, 1 row': ({ pool }) => called((done) => pool.query(one, [7], done)),
+  'execute with a callback, 1 row': ({ pool }) => called((done) => pool.execute(one, [7], done)),
+}
+
+function called(start: (done: (error: unknown, rows: unknown) => void) => void): Promise<unknown> {
+  return new Promise((resolve, reject) => start((error, rows) => (error ? reject(error) : resolve(rows))))
 }
 
 export const contenders: readonly string[] = [

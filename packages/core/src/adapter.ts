@@ -45,6 +45,7 @@ export {
 } from './dialect/wal-position.ts'
 export { type Environment, type LitefsEnvironment, readLitefs } from './env.ts'
 export { errorCode, tell } from './events.ts'
+export { asksForNothing, isPlainRead } from './plain-read.ts'
 export {
   hasReached,
   mergePositions,

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
+import type { Command } from './driver-types.ts'
 
 /** Not made anew for each command: what literals make in hot places, V8 takes for long-lived after a while. */
 const options = { requireManualDestroy: true }
@@ -10,4 +11,12 @@ const options = { requireManualDestroy: true }
  */
 export function currentCaller(): AsyncResource {
   return new AsyncResource('flyroute', options)
+}
+
+/** Has what a command tells run where the code runs now. */
+export function keepInScope(command: Command): void {
+  const { onResult, emit } = command
+  const caller = currentCaller()
+  if (onResult) command.onResult = (...args) => caller.runInAsyncScope(onResult, command, ...args)
+  else command.emit = (...args) => caller.runInAsyncScope(emit, command, ...args)
 }

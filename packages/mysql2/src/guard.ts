@@ -1,17 +1,22 @@
 import { ReplayUnavailableError } from '@flyroute/core'
 import {
   type Analysis,
+  asksForNothing,
   createStatementMemory,
   currentScope,
+  isPlainRead,
   type Role,
+  type Scope,
   type ServerInstance,
   type StatementMemory,
 } from '@flyroute/core/adapter'
+import { currentCaller, keepInScope } from './caller.ts'
 import type { MysqlDatabase } from './database.ts'
 import {
   type BareConnection,
   type Command,
   hasStatement,
+  type Kind,
   kindOf,
   type PrepareOptions,
   type QueueEntry,
@@ -21,11 +26,12 @@ import {
 import { type Exchange, Moment } from './exchange.ts'
 import { guardOf, install } from './guards.ts'
 import type { Greeting, Side } from './observer.ts'
+import { PlainRead } from './plain-read.ts'
 import { PrimarySide } from './primary-side.ts'
 import { readError } from './refusal.ts'
 import { ReplicaSide } from './replica-side.ts'
 import { Session } from './session.ts'
-import { Turn, type TurnHandler } from './turn.ts'
+import { type Asked, Turn, type TurnHandler } from './turn.ts'
 
 /** How long (ms) a connection to a member that should not be used is kept, so that not each statement makes a new one. */
 const misplacedMs = 1_000
@@ -93,11 +99,34 @@ export class Guard implements TurnHandler {
       this.#onPrimary.overhears(command)
       return this.#enqueue.call(this.connection, command)
     }
-    const turn = new Turn(this.connection, this, command, kind, this.#analyse(command), scope)
+    const analysis = this.#analyse(command)
+    if (this.#isPlain(command, kind, analysis, scope)) {
+      const caller = scope === undefined ? undefined : currentCaller()
+      this.#enqueue.call(this.connection, new PlainRead(this, command, kind, analysis, scope, caller))
+      return command
+    }
+    // The driver answers in whatever scope its socket was opened: what the caller does then belongs to the caller's.
+    if (scope !== undefined) keepInScope(command)
+    const turn = new Turn(this, command, kind, analysis, scope)
     if (kind === 'prepare') this.#preparing = turn
     else if (kind === 'execute') this.#follow(turn)
     this.#enqueue.call(this.connection, turn)
     return command
+  }
+
+  /** Whether nothing is left to decide about a command, and nothing to be done but what its answer is for. */
+  #isPlain(command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined): boolean {
+    // What is read bit by bit is heard of by its events, and what has a time of its own may be answered twice.
+    if (kind === 'prepare' || !command.onResult || command.timeout) return false
+    if (kind === 'execute' && command.statement === undefined) return false
+    if (!this.#isIdleReplica || this.side === 'primary' || this.session.transaction !== undefined) return false
+    return isPlainRead(analysis) && asksForNothing(scope) && !this.database.replication.isUnavailable
+  }
+
+  /** Whether this is a replica that has said what it is, and that nothing is asked of at the moment. */
+  get #isIdleReplica(): boolean {
+    if (this.greeting === undefined || this.server?.role !== 'replica' || this.#onReplica.isElsewhere) return false
+    return !this.connection._command && this.connection._commands.length === 0
   }
 
   /** The driver's `execute` is two commands, made of the same options. */
@@ -115,8 +144,7 @@ export class Guard implements TurnHandler {
    */
   #isPrepared(command: Command): boolean {
     const { connection } = this
-    const isIdle = !connection._command && connection._commands.length === 0 && !this.#onReplica.isElsewhere
-    if (!isIdle || this.greeting === undefined || this.server?.role !== 'replica') return false
+    if (!this.#isIdleReplica) return false
     const { sql, nestTables, rowsAsArray } = command.options as PrepareOptions
     // With options of its own for the rows, the driver prepares the same text once more.
     const isUsual = nestTables === undefined && rowsAsArray === undefined
@@ -209,8 +237,8 @@ export class Guard implements TurnHandler {
     return this.side !== 'primary' && this.role === 'replica' && this.#onReplica.leavesAlone(turn)
   }
 
-  judges(turn: Turn, error: unknown): unknown {
-    return this.role === 'replica' ? this.#onReplica.judges(turn, error) : error
+  judges(asked: Asked, error: unknown): unknown {
+    return this.role === 'replica' ? this.#onReplica.judges(asked, error) : error
   }
 
   givenUp(turn: Turn): void {

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ReplayUnavailableError } from '@flyroute/core'
-import { type Freshness, isOfReadOnlyTransaction, notReplayable, type Scope } from '@flyroute/core/adapter'
+import { type Freshness, isOfReadOnlyTransaction, isPlainRead, notReplayable, type Scope } from '@flyroute/core/adapter'
 import type { Command, ResultHeader } from './driver-types.ts'
 import { plainQuery } from './exchange.ts'
 import type { Guard } from './guard.ts'
 import { noteUnavailable } from './outage.ts'
 import { readError } from './refusal.ts'
 import { StandIn } from './stand-in.ts'
-import type { Turn } from './turn.ts'
+import type { Asked, Turn } from './turn.ts'
 
 /** How often (ms) a connection asks its own server, where it is not the one that is asked for all. */
 const pollMs = 5
@@ -92,14 +92,14 @@ export class ReplicaSide {
 
   /** A read that changes nothing of the session, and whose position nobody wants. */
   leavesAlone({ kind, analysis, scope }: Turn): boolean {
-    const { access, reason, several, transaction: control } = analysis
-    if (kind === 'prepare' || access !== 'read' || reason !== 'select' || several || control !== undefined) return false
+    if (kind === 'prepare' || !isPlainRead(analysis)) return false
     return this.#guard.session.transaction === undefined && scope?.consistency !== 'monotonic'
   }
 
   /** Rows that have begun to come are not fetched anew elsewhere. */
-  judges(turn: Turn, error: unknown): unknown {
-    return this.#judge(turn, error, true)
+  judges(asked: Asked, error: unknown): unknown {
+    const judged = this.#judge(asked, error, true)
+    return judged === 'rerun' ? error : judged
   }
 
   failed(turn: Turn, error: unknown, isAnswer: boolean): void {
@@ -137,7 +137,7 @@ export class ReplicaSide {
    * What an error that a statement met on a replica is to the app: the driver's own, the one that asks for a replay, or the
    * word that the primary is to be asked. A replica has written nothing, so running there what failed here runs it once.
    */
-  #judge({ analysis, scope, command, kind, wasSent, execution }: Turn, error: unknown, isAnswer: boolean): unknown {
+  #judge({ analysis, scope, command, kind, wasSent, execution }: Asked, error: unknown, isAnswer: boolean): unknown {
     const word = readError(error)
     if (word === undefined) return error
     const { replication, classifier } = this.#guard.database

@@ -1,12 +1,16 @@
 import type { Analysis, Scope } from '@flyroute/core/adapter'
-import { currentCaller } from './caller.ts'
 import type { BareConnection, Callback, Command, Kind, Packet } from './driver-types.ts'
 import { hand } from './error-identity.ts'
 import { Exchange } from './exchange.ts'
+import { judgingErrors } from './judging.ts'
 import { noteUnavailable } from './outage.ts'
+
+/** What was asked of a server. */
+export type Asked = Pick<Turn, 'command' | 'kind' | 'analysis' | 'scope' | 'execution' | 'wasSent'>
 
 /** What happens to a command that it is somebody's turn to run. */
 export interface TurnHandler {
+  readonly connection: BareConnection
   /** It is the command's turn: true to send it now, false where the turn is held until `send`, `finish` or `fail`. */
   begins(turn: Turn): boolean
   /** The server has answered, and the answer is on its way to the caller: false to hold what comes behind it. */
@@ -16,7 +20,7 @@ export interface TurnHandler {
   /** Its answer has begun to come, without an error: true where the rest is the caller's affair alone. */
   leavesAlone(turn: Turn): boolean
   /** What an error that came after that is to the app. */
-  judges(turn: Turn, error: unknown): unknown
+  judges(asked: Asked, error: unknown): unknown
   /** The caller is about to be told that no answer has come in time; one may come yet. */
   givenUp(turn: Turn): void
 }
@@ -46,21 +50,13 @@ export class Turn extends Exchange {
   #hasBegun = false
   #held: (() => void)[] | undefined
 
-  constructor(
-    connection: BareConnection,
-    handler: TurnHandler,
-    command: Command,
-    kind: Kind,
-    analysis: Analysis,
-    scope: Scope | undefined,
-  ) {
-    super(connection)
+  constructor(handler: TurnHandler, command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined) {
+    super(handler.connection)
     this.#handler = handler
     this.command = command
     this.kind = kind
     this.analysis = analysis
     this.scope = scope
-    keepInScope(command, scope)
     if (command.timeout) this.#noticeGivenUp(command)
   }
 
@@ -83,8 +79,7 @@ export class Turn extends Exchange {
   }
 
   #start(): boolean {
-    this.#state = 'sent'
-    this.#wasSent = true
+    this.takesOver()
     return this.#receive(undefined)
   }
 
@@ -100,6 +95,12 @@ export class Turn extends Exchange {
 
   get isOver(): boolean {
     return this.#state === 'over'
+  }
+
+  /** Goes on with a command that was sent by itself. */
+  takesOver(): void {
+    this.#state = 'sent'
+    this.#wasSent = true
   }
 
   /** Sends the command that was held. */
@@ -196,10 +197,8 @@ export class Turn extends Exchange {
     const { onResult } = command
     // What is read bit by bit is heard of by its events, and what has a time of its own may be answered twice.
     if (onResult === undefined || command.timeout || !this.#handler.leavesAlone(this)) return
-    command.onResult = (error, rows, fields) => {
-      if (error) hand(this.#handler.judges(this, error), onResult)
-      else onResult(null, rows, fields)
-    }
+    const { kind, analysis, scope } = this
+    command.onResult = judgingErrors(this.#handler, kind, analysis, scope, undefined, onResult)
     connection._command = command
   }
 
@@ -219,13 +218,4 @@ export class Turn extends Exchange {
     if (this.#handler.answered(this)) this.#state = 'over'
     return this.isOver
   }
-}
-
-/** The driver answers in whatever scope its socket was opened: what the caller does then belongs to the caller's. */
-function keepInScope(command: Command, scope: Scope | undefined): void {
-  if (scope === undefined) return
-  const { onResult, emit } = command
-  const caller = currentCaller()
-  if (onResult) command.onResult = (...args) => caller.runInAsyncScope(onResult, command, ...args)
-  else command.emit = (...args) => caller.runInAsyncScope(emit, command, ...args)
 }

@@ -19,7 +19,7 @@ import {
 import { Rerun } from './failure.ts'
 import type { Guarded } from './guarded.ts'
 import { rawText, type Side } from './observer.ts'
-import type { PlainRead } from './plain-read.ts'
+import type { PlainSingle } from './plain-read.ts'
 import { PrimarySide } from './primary-side.ts'
 import { ReplicaSide } from './replica-side.ts'
 import { Session } from './session.ts'
@@ -109,7 +109,7 @@ export class Guard implements Guarded {
     return this.#onReplica.run(statement)
   }
 
-  read(single: PlainRead, answer: Callback): boolean {
+  read(single: PlainSingle, answer: Callback): boolean {
     const isReady =
       this.server?.role === 'replica' &&
       this.side === 'local' &&
@@ -128,7 +128,7 @@ export class Guard implements Guarded {
     return true
   }
 
-  judge({ config, values, analysis, scope }: PlainRead, error: unknown): unknown {
+  judge({ config, values, analysis, scope }: PlainSingle, error: unknown): unknown {
     return this.#onReplica.judgePlain(config, values, analysis, scope, error)
   }
 

@@ -2,7 +2,7 @@ import type { Role, ServerInstance } from '@flyroute/core/adapter'
 import type { PgDatabase } from './database.ts'
 import type { BareClient, Callback, QueryArgument, QueryClass, Release } from './driver-types.ts'
 import type { Side } from './observer.ts'
-import type { PlainRead } from './plain-read.ts'
+import type { PlainSingle } from './plain-read.ts'
 import type { Session } from './session.ts'
 import type { Single } from './statement.ts'
 
@@ -28,9 +28,9 @@ export interface Guarded {
    * @param answer called once, with the driver's own error (which `judge` translates) or the result
    * @returns whether it is on its way
    */
-  read(single: PlainRead, answer: Callback): boolean
+  read(single: PlainSingle, answer: Callback): boolean
   /** What the error that a plain read has met is to the app and to the pool. */
-  judge(single: PlainRead, error: unknown): unknown
+  judge(single: PlainSingle, error: unknown): unknown
   /** What the client's `query` does, in all its forms. */
   query(config: QueryArgument, values: unknown, callback: unknown): unknown
   /** Asks this connection's server what it is. */

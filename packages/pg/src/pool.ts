@@ -17,7 +17,7 @@ import { Rerun } from './failure.ts'
 import { type Guarded, guardOf } from './guarded.ts'
 import { type FlyroutePoolOptions, hideSecrets } from './options.ts'
 import { isExhausted, noteUnreachable } from './outage.ts'
-import { isPlainRead, type PlainRead } from './plain-read.ts'
+import { isPlainSingle, type PlainSingle } from './plain-read.ts'
 import { openPrimaryPool } from './primary-pool.ts'
 import { readError } from './refusal.ts'
 import { replyTo, Single } from './statement.ts'
@@ -165,7 +165,7 @@ export function guardPool(
       const single = new Single(config, plain, scope, analysis, deliver)
       // What somebody has put in place of a method is called, and whoever reads the pool's log is told, as it would be without us.
       const isOurs = super.query === driversOwn && this.connect === GuardedPool.prototype.connect
-      if (isOurs && this.options.log === undefined && isPlainRead(single)) {
+      if (isOurs && this.options.log === undefined && isPlainSingle(single)) {
         this.#read(single)
         return result
       }
@@ -189,7 +189,7 @@ export function guardPool(
      * What the driver's `query` does, for a read about which little is to be decided: check out, send, give back. It needs no
      * listener of its own meanwhile: when the connection dies, the guard listens, and the statement is told.
      */
-    #read(single: PlainRead): void {
+    #read(single: PlainSingle): void {
       void super.connect((error, client) => {
         if (!error) return this.#readOn(client as BareClient, single)
         this.#handOverElsewhere(error, single.scope, single, (failure, other) =>
@@ -198,7 +198,7 @@ export function guardPool(
       })
     }
 
-    #readOn(client: BareClient, single: PlainRead): void {
+    #readOn(client: BareClient, single: PlainSingle): void {
       const guard = guardOf(client) as Guarded
       const answer = this.#answerTo(client, single, guard)
       try {
@@ -211,7 +211,7 @@ export function guardPool(
     }
 
     /** On a connection that was lent for it. */
-    #runOn(client: BareClient, single: PlainRead): void {
+    #runOn(client: BareClient, single: PlainSingle): void {
       const answer = this.#answerTo(client, single, undefined)
       try {
         client.query(single.config, single.values, answer)
@@ -221,7 +221,7 @@ export function guardPool(
     }
 
     /** @param guard judges errors, where the client's own `query` has not done so */
-    #answerTo(client: BareClient, single: PlainRead, guard: Guarded | undefined): Callback {
+    #answerTo(client: BareClient, single: PlainSingle, guard: Guarded | undefined): Callback {
       // An error can come twice: of a value that cannot be sent, and of the connection behind it.
       let isOver = false
       return (error, value) => {
