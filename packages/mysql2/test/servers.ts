@@ -92,6 +92,34 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
       expect(positions.at(-1)?.split(':').length).toBeLessThanOrEqual(2)
     })
 
+    test('what was taken for a read and is refused: replayed in a request; made on the primary outside of one, and nothing overtakes it', async () => {
+      const pool = open('ams', { functions: { read: ['adds'] }, outsideRequest: 'primary' })
+      const connection = await pool.getConnection()
+      try {
+        const forms: Record<string, (sql: string) => Promise<unknown[]>> = {
+          query: (sql) => connection.query(sql),
+          execute: (sql) => connection.execute(sql),
+        }
+        for (const [form, run] of Object.entries(forms)) {
+          await connection.query('select 1')
+          await expect(position(() => run(`select adds() as refused_${form}`))).rejects.toMatchObject({
+            code: 'ERR_PRIMARY_REQUIRED',
+            reason: 'refused',
+          })
+          const before = await primary.query('select id from app.item')
+          const [[added], [seen]] = await Promise.all([
+            run(`select adds() as id, '${form}' as form`),
+            connection.query('select max(id) as id from item'),
+          ])
+          expect(seen).toMatchObject([{ id: expect.any(Number) }])
+          expect(added).toMatchObject(seen as object[])
+          expect(await primary.query('select id from app.item')).toHaveLength(before.length + 1)
+        }
+      } finally {
+        connection.release()
+      }
+    })
+
     test('it is in hand when events tell of the end', async () => {
       const callbacks = open('ord') as unknown as { pool: Pool }
       const activity = createActivity('request')
