@@ -39,6 +39,10 @@ const sliceMs = 50
  * process and its connections are lucky or unlucky as a whole (where they lie in memory, in which order the engine has compiled
  * what), so that all of them start anew several times. They have a core of their own, as an app's machine has.
  *
+ * One kind of luck is left: with many rows at a time, a process may fall for a while into a state in which each scavenge keeps
+ * nearly all that was allocated since the last full collection, and a third of the time goes to that. The bare driver does as
+ * well (after a full collection in the middle of the work, nearly always): only many worlds even that out.
+ *
  * The measure is the mean of the first two contenders in the same round, which are the same: how far these are from 1 is the
  * noise.
  *

@@ -25,13 +25,13 @@ import {
 } from './driver-types.ts'
 import { type Exchange, Moment } from './exchange.ts'
 import { guardOf, install } from './guards.ts'
+import { type Asked, letGo } from './judging.ts'
 import type { Greeting, Side } from './observer.ts'
-import { PlainRead } from './plain-read.ts'
 import { PrimarySide } from './primary-side.ts'
 import { readError } from './refusal.ts'
 import { ReplicaSide } from './replica-side.ts'
 import { Session } from './session.ts'
-import { type Asked, Turn, type TurnHandler } from './turn.ts'
+import { Turn, type TurnHandler } from './turn.ts'
 
 /** How long (ms) a connection to a member that should not be used is kept, so that not each statement makes a new one. */
 const misplacedMs = 1_000
@@ -65,6 +65,7 @@ export class Guard implements TurnHandler {
   /** A server that said it was the primary has refused a write. */
   #isDoubtful = false
   #left = false
+  #isClosed = false
 
   constructor(connection: BareConnection, database: MysqlDatabase, side: Side) {
     this.connection = connection
@@ -93,7 +94,7 @@ export class Guard implements TurnHandler {
     }
     const scope = currentScope()
     if (kind === 'session') return this.#reset(command)
-    if (kind === 'prepare' && this.#isPrepared(command)) return this.#enqueue.call(this.connection, command)
+    if (kind === 'prepare' && this.#isPrepared(command)) return this.#prepared(command)
     const isPlain = scope === undefined && this.side !== 'primary' && this.#isKnownPrimary
     if (isPlain && !this.#onReplica.isElsewhere) {
       this.#onPrimary.overhears(command)
@@ -101,9 +102,8 @@ export class Guard implements TurnHandler {
     }
     const analysis = this.#analyse(command)
     if (this.#isPlain(command, kind, analysis, scope)) {
-      const caller = scope === undefined ? undefined : currentCaller()
-      this.#enqueue.call(this.connection, new PlainRead(this, command, kind, analysis, scope, caller))
-      return command
+      letGo(this, command, kind, analysis, scope, scope === undefined ? undefined : currentCaller())
+      return this.#enqueue.call(this.connection, command)
     }
     // The driver answers in whatever scope its socket was opened: what the caller does then belongs to the caller's.
     if (scope !== undefined) keepInScope(command)
@@ -125,7 +125,8 @@ export class Guard implements TurnHandler {
 
   /** Whether this is a replica that has said what it is, and that nothing is asked of at the moment. */
   get #isIdleReplica(): boolean {
-    if (this.greeting === undefined || this.server?.role !== 'replica' || this.#onReplica.isElsewhere) return false
+    if (this.greeting === undefined || this.server?.role !== 'replica') return false
+    if (this.#isClosed || this.#onReplica.isElsewhere) return false
     return !this.connection._command && this.connection._commands.length === 0
   }
 
@@ -154,6 +155,16 @@ export class Guard implements TurnHandler {
     return true
   }
 
+  /**
+   * Has the driver look up what it has prepared, at once: a detour through the queue would have the same end, and one kind of
+   * entry more is one too many for the engine to know them all by heart.
+   */
+  #prepared(command: Command): Command {
+    const { connection } = this
+    if (!command.execute(undefined, connection)) connection._command = command
+    return command
+  }
+
   #analyse(command: Command): Analysis {
     return this.#memory.classify(this.textOf(command))
   }
@@ -169,6 +180,7 @@ export class Guard implements TurnHandler {
 
   /** The driver puts another function in the place of its queue when a connection closes: that goes below the guard. */
   setQueue(enqueue: (entry: QueueEntry) => unknown): void {
+    this.#isClosed = true
     this.#enqueue = enqueue
   }
 
@@ -237,8 +249,13 @@ export class Guard implements TurnHandler {
     return this.side !== 'primary' && this.role === 'replica' && this.#onReplica.leavesAlone(turn)
   }
 
-  judges(asked: Asked, error: unknown): unknown {
-    return this.role === 'replica' ? this.#onReplica.judges(asked, error) : error
+  failedAlone({ command, kind, analysis, scope }: Asked, error: unknown): void {
+    // What the driver has ended by itself, it tells the end of; not so when a connection is lost.
+    const isAnswer = (error as { fatal?: unknown }).fatal !== true
+    const turn = new Turn(this, command, kind, analysis, scope)
+    turn.takesOver()
+    this.failed(turn, error, isAnswer)
+    if (isAnswer) withoutNextEnd(command)
   }
 
   givenUp(turn: Turn): void {
@@ -311,6 +328,17 @@ export class Guard implements TurnHandler {
 /** Puts a guard on a connection, unless it has one. */
 export function guardConnection(connection: BareConnection, database: MysqlDatabase, side: Side): Guard {
   return guardOf(connection) ?? install(connection, new Guard(connection, database, side))
+}
+
+/** Keeps to itself that a command has ended, once: that is told when its turn is over. */
+function withoutNextEnd(command: Command): void {
+  const { emit } = command
+  let isNext = true
+  command.emit = (event: string | symbol, ...args: unknown[]) => {
+    if (!isNext || event !== 'end') return emit.call(command, event, ...args)
+    isNext = false
+    return true
+  }
 }
 
 const noHeaders: ResultHeader[] = []

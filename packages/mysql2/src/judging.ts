@@ -1,15 +1,38 @@
 import type { AsyncResource } from 'node:async_hooks'
 import type { Analysis, Scope } from '@flyroute/core/adapter'
 import type { Callback, Command, Kind } from './driver-types.ts'
-import { hand } from './error-identity.ts'
-import type { Asked, TurnHandler } from './turn.ts'
+import type { Turn } from './turn.ts'
+
+/** What was asked of a server. */
+export type Asked = Pick<Turn, 'command' | 'kind' | 'analysis' | 'scope'>
+
+/** Who is told of what has failed. */
+export interface Judge {
+  /** A command that was on its way by itself has failed. What comes of it is told to the command's own callback. */
+  failedAlone(asked: Asked, error: unknown): void
+}
 
 /**
- * The callback of a command that is on its way by itself. Nothing in it leads back to the command, which is `this`: such a
- * circle keeps the engine from collecting commands, with all their rows, while they are young.
+ * Lets a command go its way by itself, until it fails. It must have a callback.
+ *
+ * Nothing in the callback that it gets leads back to the command, which is `this`: such a circle can keep the engine from
+ * collecting commands, with all their rows, while they are young.
+ *
+ * @param caller where its own callback runs; undefined for wherever the answer comes
  */
-export function judgingErrors(
-  handler: TurnHandler,
+export function letGo(
+  judge: Judge,
+  command: Command,
+  kind: Kind,
+  analysis: Analysis,
+  scope: Scope | undefined,
+  caller: AsyncResource | undefined,
+): void {
+  command.onResult = judging(judge, kind, analysis, scope, caller, command.onResult as Callback)
+}
+
+function judging(
+  judge: Judge,
   kind: Kind,
   analysis: Analysis,
   scope: Scope | undefined,
@@ -18,10 +41,8 @@ export function judgingErrors(
 ): Callback {
   return function (this: Command, error, rows, fields) {
     if (error) {
-      const asked: Asked = { command: this, kind, analysis, scope, execution: undefined, wasSent: true }
-      const judged = handler.judges(asked, error)
-      if (caller === undefined) hand(judged, tell)
-      else caller.runInAsyncScope(hand, undefined, judged, tell)
+      this.onResult = caller === undefined ? tell : (...args) => caller.runInAsyncScope(tell, this, ...args)
+      judge.failedAlone({ command: this, kind, analysis, scope }, error)
     } else if (caller === undefined) tell(null, rows, fields)
     else caller.runInAsyncScope(tell, this, null, rows, fields)
   }

@@ -7,7 +7,7 @@ import type { Guard } from './guard.ts'
 import { noteUnavailable } from './outage.ts'
 import { readError } from './refusal.ts'
 import { StandIn } from './stand-in.ts'
-import type { Asked, Turn } from './turn.ts'
+import type { Turn } from './turn.ts'
 
 /** How often (ms) a connection asks its own server, where it is not the one that is asked for all. */
 const pollMs = 5
@@ -96,12 +96,6 @@ export class ReplicaSide {
     return this.#guard.session.transaction === undefined && scope?.consistency !== 'monotonic'
   }
 
-  /** Rows that have begun to come are not fetched anew elsewhere. */
-  judges(asked: Asked, error: unknown): unknown {
-    const judged = this.#judge(asked, error, true)
-    return judged === 'rerun' ? error : judged
-  }
-
   failed(turn: Turn, error: unknown, isAnswer: boolean): void {
     const judged = this.#judge(turn, error, isAnswer)
     if (judged !== 'rerun' || turn.isGivenUp) {
@@ -137,7 +131,7 @@ export class ReplicaSide {
    * What an error that a statement met on a replica is to the app: the driver's own, the one that asks for a replay, or the
    * word that the primary is to be asked. A replica has written nothing, so running there what failed here runs it once.
    */
-  #judge({ analysis, scope, command, kind, wasSent, execution }: Asked, error: unknown, isAnswer: boolean): unknown {
+  #judge({ analysis, scope, command, kind, wasSent, execution }: Turn, error: unknown, isAnswer: boolean): unknown {
     const word = readError(error)
     if (word === undefined) return error
     const { replication, classifier } = this.#guard.database

@@ -16,6 +16,8 @@ export class StandIn {
   readonly #over: () => void
   #connection: BareConnection | undefined
   #hasLeft = false
+  /** How many commands have come and not ended. */
+  #underWay = 0
   /** Something stays on the connection that the app may come back to. */
   #isBound = false
   /** The session was changed for our sake: nobody else is to get this connection. */
@@ -34,6 +36,7 @@ export class StandIn {
   /** Runs a turn's command here; the turn is held until it has ended. */
   run(turn: Turn): void {
     turn.moves()
+    this.#underWay++
     this.#connecting
       .then(async (primary) => {
         const { command, kind, analysis } = turn
@@ -46,6 +49,7 @@ export class StandIn {
       .catch((error: unknown) => {
         const { scope } = turn
         noteUnreachable(scope, error)
+        this.#underWay--
         this.leave()
         this.#over()
         turn.fail(error)
@@ -79,6 +83,7 @@ export class StandIn {
       // The command tells its end before the guard of that connection knows whether a transaction is open now.
       process.nextTick(() => {
         // A statement that the app has prepared stays where it is; what the driver prepares, it executes next.
+        this.#underWay--
         if (kind === 'prepare' && this.#guard.connection._commands.length === 0) this.#isBound = true
         this.#leaveWhenIdle(primary)
         turn.finish()
@@ -96,8 +101,8 @@ export class StandIn {
   }
 
   #leaveWhenIdle(primary: BareConnection): void {
-    const isBusy = guardOf(primary)?.session.transaction !== undefined || this.#guard.connection._commands.length > 0
-    if (this.#isBound || isBusy) return
+    const isAwaited = this.#underWay > 0 || this.#guard.connection._commands.length > 0
+    if (this.#isBound || isAwaited || guardOf(primary)?.session.transaction !== undefined) return
     this.leave()
     this.#over()
   }

@@ -2,14 +2,11 @@ import type { Analysis, Scope } from '@flyroute/core/adapter'
 import type { BareConnection, Callback, Command, Kind, Packet } from './driver-types.ts'
 import { hand } from './error-identity.ts'
 import { Exchange } from './exchange.ts'
-import { judgingErrors } from './judging.ts'
+import { type Judge, letGo } from './judging.ts'
 import { noteUnavailable } from './outage.ts'
 
-/** What was asked of a server. */
-export type Asked = Pick<Turn, 'command' | 'kind' | 'analysis' | 'scope' | 'execution' | 'wasSent'>
-
 /** What happens to a command that it is somebody's turn to run. */
-export interface TurnHandler {
+export interface TurnHandler extends Judge {
   readonly connection: BareConnection
   /** It is the command's turn: true to send it now, false where the turn is held until `send`, `finish` or `fail`. */
   begins(turn: Turn): boolean
@@ -19,8 +16,6 @@ export interface TurnHandler {
   failed(turn: Turn, error: unknown, isAnswer: boolean): void
   /** Its answer has begun to come, without an error: true where the rest is the caller's affair alone. */
   leavesAlone(turn: Turn): boolean
-  /** What an error that came after that is to the app. */
-  judges(asked: Asked, error: unknown): unknown
   /** The caller is about to be told that no answer has come in time; one may come yet. */
   givenUp(turn: Turn): void
 }
@@ -194,11 +189,9 @@ export class Turn extends Exchange {
   #begins(): void {
     this.#hasBegun = true
     const { command, connection } = this
-    const { onResult } = command
     // What is read bit by bit is heard of by its events, and what has a time of its own may be answered twice.
-    if (onResult === undefined || command.timeout || !this.#handler.leavesAlone(this)) return
-    const { kind, analysis, scope } = this
-    command.onResult = judgingErrors(this.#handler, kind, analysis, scope, undefined, onResult)
+    if (command.onResult === undefined || command.timeout || !this.#handler.leavesAlone(this)) return
+    letGo(this.#handler, command, this.kind, this.analysis, this.scope, undefined)
     connection._command = command
   }
 
