@@ -4,6 +4,7 @@ import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
 import { createPool } from '@flyroute/mysql2'
 import mysql, { type Pool, type PoolOptions } from 'mysql2'
 import { AnsweringMysqlSocket } from './lib/answering-mysql-socket.ts'
+import { called } from './lib/called.ts'
 
 const [rounds, perRound] = process.argv.includes('--short') ? [3, 2_000] : [41, 4_000]
 const clients = 20
@@ -52,10 +53,6 @@ function settings(role: 'primary' | 'replica'): PoolOptions {
 
 function promisesOf(pool: Pool): ReturnType<Pool['promise']> {
   return promisePools.get(pool) as ReturnType<Pool['promise']>
-}
-
-function called(start: (done: (error: unknown, result: unknown) => void) => void): Promise<unknown> {
-  return new Promise((resolve, reject) => start((error, result) => (error ? reject(error) : resolve(result))))
 }
 
 async function microsecondsFor(run: () => Promise<unknown>): Promise<number> {

@@ -1,5 +1,6 @@
 import { createPool as createOurPool } from '@flyroute/mysql2/promise'
 import { createPool, type Pool } from 'mysql2/promise'
+import { called } from '../lib/called.ts'
 import type { Open } from '../lib/contender.ts'
 import { aroundOf, envOf, type Servers } from '../lib/on-replica.ts'
 
@@ -15,10 +16,6 @@ export const works: Readonly<Record<string, (pool: Pool) => Promise<unknown>>> =
   'query, 1,000 rows': (pool) => pool.query('select id, title from post order by id limit 1000'),
   'query with a callback, 1 row': ({ pool }) => called((done) => pool.query(one, [7], done)),
   'execute with a callback, 1 row': ({ pool }) => called((done) => pool.execute(one, [7], done)),
-}
-
-function called(start: (done: (error: unknown, rows: unknown) => void) => void): Promise<unknown> {
-  return new Promise((resolve, reject) => start((error, rows) => (error ? reject(error) : resolve(rows))))
 }
 
 export const contenders: readonly string[] = [

@@ -116,11 +116,9 @@ export class Guard implements TurnHandler {
 
   /** Whether nothing is left to decide about a command, and nothing to be done but what its answer is for. */
   #isPlain(command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined): boolean {
-    // What is read bit by bit is heard of by its events, and what has a time of its own may be answered twice.
-    if (kind === 'prepare' || !command.onResult || command.timeout) return false
+    if (!this.#isIdleReplica || !this.leavesAlone(command, kind, analysis, scope)) return false
     if (kind === 'execute' && command.statement === undefined) return false
-    if (!this.#isIdleReplica || this.side === 'primary' || this.session.transaction !== undefined) return false
-    return isPlainRead(analysis) && asksForNothing(scope) && !this.database.replication.isUnavailable
+    return asksForNothing(scope) && !this.database.replication.isUnavailable
   }
 
   /** Whether this is a replica that has said what it is, and that nothing is asked of at the moment. */
@@ -245,8 +243,11 @@ export class Guard implements TurnHandler {
     else this.#onReplica.failed(turn, error, isAnswer)
   }
 
-  leavesAlone(turn: Turn): boolean {
-    return this.side !== 'primary' && this.role === 'replica' && this.#onReplica.leavesAlone(turn)
+  leavesAlone(command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined): boolean {
+    // What is read bit by bit is heard of by its events, and what has a time of its own may be answered twice.
+    if (kind === 'prepare' || !command.onResult || command.timeout) return false
+    if (this.side === 'primary' || this.role !== 'replica' || this.session.transaction !== undefined) return false
+    return isPlainRead(analysis) && scope?.consistency !== 'monotonic'
   }
 
   failedAlone({ command, kind, analysis, scope }: Asked, error: unknown): void {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ReplayUnavailableError } from '@flyroute/core'
-import { type Freshness, isOfReadOnlyTransaction, isPlainRead, notReplayable, type Scope } from '@flyroute/core/adapter'
+import { type Freshness, isOfReadOnlyTransaction, notReplayable, type Scope } from '@flyroute/core/adapter'
 import type { Command, ResultHeader } from './driver-types.ts'
 import { plainQuery } from './exchange.ts'
 import type { Guard } from './guard.ts'
@@ -88,12 +88,6 @@ export class ReplicaSide {
         turn.finish()
       })
     return false
-  }
-
-  /** A read that changes nothing of the session, and whose position nobody wants. */
-  leavesAlone({ kind, analysis, scope }: Turn): boolean {
-    if (kind === 'prepare' || !isPlainRead(analysis)) return false
-    return this.#guard.session.transaction === undefined && scope?.consistency !== 'monotonic'
   }
 
   failed(turn: Turn, error: unknown, isAnswer: boolean): void {

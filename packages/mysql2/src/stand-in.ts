@@ -49,7 +49,6 @@ export class StandIn {
       .catch((error: unknown) => {
         const { scope } = turn
         noteUnreachable(scope, error)
-        this.#underWay--
         this.leave()
         this.#over()
         turn.fail(error)
@@ -82,8 +81,8 @@ export class StandIn {
       hasEnded = true
       // The command tells its end before the guard of that connection knows whether a transaction is open now.
       process.nextTick(() => {
-        // A statement that the app has prepared stays where it is; what the driver prepares, it executes next.
         this.#underWay--
+        // A statement that the app has prepared stays where it is; what the driver prepares, it executes next.
         if (kind === 'prepare' && this.#guard.connection._commands.length === 0) this.#isBound = true
         this.#leaveWhenIdle(primary)
         turn.finish()

@@ -14,8 +14,8 @@ export interface TurnHandler extends Judge {
   answered(turn: Turn): boolean
   /** It failed: by the server's word, or as the connection was lost. What comes of it is delivered through the turn. */
   failed(turn: Turn, error: unknown, isAnswer: boolean): void
-  /** Its answer has begun to come, without an error: true where the rest is the caller's affair alone. */
-  leavesAlone(turn: Turn): boolean
+  /** Whether the rows of a command, once they come, are its caller's affair alone. */
+  leavesAlone(command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined): boolean
   /** The caller is about to be told that no answer has come in time; one may come yet. */
   givenUp(turn: Turn): void
 }
@@ -188,10 +188,9 @@ export class Turn extends Exchange {
    */
   #begins(): void {
     this.#hasBegun = true
-    const { command, connection } = this
-    // What is read bit by bit is heard of by its events, and what has a time of its own may be answered twice.
-    if (command.onResult === undefined || command.timeout || !this.#handler.leavesAlone(this)) return
-    letGo(this.#handler, command, this.kind, this.analysis, this.scope, undefined)
+    const { command, kind, analysis, scope, connection } = this
+    if (!this.#handler.leavesAlone(command, kind, analysis, scope)) return
+    letGo(this.#handler, command, kind, analysis, scope, undefined)
     connection._command = command
   }
 

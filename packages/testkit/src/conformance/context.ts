@@ -133,6 +133,21 @@ export class Context {
     return id
   }
 
+  /** Has the replica stand still behind a change, of this row's value from 1 to 2, for which the work gets a token. */
+  async behind(
+    work: (behind: { far: Subject; near: Subject; id: number; token: string }) => Promise<unknown>,
+  ): Promise<void> {
+    const [far, near] = [await this.open(away), await this.open(home)]
+    const id = await this.newRow(1)
+    await this.replica.pauseReplay()
+    try {
+      await near.query(`update conformance set value = 2 where id = ${id}`)
+      await work({ far, near, id, token: await near.database.replication.currentToken() })
+    } finally {
+      await this.replica.resumeReplay()
+    }
+  }
+
   /** A test that a database may be unable to take part in; then it is skipped, with the reason in its title. */
   testWith(feature: Feature, title: string, run: () => Promise<void>, timeoutMs?: number): void {
     const reason = this.adapter.without?.[feature]

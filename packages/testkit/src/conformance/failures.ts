@@ -35,22 +35,18 @@ export function failures(context: Context): void {
       },
     )
 
-    context.testWith('hanging', 'a job that waits for a replica that hangs goes on on the primary', async () => {
-      const [far, near] = [await context.open(away), await context.open(home)]
-      const id = await context.newRow(1)
-      await context.replica.pauseReplay()
-      try {
-        await near.query(`update conformance set value = 2 where id = ${id}`)
-        const token = await near.database.replication.currentToken()
-        const job = runWithToken(token, () => context.valueOf(far, id))
-        await eventually(() => (far.database.replication as DatabaseReplication).waiting > 0)
-        context.replica.pauseProcess()
-        expect(await job).toBe(2)
-      } finally {
-        context.replica.resumeProcess()
-        await context.replica.resumeReplay()
-      }
-    })
+    context.testWith('hanging', 'a job that waits for a replica that hangs goes on on the primary', () =>
+      context.behind(async ({ far, id, token }) => {
+        try {
+          const job = runWithToken(token, () => context.valueOf(far, id))
+          await eventually(() => (far.database.replication as DatabaseReplication).waiting > 0)
+          context.replica.pauseProcess()
+          expect(await job).toBe(2)
+        } finally {
+          context.replica.resumeProcess()
+        }
+      }),
+    )
 
     context.testWith('dying', 'a restart under load: no request fails', async () => {
       const { app } = await context.app({}, { max: 4 })

@@ -60,51 +60,30 @@ export function tokens(context: Context): void {
       expect(local).toBeGreaterThanOrEqual(20)
     })
 
-    test('currentToken() and waitFor(): resolves when the replica is there, rejects as stale when not', async () => {
-      const [far, near] = [await context.open(away), await context.open(home)]
-      await context.replica.pauseReplay()
-      try {
-        await near.query(context.insert(context.nextId()))
-        const token = await near.database.replication.currentToken()
+    test('currentToken() and waitFor(): resolves when the replica is there, rejects as stale when not', () =>
+      context.behind(async ({ far, near, token }) => {
         const error = await rejection(far.database.replication.waitFor(token, { timeoutMs: 50 }))
         expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'stale' })
         const waiting = far.database.replication.waitFor(token, { timeoutMs: 10_000 })
         await context.replica.resumeReplay()
         await waiting
-      } finally {
-        await context.replica.resumeReplay()
-      }
-      await near.database.replication.waitFor(await far.database.replication.currentToken())
-    })
+        await near.database.replication.waitFor(await far.database.replication.currentToken())
+      }))
 
-    test('waitFor() ends with its signal', async () => {
-      const [far, near] = [await context.open(away), await context.open(home)]
-      await context.replica.pauseReplay()
-      try {
-        await near.query(context.insert(context.nextId()))
-        const token = await near.database.replication.currentToken()
+    test('waitFor() ends with its signal', () =>
+      context.behind(async ({ far, token }) => {
         const signal = AbortSignal.timeout(30)
         const error = await rejection(far.database.replication.waitFor(token, { timeoutMs: 20_000, signal }))
         expect(error).toMatchObject({ name: 'TimeoutError' })
-      } finally {
-        await context.replica.resumeReplay()
-      }
-    })
+      }))
 
-    context.testWith('waiting-statement', 'runWithToken() makes a job as fresh as the token', async () => {
-      const [far, near] = [await context.open(away), await context.open(home)]
-      const id = await context.newRow(1)
-      await context.replica.pauseReplay()
-      try {
-        await near.query(`update conformance set value = 2 where id = ${id}`)
-        const token = await near.database.replication.currentToken()
+    context.testWith('waiting-statement', 'runWithToken() makes a job as fresh as the token', () =>
+      context.behind(async ({ far, id, token }) => {
         const [job] = [runWithToken(token, () => context.valueOf(far, id)), await context.replica.resumeReplay()]
         expect(await job).toBe(2)
         expect(await runWithToken(token, () => far.transaction((query) => context.valueOf({ query }, id)))).toBe(2)
-      } finally {
-        await context.replica.resumeReplay()
-      }
-    })
+      }),
+    )
 
     test('one that is malformed or of another cluster does no harm', async () => {
       const { app } = await context.app()
