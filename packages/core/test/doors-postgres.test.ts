@@ -273,11 +273,13 @@ describe('read your writes', () => {
 
   test('next door where the replica has them, after a wait where it is about to, else by a replay', async () => {
     await using fly = await regions.serve(app())
+    // However long a busy machine takes to replay a row.
+    await using patient = await regions.serve(app({ waitTimeoutMs: 20_000 }), { replayCostMs: 20_000 })
     for (let n = 0; n < 20; n++) {
       const value = text()
-      const written = await fly.send('ams', 'POST', path(value))
+      const written = await patient.send('ams', 'POST', path(value))
       expect(written).toMatchObject({ status: 200, region: 'ord' })
-      const read = await fly.send('ams', 'GET', path(value), cookieOf(written))
+      const read = await patient.send('ams', 'GET', path(value), cookieOf(written))
       expect([JSON.parse(read.body), read.region, read.header('set-cookie')]).toEqual([
         { n: 1, replica: true },
         'ams',
