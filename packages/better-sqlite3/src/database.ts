@@ -44,7 +44,7 @@ export function openDatabase(filename?: string, options: FlyrouteDatabaseOptions
     )
   }
   const litefs = new LitefsSource(mount, expected, ours.candidate ?? expected.inPrimaryRegion)
-  const { role } = litefs.look()
+  const { role } = litefs.probeSync()
   const replication = replicationOf(ours, withRole(expected, role), litefs)
   try {
     const guarded = new GuardedDatabase(path, drivers, replication, litefs)

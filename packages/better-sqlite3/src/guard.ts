@@ -56,8 +56,8 @@ export class Guard {
     if (replication.topology.role === 'replica' && !this.#isPlain(scope)) {
       replication.route('read', 'read', scope)
       const need = replication.need(scope)
-      if (need !== undefined && !replication.isFresh(replication.look(), need)) {
-        replication.notFresh(scope)
+      if (need !== undefined && !replication.isFresh(replication.probeSync(), need)) {
+        replication.routeStaleRead(scope)
       }
     }
     return scope.consistency === 'monotonic' ? scope : undefined
@@ -168,13 +168,13 @@ export class Guard {
 
   /** A replica is always looked at: who was promoted must not send its writes to a primary that is none any more. */
   #isReplica(): boolean {
-    return this.#replication.topology.role === 'replica' && this.#replication.look()?.role === 'replica'
+    return this.#replication.topology.role === 'replica' && this.#replication.probeSync()?.role === 'replica'
   }
 
   /** A primary is looked at as well: who was demoted hears it from the engine. */
   #isReplicaNow(): boolean {
     try {
-      return this.#replication.look()?.role === 'replica'
+      return this.#replication.probeSync()?.role === 'replica'
     } catch {
       // The mount has gone: what the engine says is as good a word for it.
       return false

@@ -50,7 +50,7 @@ export class LitefsSource implements ReplicationSource {
   }
 
   /** @throws the file system's error, other than that there is no such file */
-  look(): Observation {
+  probeSync(): Observation {
     this.#host = this.#mount.primaryHost()
     const seen = this.#mount.txid()
     const role = this.#role(seen)
@@ -79,8 +79,8 @@ export class LitefsSource implements ReplicationSource {
     return isGone || Date.now() < this.#lostUntil ? 'replica' : 'primary'
   }
 
-  observe(): Promise<Observation> {
-    return new Promise((resolve) => resolve(this.look()))
+  probe(): Promise<Observation> {
+    return new Promise((resolve) => resolve(this.probeSync()))
   }
 
   /** The primary's machine: on Fly.io a host is called by its machine's id, perhaps with a domain behind it. */
@@ -100,14 +100,14 @@ export class LitefsSource implements ReplicationSource {
 
   /** Follows the role from now on. */
   follow(replication: DatabaseReplication): void {
-    this.#say = (message) => replication.say(message)
+    this.#say = (message) => replication.noticeOnce(message)
     // Who forgets to close a database does not keep it.
     const followed = new WeakRef(replication)
     const look = (): void => {
       const still = followed.deref()
       if (still === undefined) unfollow()
       // What cannot be read now is an error of whoever asks next.
-      else still.observe().catch(() => undefined)
+      else still.probe().catch(() => undefined)
     }
     const unfollow = follow(this.#mount.dir, look)
     this.#unfollow = unfollow
@@ -122,6 +122,6 @@ export class LitefsSource implements ReplicationSource {
 /** A database that nobody replicates: the primary, without positions. */
 export const singleSource: ReplicationSource = {
   algebra: txid,
-  observe: async () => ({ instance: 'file', role: 'primary', cluster: '', epoch: 0, at: undefined }),
+  probe: async () => ({ instance: 'file', role: 'primary', cluster: '', epoch: 0, at: undefined }),
   end: async () => undefined,
 }

@@ -44,7 +44,7 @@ export {
   walPositionColumns,
 } from './dialect/wal-position.ts'
 export { type Environment, type LitefsEnvironment, readLitefs } from './env.ts'
-export { errorCode, tell } from './events.ts'
+export { errorCode, publish } from './events.ts'
 export { asksForNothing, isPlainRead } from './plain-read.ts'
 export {
   hasReached,

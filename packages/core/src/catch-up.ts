@@ -62,9 +62,9 @@ export interface WaitOptions {
  * waits for keep no process alive.
  */
 export class CatchUp {
-  readonly #observe: () => Promise<Observation>
+  readonly #probe: () => Promise<Observation>
   readonly #algebra: PositionAlgebra
-  readonly #observeArrival: (at: string, withinMs: number) => Promise<Observation> | undefined
+  readonly #probeArrival: (at: string, withinMs: number) => Promise<Observation> | undefined
   readonly #lag: LagModel = new LagModel()
   readonly #waiters: Set<Waiter> = new Set()
   #followed: Wanted[] = []
@@ -82,17 +82,17 @@ export class CatchUp {
   #stalled = false
 
   /**
-   * @param observeArrival as `observe`, answered when the position is reached, or after a time (ms); undefined where nobody can
+   * @param probeArrival as `probe`, answered when the position is reached, or after a time (ms); undefined where nobody can
    *   be asked so
    */
   constructor(
-    observe: () => Promise<Observation>,
+    probe: () => Promise<Observation>,
     algebra: PositionAlgebra,
-    observeArrival: (at: string, withinMs: number) => Promise<Observation> | undefined = () => undefined,
+    probeArrival: (at: string, withinMs: number) => Promise<Observation> | undefined = () => undefined,
   ) {
-    this.#observe = observe
+    this.#probe = probe
     this.#algebra = algebra
-    this.#observeArrival = observeArrival
+    this.#probeArrival = probeArrival
   }
 
   /** How many requests wait at this moment. */
@@ -166,7 +166,7 @@ export class CatchUp {
       while (this.#isNeeded) {
         this.#looks++
         const asked = Date.now()
-        const seen = await (arrival?.answer ?? this.#observe())
+        const seen = await (arrival?.answer ?? this.#probe())
         // The server has waited that long before it said how far it has come.
         const waitedMs = arrival !== undefined && Date.now() - asked >= arrival.withinMs ? arrival.withinMs : 0
         this.#judge(seen, asked + waitedMs)
@@ -198,7 +198,7 @@ export class CatchUp {
     // Who has the place and still waits, waits for the epoch.
     if (wanted === undefined || this.#algebra.covers(at, wanted.position.at)) return undefined
     const withinMs = Math.round(Math.min(this.#arrivalMs, longestMs))
-    const answer = this.#observeArrival(wanted.position.at, withinMs)
+    const answer = this.#probeArrival(wanted.position.at, withinMs)
     if (answer === undefined) return undefined
     this.#arrivalMs = withinMs * growth
     return { wanted, withinMs, answer }

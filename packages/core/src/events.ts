@@ -33,8 +33,8 @@ export interface FlyrouteEvents {
 /** The name of an event: `flyroute:` and this is the name of its channel. */
 export type FlyrouteEvent = keyof FlyrouteEvents
 
-/** Tells whoever listens. Costs one look when nobody does. */
-export function tell<Event extends FlyrouteEvent>(event: Event, message: FlyrouteEvents[Event]): void {
+/** Publishes an event to its channel. Costs one check where the channel has no subscriber. */
+export function publish<Event extends FlyrouteEvent>(event: Event, message: FlyrouteEvents[Event]): void {
   const to = channel(`flyroute:${event}`)
   if (to.hasSubscribers) to.publish(message)
 }

@@ -8,7 +8,7 @@ import {
   ReplayUnavailableError,
   type ReplayUnavailableReason,
 } from './errors.ts'
-import { errorCode, tell } from './events.ts'
+import { errorCode, publish } from './events.ts'
 import {
   hasReached,
   mergePositions,
@@ -66,20 +66,20 @@ export interface Replication {
 export interface ReplicationSource {
   readonly algebra: PositionAlgebra
   /** Asks the member that is read from; rejects when it does not answer in time. */
-  observe(): Promise<Observation>
+  probe(): Promise<Observation>
   /**
-   * The same as `observe`, answered as soon as the member has come as far as `at`, or after `withinMs` where it has not by then.
+   * The same as `probe`, answered as soon as the member has come as far as `at`, or after `withinMs` where it has not by then.
    * Undefined where its server cannot wait by itself: it is asked again and again instead. Default: none can.
    */
-  observeArrival?(at: string, withinMs: number): Promise<Observation> | undefined
-  /** Ends what `observe` holds open. */
+  probeArrival?(at: string, withinMs: number): Promise<Observation> | undefined
+  /** Ends what `probe` holds open. */
   end(): Promise<void>
-  /** The same as `observe`, with the lag: where that is a question of its own. Default: `observe` tells it. */
-  observeLag?(): Promise<Observation>
+  /** The same as `probe`, with the lag: where that is a question of its own. Default: `probe` tells it. */
+  probeLag?(): Promise<Observation>
   /** Asks the primary, from wherever this is; rejects when it does not answer in time. Default: nobody can ask it. */
-  observePrimary?(): Promise<Observation>
-  /** The same as `observe`, at once, where that costs next to nothing: what is known then is never older than its use. */
-  look?(): Observation
+  probePrimary?(): Promise<Observation>
+  /** The same as `probe`, at once, where that costs next to nothing: what is known then is never older than its use. */
+  probeSync?(): Observation
   /**
    * Reads that must be fresh are sent together with the question how far their server has come, in one round trip. Then
    * nobody has to ask before, where the replica is not known to be behind. Default: false.
@@ -87,7 +87,7 @@ export interface ReplicationSource {
   readonly checksReads?: boolean
   /** Where the primary is at the moment, if the database itself says so. Default: in the topology's primary region. */
   target?(): ReplayTarget | undefined
-  /** What keeps the database from telling its position, where that can be put right. Asked behind `observe`. */
+  /** What keeps the database from telling its position, where that can be put right. Asked behind `probe`. */
   whyNoPosition?(): Error | undefined
 }
 
@@ -148,7 +148,7 @@ export class DatabaseReplication implements Replication {
   #observed: ServerInstance | undefined
   #highest: Position | undefined
   #furthestRead: Position | undefined
-  #said: Set<string> = new Set()
+  #noticed: Set<string> = new Set()
   readonly #stallMs: number
   #judgedAt = Number.NEGATIVE_INFINITY
   #lookedAt = Number.NEGATIVE_INFINITY
@@ -166,18 +166,18 @@ export class DatabaseReplication implements Replication {
     this.replayCostMs = options.replayCostMs ?? estimateReplayMs(topology.region, topology.primaryRegion)
     this.#stallMs = Math.max(shortestStallMs, this.replayCostMs / 4)
     this.#catchUp = new CatchUp(
-      () => this.observe(),
+      () => this.probe(),
       source.algebra,
-      (at, withinMs) => this.#observeArrival(at, withinMs),
+      (at, withinMs) => this.#probeArrival(at, withinMs),
     )
     this.#breaker = new Breaker(
-      () => this.observe(),
+      () => this.probe(),
       (open, cause) => {
-        if (open) tell('replica-unavailable', { database: this.name, code: errorCode(cause) })
-        else tell('replica-available', { database: this.name })
+        if (open) publish('replica-unavailable', { database: this.name, code: errorCode(cause) })
+        else publish('replica-available', { database: this.name })
       },
     )
-    for (const note of topology.notes) this.say(note.message)
+    for (const note of topology.notes) this.noticeOnce(note.message)
   }
 
   get topology(): Topology {
@@ -195,8 +195,8 @@ export class DatabaseReplication implements Replication {
     return this.#configured.role
   }
 
-  /** Whether this is the server that `observe` asks, so that waiting for it can be shared. */
-  observes(server: ServerInstance | undefined): boolean {
+  /** Whether this is the server that `probe` asks, so that waiting for it can be shared. */
+  isProbed(server: ServerInstance | undefined): boolean {
     return server !== undefined && (this.#observed === undefined || this.#observed === server)
   }
 
@@ -211,10 +211,10 @@ export class DatabaseReplication implements Replication {
   }
 
   /** Says something about the configuration, once. */
-  say(message: string): void {
-    if (this.#said.has(message)) return
-    this.#said.add(message)
-    tell('notice', { database: this.name, message })
+  noticeOnce(message: string): void {
+    if (this.#noticed.has(message)) return
+    this.#noticed.add(message)
+    publish('notice', { database: this.name, message })
   }
 
   // --- what servers say of themselves -------------------------------------------------------------------------------
@@ -223,20 +223,20 @@ export class DatabaseReplication implements Replication {
    * Asks the member that is read from, on the adapter's own connection. One question is under way at most; whoever asks
    * meanwhile shares the next one, so that no answer is older than its question.
    */
-  observe(): Promise<Observation> {
-    if (this.#asking === undefined) return this.#share(() => this.#source.observe())
+  probe(): Promise<Observation> {
+    if (this.#asking === undefined) return this.#share(() => this.#source.probe())
     this.#asksNext ??= this.#asking
       .catch(() => undefined)
       .then(() => {
         this.#asksNext = undefined
-        return this.observe()
+        return this.probe()
       })
     return this.#asksNext
   }
 
-  /** `observe` that waits on the server for a position; undefined where that cannot be asked, or not now. */
-  #observeArrival(at: string, withinMs: number): Promise<Observation> | undefined {
-    const question = this.#asking === undefined ? this.#source.observeArrival?.(at, withinMs) : undefined
+  /** `probe` that waits on the server for a position; undefined where that cannot be asked, or not now. */
+  #probeArrival(at: string, withinMs: number): Promise<Observation> | undefined {
+    const question = this.#asking === undefined ? this.#source.probeArrival?.(at, withinMs) : undefined
     return question && this.#share(() => question)
   }
 
@@ -259,8 +259,8 @@ export class DatabaseReplication implements Replication {
   }
 
   /** Looks at once, where the database can; undefined where it has to be asked. */
-  look(): ServerInstance | undefined {
-    return this.#source.look === undefined ? undefined : this.connected(this.#source.look())
+  probeSync(): ServerInstance | undefined {
+    return this.#source.probeSync === undefined ? undefined : this.connected(this.#source.probeSync())
   }
 
   /** A connection was made (or asked again), and this is what its server said. */
@@ -295,19 +295,19 @@ export class DatabaseReplication implements Replication {
     this.#catchUp.forget()
   }
 
-  /** The connection that `observe` asks on ended without being asked to. */
-  observerLost(): void {
+  /** The connection that `probe` asks on ended without being asked to. */
+  probeConnectionLost(): void {
     this.disconnected(this.#observed)
   }
 
   #setRole(role: Role): void {
     if (role === this.#topology.role) return
-    tell('role-mismatch', { database: this.name, expected: this.#topology.role, found: role })
+    publish('role-mismatch', { database: this.name, expected: this.#topology.role, found: role })
     this.#topology = withRole(this.#configured, role)
   }
 
   /** The replica could not be reached. Opens the breaker, and tells the caller what to throw or do. */
-  failed(cause: unknown): void {
+  reportUnreachable(cause: unknown): void {
     this.#breaker.fail(cause)
   }
 
@@ -364,7 +364,7 @@ export class DatabaseReplication implements Replication {
   }
 
   /** The wait for the replica was in vain: it is behind, or could not be reached any more. See `toPrimary`. */
-  notFresh(scope: Scope | undefined): 'primary' {
+  routeStaleRead(scope: Scope | undefined): 'primary' {
     return this.toPrimary(this.#breaker.isOpen ? 'unavailable' : 'stale', undefined, scope)
   }
 
@@ -412,18 +412,18 @@ export class DatabaseReplication implements Replication {
   #lookAgain(): void {
     if (performance.now() - this.#lookedAt < lookAgainMs) return
     this.#lookedAt = performance.now()
-    this.observe().catch(() => undefined)
+    this.probe().catch(() => undefined)
   }
 
   #fallBack(obstacle: ReplayUnavailableReason, reason: PrimaryRequiredReason, detail: string | undefined): 'primary' {
     this.#tellWrite(reason, detail, 'primary')
-    tell('fallback', { database: this.name, reason: obstacle })
+    publish('fallback', { database: this.name, reason: obstacle })
     return 'primary'
   }
 
   #tellWrite(reason: PrimaryRequiredReason, detail: string | undefined, sentTo: 'primary' | 'nowhere'): void {
     if (reason !== 'write' && reason !== 'refused') return
-    tell('write', {
+    publish('write', {
       database: this.name,
       access: reason === 'write' ? 'write' : 'unknown',
       detail: detail ?? reason,
@@ -472,7 +472,7 @@ export class DatabaseReplication implements Replication {
       looksOnce,
       signal,
     })
-    tell('wait', { database: this.name, waitedMs: performance.now() - begun, reached, predictedMs })
+    publish('wait', { database: this.name, waitedMs: performance.now() - begun, reached, predictedMs })
     return reached
   }
 
@@ -505,7 +505,7 @@ export class DatabaseReplication implements Replication {
   ): Promise<'met' | 'behind' | 'stale-primary'> {
     if (this.#topology.role === 'primary') {
       // Asked anew: a name may lead to another server by now, and a stale primary may have been one for a while.
-      const server = await this.observe().then(
+      const server = await this.probe().then(
         () => this.#observed,
         () => undefined,
       )
@@ -527,7 +527,7 @@ export class DatabaseReplication implements Replication {
     // Whoever forges tokens must not have the primary work for it; an honest one may well keep its token.
     if (performance.now() - this.#judgedAt < judgingPauseMs) return false
     this.#judgedAt = performance.now()
-    const { role, cluster, epoch, at, source } = await this.observe()
+    const { role, cluster, epoch, at, source } = await this.probe()
     if (role === 'replica' || at === undefined) return false
     if (cluster !== need.cluster) return true
     return (
@@ -588,7 +588,7 @@ export class DatabaseReplication implements Replication {
       this.#highest = this.#highest === undefined ? position : mergePositions(this.#highest, position, this.algebra)
       if (before === undefined || !('until' in before)) activity.positions.set(this.name, this.#highest)
     }
-    if (activity.headersSent) tell('token-missed', { database: this.name })
+    if (activity.headersSent) publish('token-missed', { database: this.name })
   }
 
   /** The position that a monotonic read has seen. */
@@ -603,13 +603,13 @@ export class DatabaseReplication implements Replication {
 
   /** Why no position could be had, told once a reason. */
   withoutPosition(cause: unknown): void {
-    tell('position-unavailable', { database: this.name, code: errorCode(cause) })
+    publish('position-unavailable', { database: this.name, code: errorCode(cause) })
   }
 
   // --- the public face ----------------------------------------------------------------------------------------------
 
   async currentToken(): Promise<string> {
-    const { cluster, epoch, at } = await this.observe()
+    const { cluster, epoch, at } = await this.probe()
     const written = currentScope()?.activity.positions.get(this.name)
     const content = new Map<string, Freshness>()
     if (written !== undefined && 'until' in written) content.set(this.name, written)
@@ -630,7 +630,7 @@ export class DatabaseReplication implements Replication {
     const need = decodeToken(token, { secrets: this.#secrets ?? tokenSecrets() }).get(this.name)
     if (need === undefined) return
     if (this.#topology.role === 'primary') {
-      const server = this.connected(await this.observe())
+      const server = this.connected(await this.probe())
       if (server.role === 'primary') {
         if (this.isStalePrimary(need, server)) throw new ReplayUnavailableError('stale-primary')
         return
@@ -642,8 +642,8 @@ export class DatabaseReplication implements Replication {
   }
 
   async status(): Promise<ReplicationStatus> {
-    const observeLag = this.#source.observeLag?.bind(this.#source)
-    const observation = await (observeLag === undefined ? this.observe() : this.#hear(observeLag))
+    const probeLag = this.#source.probeLag?.bind(this.#source)
+    const observation = await (probeLag === undefined ? this.probe() : this.#hear(probeLag))
     const { role, at, lagBytes, lagSeconds, acceptsWrites } = observation
     return {
       role,
@@ -661,7 +661,7 @@ export class DatabaseReplication implements Replication {
 
   /** Whether the primary answers from here: what a replica that is down is replayed to. */
   async primaryAnswers(): Promise<boolean> {
-    const observation = await this.#source.observePrimary?.()
+    const observation = await this.#source.probePrimary?.()
     return observation?.role === 'primary'
   }
 

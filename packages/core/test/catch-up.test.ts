@@ -18,7 +18,7 @@ class Replica {
   mostUnderWay = 0
   #held: (() => void)[] = []
 
-  observe = (): Promise<Observation> => {
+  probe = (): Promise<Observation> => {
     this.order.push('look')
     return this.#answer()
   }
@@ -39,7 +39,7 @@ class Replica {
   readonly arrivals: { at: string; withinMs: number }[] = []
 
   /** Waits by itself, as the server would. */
-  observeArrival = (at: string, withinMs: number): Promise<Observation> => {
+  probeArrival = (at: string, withinMs: number): Promise<Observation> => {
     this.order.push('wait')
     this.arrivals.push({ at, withinMs })
     return this.#waits(at, performance.now() + withinMs)
@@ -69,12 +69,12 @@ let replica: Replica
 let catchUp: CatchUp
 function start(options: Partial<Replica> = {}): void {
   replica = Object.assign(new Replica(), options)
-  catchUp = new CatchUp(replica.observe, lsn)
+  catchUp = new CatchUp(replica.probe, lsn)
 }
 /** The same, on a server that can wait by itself. */
 function startWithArrivals(options: Partial<Replica> = {}): void {
   start(options)
-  catchUp = new CatchUp(replica.observe, lsn, replica.observeArrival)
+  catchUp = new CatchUp(replica.probe, lsn, replica.probeArrival)
 }
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(setImmediate)
@@ -306,9 +306,9 @@ describe('a server that can wait by itself', () => {
   test('is asked with pauses as well where it answers at once, and never without end', async () => {
     start()
     let asked = 0
-    catchUp = new CatchUp(replica.observe, lsn, () => {
+    catchUp = new CatchUp(replica.probe, lsn, () => {
       asked++
-      return replica.observe()
+      return replica.probe()
     })
     expect(await catchUp.wait(position(9), { timeoutMs: 100 })).toBe(false)
     expect(asked).toBeGreaterThan(0)

@@ -39,7 +39,7 @@ describe('a token is given', () => {
   test('for nothing else: no read renews one', async () => {
     for (const role of ['primary', 'replica'] as const) {
       const { policy, database } = app({ role, at: 9 })
-      await database.replication.observe()
+      await database.replication.probe()
       const read = await attend(policy, withCookie(token(database.position(3))))
       expect([read.cookies, read.headers]).toEqual([[], {}])
     }
@@ -112,7 +112,7 @@ describe('a token is given', () => {
     expect(place(first.headers['flyroute-token'])).toMatchObject({ at: '0/5' })
     const overtaken = await attend(policy, incoming(), readAt(3))
     expect(place(overtaken.headers['flyroute-token'])).toMatchObject({ at: '0/5' })
-    await database.replication.observe()
+    await database.replication.probe()
     const again = await attend(policy, withCookie(token(database.position(4))), readAt(4))
     expect(place(again.headers['flyroute-token'])).toMatchObject({ at: '0/5' })
   })
@@ -223,7 +223,7 @@ describe('the primary', () => {
 
   test('is not asked more often than once a second, however many forged tokens come', async () => {
     const { policy, database } = app({ at: 5 })
-    await database.replication.observe()
+    await database.replication.probe()
     const forge = (n: number) => withCookie(token(database.position(5, { at: `F/${toLsn(n).slice(2)}` })), arrival)
     for (let n = 1; n <= 200; n++) await attend(policy, forge(n))
     expect(database.asked).toBe(2)

@@ -93,7 +93,7 @@ export class GuardedConnection implements DatabaseConnection {
     const expected = this.side === 'primary' ? 'primary' : replication.expects
     this.server = replication.connected(await facts.observe(asksOn(this.inner), expected), this.side)
     this.isAssumed = false
-    if (this.server.acceptsWrites) replication.say(acceptsWrites)
+    if (this.server.acceptsWrites) replication.noticeOnce(acceptsWrites)
     if (this.side === 'primary' && this.server.role === 'replica') throw new ReplayUnavailableError('no-primary')
   }
 

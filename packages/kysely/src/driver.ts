@@ -189,7 +189,7 @@ export class FlyrouteDriver implements Driver {
       this.#notesOutage(error, scope)
       throw error
     }
-    replication.failed(error)
+    replication.reportUnreachable(error)
     replication.toPrimary('unavailable', undefined, scope, error)
     return this.acquirePrimary(options)
   }

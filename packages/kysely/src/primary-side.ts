@@ -23,8 +23,7 @@ export class PrimarySide {
     const { owner, transaction } = this.#connection
     const { facts, replication } = owner.database
     if (transaction !== undefined && facts.language === 'postgres') transaction.failed = true
-    if (facts.readError(error) === 'refusal' && !transaction?.readOnly)
-      await replication.observe().catch(() => undefined)
+    if (facts.readError(error) === 'refusal' && !transaction?.readOnly) await replication.probe().catch(() => undefined)
     throw error
   }
 

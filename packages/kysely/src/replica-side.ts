@@ -207,7 +207,7 @@ export class ReplicaSide {
   async #whenFresh(need: Freshness, scope: Scope): Promise<Place> {
     const { transaction, owner } = this.#connection
     try {
-      return (await this.#catchesUp(need, scope)) ? 'here' : owner.database.replication.notFresh(scope)
+      return (await this.#catchesUp(need, scope)) ? 'here' : owner.database.replication.routeStaleRead(scope)
     } catch (refusal) {
       if (transaction !== undefined) transaction.refusal = refusal as Error
       throw refusal
@@ -219,13 +219,13 @@ export class ReplicaSide {
     const { replication, facts } = owner.database
     const { kind, signal, waitTimeoutMs: timeoutMs } = scope.activity
     const options = { timeoutMs, signal, patient: kind === 'job' }
-    if (replication.observes(server)) return replication.catchUp(need, options)
+    if (replication.isProbed(server)) return replication.catchUp(need, options)
     // One name leads to several replicas: only this connection can ask its own, and once has to do.
     try {
       await this.#connection.greet()
     } catch (error) {
       // A server that is lost in the middle of it will not catch up.
-      if (facts.readError(error) === 'unavailable') replication.failed(error)
+      if (facts.readError(error) === 'unavailable') replication.reportUnreachable(error)
       return false
     }
     return replication.isFresh(this.#connection.server, need)
@@ -258,7 +258,7 @@ export class ReplicaSide {
       classifier.learn(sql)
     }
     if (word === 'unavailable') {
-      replication.failed(error)
+      replication.reportUnreachable(error)
       replication.disconnected(server)
     }
     try {

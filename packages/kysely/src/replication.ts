@@ -49,7 +49,7 @@ export class DialectSource implements ReplicationSource {
     this.#member = member
   }
 
-  async observe(): Promise<Observation> {
+  async probe(): Promise<Observation> {
     const { asksNothing } = this.#facts
     if (asksNothing !== undefined) return asksNothing(this.#expected)
     if (this.#member === undefined) {

@@ -126,11 +126,11 @@ export class Watchdog {
     this.#asking = true
     const ended = this.#ended
     try {
-      await this.#replication.observe()
+      await this.#replication.probe()
       // It answers: whoever still waits is given as long again.
       for (const wait of this.#waits()) wait.looks = 0
     } catch (error) {
-      this.#replication.failed(error)
+      this.#replication.reportUnreachable(error)
       const isSure = !isWithoutConnection(error)
       const isStill = ended === this.#ended
       for (const wait of this.#waits()) {

@@ -73,7 +73,7 @@ export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
     return isReplica ? { connectTimeout: replicaConnectTimeoutMs, ...config } : config
   }
   const observer = new Observer(topology.role, simulated, (problem, cause) => {
-    replication.say(said[problem])
+    replication.noticeOnce(said[problem])
     if (problem !== 'accepts-writes') replication.withoutPosition(cause)
   })
   const replication = new DatabaseReplication({
@@ -84,7 +84,7 @@ export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
       observer,
       side: 'local',
       expected: topology.role,
-      lost: () => replication.observerLost(),
+      lost: () => replication.probeConnectionLost(),
       primary: isReplica
         ? new MysqlReplicationSource({
             config: primaryConfig(topology, options),

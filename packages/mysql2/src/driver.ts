@@ -128,7 +128,7 @@ function replayWithout(connection: BareConnection, { replication, watchdog }: My
   }
 
   function whatIsMissing(error: unknown): unknown {
-    replication.failed(error)
+    replication.reportUnreachable(error)
     if (scope === undefined) return error
     try {
       replication.toPrimary('unavailable', undefined, scope, error)

@@ -284,7 +284,7 @@ export class Guard implements TurnHandler {
   #doubt(): void {
     if (this.session.transaction?.readOnly) return
     this.#isDoubtful = true
-    if (this.side === 'local') this.database.replication.observe().catch(() => undefined)
+    if (this.side === 'local') this.database.replication.probe().catch(() => undefined)
   }
 
   /** A replica had to refuse: that would be needless if it had been promoted meanwhile. */
@@ -292,7 +292,7 @@ export class Guard implements TurnHandler {
     const { database } = this
     if (Date.now() - database.askedForPromotionAt < doubtMs) return
     database.askedForPromotionAt = Date.now()
-    database.replication.observe().catch(() => undefined)
+    database.replication.probe().catch(() => undefined)
   }
 
   // --- given back ---------------------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
       noteUnreachable(scope, error)
       throw error
     }
-    replication.failed(error)
+    replication.reportUnreachable(error)
     replication.toPrimary('unavailable', undefined, scope, error)
     return database.connectToPrimary(scope)
   }

@@ -136,7 +136,7 @@ export class ReplicaSide {
       classifier.learn(this.#guard.textOf(command))
       this.#guard.suspectPromotion()
     } else {
-      if (this.#guard.side === 'local') replication.failed(error)
+      if (this.#guard.side === 'local') replication.reportUnreachable(error)
       // A server that was promoted a moment ago may have run it before it was lost.
       if (analysis.access !== 'read' && kind !== 'prepare' && wasSent && !isAnswer) return error
     }
@@ -163,7 +163,7 @@ export class ReplicaSide {
     // The connection may have been lost meanwhile, and the statement be under way elsewhere.
     if (turn.isOver) return
     if (isFresh) return turn.send()
-    this.#guard.database.replication.notFresh(scope)
+    this.#guard.database.replication.routeStaleRead(scope)
     this.#toPrimary(turn)
   }
 
@@ -171,7 +171,7 @@ export class ReplicaSide {
     const { replication } = this.#guard.database
     const { signal, waitTimeoutMs: timeoutMs } = activity
     const isJob = activity.kind === 'job'
-    if (replication.observes(this.#guard.server)) {
+    if (replication.isProbed(this.#guard.server)) {
       return replication.catchUp(need, { timeoutMs, signal, patient: isJob })
     }
     // One name may lead to several replicas: only this connection can ask its own.
@@ -181,7 +181,7 @@ export class ReplicaSide {
         await this.#guard.learn(turn)
       } catch (error) {
         // A server that is lost in the middle of it will not catch up.
-        if (readError(error) === 'unavailable') replication.failed(error)
+        if (readError(error) === 'unavailable') replication.reportUnreachable(error)
         return false
       }
       if (replication.isFresh(this.#guard.server, need)) return true

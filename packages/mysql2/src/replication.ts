@@ -46,14 +46,14 @@ export class MysqlReplicationSource implements ReplicationSource {
     this.#config = { ...connectionOptions(options.config), connectTimeout: answerMs }
   }
 
-  async observe(): Promise<Observation> {
-    return this.#use(async (connection) => (await this.#look(connection)).observation)
+  async probe(): Promise<Observation> {
+    return this.#use(async (connection) => (await this.#identify(connection)).observation)
   }
 
   /** Asks as well how far a replica is behind: what waiting does not need, and what not every user may know. */
-  async observeLag(): Promise<Observation> {
+  async probeLag(): Promise<Observation> {
     return this.#use(async (connection) => {
-      const { observation, flavour } = await this.#look(connection)
+      const { observation, flavour } = await this.#identify(connection)
       if (observation.role === 'primary') return { ...observation, lagSeconds: 0 }
       const ask: AskRows = (sql) => askOn(connection, sql, false)
       return { ...observation, ...(await askLag(ask, flavour, observation.at)) }
@@ -79,7 +79,7 @@ export class MysqlReplicationSource implements ReplicationSource {
     }
   }
 
-  async #look(connection: BareConnection): Promise<Greeting> {
+  async #identify(connection: BareConnection): Promise<Greeting> {
     const { observer, side } = this.#options
     const ask: Ask = (sql) => askOn(connection, sql, true)
     const known = this.#greeting
@@ -92,8 +92,8 @@ export class MysqlReplicationSource implements ReplicationSource {
     return greeting
   }
 
-  observePrimary(): Promise<Observation> {
-    return (this.#options.primary ?? this).observe()
+  probePrimary(): Promise<Observation> {
+    return (this.#options.primary ?? this).probe()
   }
 
   whyNoPosition(): ConfigurationError | undefined {

@@ -57,11 +57,11 @@ export class Watchdog {
   async #ask(): Promise<void> {
     this.#asking = true
     try {
-      await this.#replication.observe()
+      await this.#replication.probe()
       // It answers: whoever is still busy is given as long again.
       for (const watched of this.#watched.values()) watched.looks = 0
     } catch (error) {
-      this.#replication.failed(error)
+      this.#replication.reportUnreachable(error)
       const lost = Object.assign(new Error('The replica does not answer'), { code: 'ETIMEDOUT' })
       for (const [connection, { looks }] of this.#watched) if (looks > 0) connection.stream.destroy(lost)
     } finally {

@@ -10,7 +10,7 @@ export async function catchUp(guard: Guarded, need: Freshness, { activity }: Sco
   const { replication } = guard.database
   const { signal, waitTimeoutMs: timeoutMs } = activity
   const isJob = activity.kind === 'job'
-  if (replication.observes(guard.server)) return replication.catchUp(need, { timeoutMs, signal, patient: isJob })
+  if (replication.isProbed(guard.server)) return replication.catchUp(need, { timeoutMs, signal, patient: isJob })
   // One name may lead to several replicas: only this connection can ask its own.
   const until = Date.now() + Math.min(timeoutMs, isJob ? timeoutMs : replication.replayCostMs)
   for (;;) {
@@ -18,7 +18,7 @@ export async function catchUp(guard: Guarded, need: Freshness, { activity }: Sco
       await guard.greet()
     } catch (error) {
       // A server that is lost in the middle of it will not catch up.
-      if (readError(error) === 'unavailable') replication.failed(error)
+      if (readError(error) === 'unavailable') replication.reportUnreachable(error)
       return false
     }
     if (replication.isFresh(guard.server, need)) return true

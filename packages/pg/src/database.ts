@@ -88,7 +88,7 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
     observer,
     side: 'local',
     expected: topology.role,
-    lost: () => replication.observerLost(),
+    lost: () => replication.probeConnectionLost(),
     primary:
       topology.role === 'primary'
         ? undefined

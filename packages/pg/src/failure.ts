@@ -33,7 +33,7 @@ export function judgeFailure(guard: Guarded, statement: Statement, error: unknow
     classifier.learn(textOf(config) ?? '')
   }
   if (word === 'unavailable') {
-    replication.failed(error)
+    replication.reportUnreachable(error)
     // A server that was promoted a moment ago may have run it before it was lost.
     if (analysis.access !== 'read' && !isServers(error)) return error
   }

@@ -207,7 +207,7 @@ export class Guard implements Guarded {
       this.#onPrimary.lost(error)
       if (error.code !== '25006' || this.role !== 'primary' || session.transaction?.readOnly) return
       this.#isDoubtful = true
-      if (side === 'local') database.replication.observe().catch(() => undefined)
+      if (side === 'local') database.replication.probe().catch(() => undefined)
     })
     client.on('error', this.#onError)
   }

@@ -246,7 +246,7 @@ export function guardPool(
         noteUnreachable(scope, error)
         return deliver(error)
       }
-      replication.failed(error)
+      replication.reportUnreachable(error)
       // The connection broke: of a server that was promoted a moment ago, nobody knows what it has done of a write.
       if (analysis?.access !== 'read') return deliver(error)
       try {
@@ -273,7 +273,7 @@ export function guardPool(
       }
       // All connections being out is the app's own affair, unless they are out because the replica hangs.
       if (isOut && (await answers(replication))) throw error
-      replication.failed(error)
+      replication.reportUnreachable(error)
       replication.toPrimary('unavailable', undefined, scope, error)
       return this.#database.primaryPool().connect()
     }
@@ -288,7 +288,7 @@ export function guardPool(
 const nobody: Callback = () => undefined
 
 function answers(replication: PgDatabase['replication']): Promise<boolean> {
-  return replication.observe().then(
+  return replication.probe().then(
     () => true,
     () => false,
   )

@@ -196,7 +196,7 @@ export class ReplicaSide {
     const { scope } = statement
     const { client, database } = this.#guard
     const decided = catchUp(this.#guard, need, scope as Scope)
-      .then((isReached) => isReached || database.replication.notFresh(scope) !== 'primary')
+      .then((isReached) => isReached || database.replication.routeStaleRead(scope) !== 'primary')
       .finally(() => {
         this.#undecided = undefined
       })

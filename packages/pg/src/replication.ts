@@ -52,19 +52,19 @@ export class PgReplicationSource implements ReplicationSource {
     }
   }
 
-  observe(): Promise<Observation> {
-    return this.#observe()
+  probe(): Promise<Observation> {
+    return this.#probe()
   }
 
-  observeArrival(at: string, withinMs: number): Promise<Observation> | undefined {
+  probeArrival(at: string, withinMs: number): Promise<Observation> | undefined {
     // A connection that has not told anything yet is asked plainly: what it refuses then is the question.
     const canWait = this.#wait?.isPossible && this.#told?.by === this.#wait.client
     const wait = canWait ? waitForReplay(at, withinMs) : undefined
-    return wait === undefined ? undefined : this.#observe(wait)
+    return wait === undefined ? undefined : this.#probe(wait)
   }
 
   /** @param wait the statement that the answer is to wait for, where the connection still knows it */
-  async #observe(wait?: string): Promise<Observation> {
+  async #probe(wait?: string): Promise<Observation> {
     if (this.#ended) throw new Error('The pool has ended')
     clearTimeout(this.#idle)
     this.#client ??= this.#open()
@@ -100,8 +100,8 @@ export class PgReplicationSource implements ReplicationSource {
     return observation
   }
 
-  observePrimary(): Promise<Observation> {
-    return (this.#options.primary ?? this).observe()
+  probePrimary(): Promise<Observation> {
+    return (this.#options.primary ?? this).probe()
   }
 
   async end(): Promise<void> {

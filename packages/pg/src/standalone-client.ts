@@ -32,7 +32,7 @@ function judgeUnreachable(client: object, error: unknown, scope: Scope | undefin
     noteUnreachable(scope, error)
     return error
   }
-  replication.failed(error)
+  replication.reportUnreachable(error)
   if (scope === undefined || scope.onPrimary || notReplayable(scope.activity) !== undefined) return error
   try {
     replication.toPrimary('unavailable', undefined, scope, error)

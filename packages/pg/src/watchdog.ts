@@ -76,11 +76,11 @@ export class Watchdog {
   async #ask(): Promise<void> {
     this.#asking = true
     try {
-      await this.#replication.observe()
+      await this.#replication.probe()
       // It answers: whoever is still busy is given as long again.
       for (const work of this.#clients.values()) work.looks = 0
     } catch (error) {
-      this.#replication.failed(error)
+      this.#replication.reportUnreachable(error)
       const lost = Object.assign(new Error('Connection terminated: the replica does not answer'), { code: 'ETIMEDOUT' })
       for (const [client, { statement }] of this.#clients) {
         if (statement !== undefined) client.connection?.stream.destroy(lost)

@@ -1,5 +1,5 @@
 import { type PrimaryRequiredError, ReplayUnavailableError } from '../errors.ts'
-import { tell } from '../events.ts'
+import { publish } from '../events.ts'
 import { type HttpAnswer, type ReplayTarget, replayResponse } from '../replay.ts'
 import type { DatabaseReplication } from '../replication.ts'
 import { writeState } from './arrival.ts'
@@ -18,7 +18,7 @@ export function replayAnswer(
 ): HttpAnswer {
   const place = target.region ?? target.instance ?? target.preferInstance ?? target.app
   if (place === undefined) return unavailableAnswer(new ReplayUnavailableError('no-primary'))
-  tell('replay', { reason, detail, target: String(place) })
+  publish('replay', { reason, detail, target: String(place) })
   return replayResponse(target, {
     state: writeState(reason, detail, database),
     // A primary region that is down then answers within this time, with our own words and not the proxy's.

@@ -57,7 +57,7 @@ export function judgeArrival(
       return undefined
     return new ReplayUnavailableError('replay-failed', { detail: failure.reason })
   }
-  if (meant.topology.role === 'replica') meant.look()
+  if (meant.topology.role === 'replica') meant.probeSync()
   if (meant.topology.role === 'primary') return undefined
   // Sent to where the primary should be, and it is not there: sending it on would go in circles.
   return new ReplayUnavailableError(meant.topology.inPrimaryRegion ? 'no-primary' : 'loop', { detail: reason })

@@ -1,5 +1,5 @@
 import { ReplayUnavailableError, type ReplayUnavailableReason } from '../errors.ts'
-import { tell } from '../events.ts'
+import { publish } from '../events.ts'
 import type { DatabaseReplication } from '../replication.ts'
 import { RequestActivity } from './activity.ts'
 import { replayAnswer, unavailableAnswer } from './answers.ts'
@@ -58,7 +58,7 @@ function replayByMethod(policy: ResolvedPolicy, main: DatabaseReplication, visit
 }
 
 function goOnOnPrimary(visit: Visit, obstacle: ReplayUnavailableReason): Visit {
-  tell('fallback', { reason: obstacle })
+  publish('fallback', { reason: obstacle })
   visit.why = obstacle
   visit.scope = { ...visit.scope, onPrimary: true }
   return visit

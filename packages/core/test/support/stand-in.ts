@@ -44,14 +44,14 @@ export class StandIn {
       local,
       machineId: options.machineId,
     })
-    const observe = async (): Promise<Observation> => {
+    const probe = async (): Promise<Observation> => {
       this.asked++
       return { instance: 'i', role: this.role, cluster: this.cluster, epoch: this.epoch, at: toLsn(this.at) }
     }
     this.replication = new DatabaseReplication({
       name,
       topology,
-      source: { algebra: lsn, observe, end: async () => {} },
+      source: { algebra: lsn, probe, end: async () => {} },
     })
   }
 
