@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDatabase } from '@flyroute/better-sqlite3'
-import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
 import Database from 'better-sqlite3'
 import { compare, effortFrom, report } from './lib/compare.ts'
 
@@ -55,7 +55,7 @@ for (const { title, sql, method, begin } of workloads) {
     }
   }
   const [one, two, replica, primary] = [work(bare), work(again), work(onReplica), work(onPrimary)]
-  const request = (run: () => Promise<void>) => () => runInScope(createScope(createActivity('request')), run)
+  const request = (run: () => Promise<void>) => () => runInScope(createScope(createRequestState('request')), run)
   const figures = await compare(
     [
       { name: 'bare better-sqlite3', run: one },

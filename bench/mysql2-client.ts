@@ -1,6 +1,6 @@
 // What `createPool()` adds to a query in the client's own code: processor time, on sockets that answer by themselves, so that
 // neither a server nor the kernel is in the figures. Of many rounds the fastest tells; the median tells of the machine.
-import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
 import { createPool } from '@flyroute/mysql2'
 import mysql, { type Pool, type PoolOptions } from 'mysql2'
 import { AnsweringMysqlSocket } from './lib/answering-mysql-socket.ts'
@@ -18,7 +18,7 @@ const home = createPool({ env: { ...env, FLY_REGION: 'ord' }, ...settings('prima
 const pools = { 'bare pool': bare, 'createPool, on a replica': away, 'createPool, on the primary': home }
 const places = {
   'outside a request': <T>(work: () => T): T => work(),
-  'in a request': <T>(work: () => T): T => runInScope(createScope(createActivity('request')), work),
+  'in a request': <T>(work: () => T): T => runInScope(createScope(createRequestState('request')), work),
 }
 const forms: Readonly<Record<string, (pool: Pool) => Promise<unknown>>> = {
   'query, callback': (pool) => called((done) => pool.query(sql, [7], done)),

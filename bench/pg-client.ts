@@ -1,6 +1,6 @@
 // What `createPool()` adds to a query in the client's own code: processor time, on sockets that answer by themselves, so that
 // neither a server nor the kernel is in the figures. Of many rounds the fastest tells; the median tells of the machine.
-import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
 import { createPool } from '@flyroute/pg'
 import pg, { type PoolConfig } from 'pg'
 import { AnsweringSocket } from './lib/answering-socket.ts'
@@ -14,7 +14,7 @@ const bare = new pg.Pool({ connectionString: env.DATABASE_URL, ...settings('repl
 const away = createPool({ env, ...settings('replica') })
 const home = createPool({ env: { ...env, FLY_REGION: 'ord' }, ...settings('primary') })
 const pools = { 'bare pg.Pool': bare, 'createPool, on a replica': away, 'createPool, on the primary': home }
-const inRequest = <T>(work: () => T): T => runInScope(createScope(createActivity('request')), work)
+const inRequest = <T>(work: () => T): T => runInScope(createScope(createRequestState('request')), work)
 const contenders = Object.entries(pools).flatMap(([name, pool]) => [
   { name, pool, around: <T>(work: () => T): T => work() },
   { name: `${name}, in a request`, pool, around: inRequest },

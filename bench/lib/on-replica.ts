@@ -1,4 +1,4 @@
-import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
 import { type ApartOptions, compareApart } from './apart.ts'
 import { effortFrom, report } from './compare.ts'
 import type { Opened } from './contender.ts'
@@ -17,7 +17,7 @@ export function envOf({ primaryUrl, replicaUrl }: Servers): Record<string, strin
 /** What the work of a contender happens in, by its name. */
 export function aroundOf(contender: string): Opened['around'] {
   if (!contender.endsWith('in a request')) return undefined
-  return (work) => runInScope(createScope(createActivity('request')), work)
+  return (work) => runInScope(createScope(createRequestState('request')), work)
 }
 
 /** Compares and reports, with one operation under way and with twenty. */

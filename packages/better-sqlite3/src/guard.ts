@@ -1,8 +1,8 @@
 import {
-  type Activity,
   currentScope,
   type DatabaseReplication,
   type Position,
+  type RequestState,
   type Scope,
 } from '@flyroute/core/adapter'
 import type { Database } from 'better-sqlite3'
@@ -19,7 +19,7 @@ export class Guard {
   readonly #replication: DatabaseReplication
   readonly #source: LitefsSource
   /** Who has written in what is open now. */
-  readonly #writers: Set<Activity> = new Set()
+  readonly #writers: Set<RequestState> = new Set()
   /** Where the database stood before them; undefined where that could not be read. */
   #before: string | undefined
   /** A statement of the open transaction was refused: the rest of it is refused as well. */
@@ -64,13 +64,13 @@ export class Guard {
   }
 
   /** Nothing has been asked of it yet that a replica could not do: most requests, until their end. */
-  #isPlain({ needs, onPrimary, activity }: Scope): boolean {
-    return needs.length === 0 && !onPrimary && activity.written.size === 0 && !this.#replication.isUnavailable
+  #isPlain({ needs, onPrimary, request }: Scope): boolean {
+    return needs.length === 0 && !onPrimary && request.readsAnywhere && !this.#replication.isUnavailable
   }
 
   /** Behind a statement whose reader must not see less from now on. */
-  hasRead({ activity }: Scope): void {
-    this.#replication.read(activity, this.#source.position())
+  hasRead({ request }: Scope): void {
+    this.#replication.read(request, this.#source.position())
   }
 
   /**
@@ -125,10 +125,10 @@ export class Guard {
 
   /** A write begins, or has to be expected. */
   begins(scope: Scope | undefined): void {
-    if (scope === undefined || this.#isReplica() || this.#writers.has(scope.activity)) return
+    if (scope === undefined || this.#isReplica() || this.#writers.has(scope.request)) return
     if (this.#writers.size === 0) this.#before = this.#position()?.at
-    this.#writers.add(scope.activity)
-    this.#replication.writeBegins(scope.activity)
+    this.#writers.add(scope.request)
+    this.#replication.writeBegins(scope.request)
   }
 
   /** A statement is over. Unless a transaction is open, what was written is there now, or never will be. */
@@ -138,9 +138,9 @@ export class Guard {
     if (this.#writers.size === 0) return
     const position = this.#position()
     const hasCommitted = position === undefined || position.at !== this.#before
-    for (const activity of this.#writers) {
-      this.#replication.writeEnds(activity, hasCommitted ? 'done' : 'failed')
-      if (hasCommitted) this.#replication.wrote(activity, position)
+    for (const request of this.#writers) {
+      this.#replication.writeEnds(request, hasCommitted ? 'done' : 'failed')
+      if (hasCommitted) this.#replication.wrote(request, position)
     }
     this.#writers.clear()
   }
@@ -156,7 +156,7 @@ export class Guard {
     if (mayWrite && this.#replication.topology.role === 'primary') this.#source.refused()
     if (!this.#isReplicaNow()) return error
     // What was written before it in its transaction cannot be committed either.
-    for (const activity of this.#writers) this.#replication.writeEnds(activity, 'failed')
+    for (const request of this.#writers) this.#replication.writeEnds(request, 'failed')
     this.#writers.clear()
     try {
       this.#refuse(() => this.#replication.toPrimary('refused', undefined, scope, error))

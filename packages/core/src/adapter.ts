@@ -62,13 +62,11 @@ export {
   type Route,
 } from './replication.ts'
 export {
-  type Activity,
-  createActivity,
   createScope,
   currentScope,
-  notReplayable,
   runInScope,
   type Scope,
-} from './scope.ts'
+} from './request/scope.ts'
+export { createRequestState, type HeldConnection, RequestState, type WriteOutcome } from './request/state.ts'
 export { decodeToken, encodeToken, type Freshness, type TokenContent } from './token.ts'
 export { createTopology, type MemberOptions, memberTopology, withRole } from './topology.ts'

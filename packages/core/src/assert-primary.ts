@@ -1,6 +1,6 @@
 import { PrimaryRequiredError } from './errors.ts'
 import type { Replication } from './replication.ts'
-import { currentScope } from './scope.ts'
+import { currentScope } from './request/scope.ts'
 import { resolveTopology, type Topology } from './topology.ts'
 
 /**
@@ -27,8 +27,8 @@ export function assertPrimary(
 function check(topology: Topology, role: 'primary' | 'replica'): void {
   const scope = currentScope()
   if (role === 'primary' || scope?.onPrimary) return
-  const outsideRequest = scope?.activity.kind !== 'request'
+  const outsideRequest = scope?.request.kind !== 'request'
   const error = new PrimaryRequiredError({ reason: 'write', detail: 'assert-primary', topology, outsideRequest })
-  if (scope !== undefined) scope.activity.refusal ??= error
+  scope?.request.refuse(error)
   throw error
 }

@@ -7,7 +7,7 @@ import {
   type ReplayPolicyOptions,
   type Visit,
 } from './policy.ts'
-import { currentScope } from './scope.ts'
+import { currentScope } from './request/scope.ts'
 
 /** A handler in the manner of the Fetch API: Hono's `app.fetch`, a route handler, `Bun.serve`, `Deno.serve`. */
 export type FetchHandler = {
@@ -53,7 +53,7 @@ export type FetchMiddleware = (
 export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): FetchMiddleware {
   const rules = asReplayPolicy(policy)
   return (request, next) => {
-    if (currentScope()?.activity.kind === 'request') return next()
+    if (currentScope()?.request.kind === 'request') return next()
     return enter(rules, new BorrowedRequest(request), next)
   }
 }

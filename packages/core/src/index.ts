@@ -47,8 +47,9 @@ export {
   replayResponse,
 } from './replay.ts'
 export type { Replication, ReplicationStatus } from './replication.ts'
+export { runOnPrimary, runWithConsistency } from './request/scope.ts'
+export type { Consistency } from './request/state.ts'
 export { runWithToken } from './run-with-token.ts'
-export { type Consistency, runOnPrimary, runWithConsistency } from './scope.ts'
 export {
   type Connection,
   type Endpoint,

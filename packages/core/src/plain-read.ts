@@ -1,5 +1,5 @@
 import type { Analysis } from './classify/index.ts'
-import type { Scope } from './scope.ts'
+import type { Scope } from './request/scope.ts'
 
 // Most statements are plain reads in a scope that asks for nothing: on a replica that is well, nothing is left to decide about
 // them, and adapters have a short way for them.
@@ -9,9 +9,9 @@ export function isPlainRead({ access, reason, several, transaction, prepared }: 
   return access === 'read' && reason === 'select' && !several && transaction === undefined && prepared === undefined
 }
 
-/** Whether any replica will do for the reads of a scope, however far it is behind. */
+/** Whether any replica will do for the reads of a scope, however far it is behind: not for what a replayed request still does. */
 export function asksForNothing(scope: Scope | undefined): boolean {
   if (scope === undefined) return true
-  const { needs, consistency, onPrimary, activity } = scope
-  return needs.length === 0 && consistency !== 'monotonic' && !onPrimary && activity.written.size === 0
+  const { needs, consistency, onPrimary, request } = scope
+  return needs.length === 0 && consistency !== 'monotonic' && !onPrimary && request.readsAnywhere
 }

@@ -20,7 +20,8 @@ import {
 } from './position.ts'
 import { estimateReplayMs } from './price.ts'
 import type { ReplayTarget } from './replay.ts'
-import { type Activity, currentScope, notReplayable, type Scope } from './scope.ts'
+import { currentScope, type Scope } from './request/scope.ts'
+import type { RequestState, WriteOutcome } from './request/state.ts'
 import { decodeToken, encodeToken, type Freshness, stricter, withoutPositionMs } from './token.ts'
 import { type Topology, withRole } from './topology.ts'
 
@@ -321,7 +322,7 @@ export class DatabaseReplication implements Replication {
    * @throws ReplayUnavailableError where it cannot be replayed and the app asked for an error.
    */
   route(access: Access, detail: string, scope: Scope | undefined = currentScope()): Route {
-    if (scope?.onPrimary || scope?.activity.written.has(this.name)) {
+    if (scope?.onPrimary || scope?.request.hasWritten(this.name)) {
       return this.#reachesPrimary
         ? 'primary'
         : this.toPrimary('write', scope.onPrimary ? 'run-on-primary' : detail, scope)
@@ -339,9 +340,9 @@ export class DatabaseReplication implements Replication {
     cause?: unknown,
   ): 'primary' {
     if (!this.#reachesPrimary) return this.#toReplayOnly(reason, detail, scope, cause)
-    const activity = scope?.activity
-    const obstacle = activity === undefined ? undefined : notReplayable(activity)
-    const outside = activity === undefined || activity.kind === 'job'
+    const request = scope?.request
+    const obstacle = request === undefined ? undefined : request.whyNotReplayable()
+    const outside = request === undefined || request.kind === 'job'
     if (outside && !scope?.onPrimary) {
       // A read that the replica cannot answer is no misplaced write: nobody has to allow that.
       if (this.#outsideRequest === 'primary' || reason === 'unavailable') {
@@ -355,9 +356,9 @@ export class DatabaseReplication implements Replication {
       this.#tellWrite(reason, detail, 'nowhere')
       throw this.required(reason, detail, scope, cause)
     }
-    if (activity?.whenReplayUnavailable === 'error' && obstacle !== 'already-written') {
+    if (request?.whenReplayUnavailable === 'error' && obstacle !== 'already-written') {
       const error = new ReplayUnavailableError(obstacle, { cause })
-      activity.unavailable ??= error
+      request.unavailable ??= error
       throw error
     }
     return this.#fallBack(obstacle, reason, detail)
@@ -376,14 +377,14 @@ export class DatabaseReplication implements Replication {
     cause?: unknown,
   ): never {
     this.#tellWrite(reason, detail, 'nowhere')
-    const activity = scope?.activity
-    const obstacle = activity === undefined ? undefined : notReplayable(activity)
+    const request = scope?.request
+    const obstacle = request === undefined ? undefined : request.whyNotReplayable()
     if (obstacle === undefined || (obstacle === 'outside-request' && !scope?.onPrimary)) {
       throw this.required(reason, detail, scope, cause)
     }
     const why = obstacle === 'outside-request' ? 'no-connection' : obstacle
     const error = new ReplayUnavailableError(why, { cause })
-    if (activity !== undefined) activity.unavailable ??= error
+    if (request !== undefined) request.unavailable ??= error
     throw error
   }
 
@@ -400,10 +401,10 @@ export class DatabaseReplication implements Replication {
       topology: this.#topology,
       target: this.target,
       reachesPrimary: this.#reachesPrimary,
-      outsideRequest: scope === undefined || scope.activity.kind === 'job',
+      outsideRequest: scope === undefined || scope.request.kind === 'job',
       ...(cause === undefined ? {} : { cause }),
     })
-    if (scope !== undefined) scope.activity.refusal ??= error
+    scope?.request.refuse(error)
     if (reason === 'write') this.#lookAgain()
     return error
   }
@@ -567,38 +568,36 @@ export class DatabaseReplication implements Replication {
   // --- what was written ---------------------------------------------------------------------------------------------
 
   /** A write is about to be sent to the primary: from now on the request must not run a second time. */
-  writeBegins(activity: Activity): void {
-    activity.writesUnderWay++
-    activity.written.add(this.name)
+  writeBegins(request: RequestState): void {
+    if (!request.beginWrite(this.name)) request.written.add(this.name)
   }
 
   /** @param outcome `failed`: the server answered that it did not happen; `unknown`: no answer came. */
-  writeEnds(activity: Activity, outcome: 'done' | 'failed' | 'unknown'): void {
-    activity.writesUnderWay--
-    if (outcome !== 'failed') activity.committed = true
-    if (outcome === 'unknown') this.wrote(activity, undefined)
+  writeEnds(request: RequestState, outcome: WriteOutcome): void {
+    request.endWrite(this.name, outcome)
+    if (outcome === 'unknown') this.wrote(request, undefined)
   }
 
   /** The position behind a write; undefined where none could be had: then the client reads from the primary for a while. */
-  wrote(activity: Activity, position: Position | undefined): void {
-    const before = activity.positions.get(this.name)
+  wrote(request: RequestState, position: Position | undefined): void {
+    const before = request.positions.get(this.name)
     if (position === undefined) {
-      activity.positions.set(this.name, { until: Date.now() + withoutPositionMs })
+      request.positions.set(this.name, { until: Date.now() + withoutPositionMs })
     } else {
       this.#highest = this.#highest === undefined ? position : mergePositions(this.#highest, position, this.algebra)
-      if (before === undefined || !('until' in before)) activity.positions.set(this.name, this.#highest)
+      if (before === undefined || !('until' in before)) request.positions.set(this.name, this.#highest)
     }
-    if (activity.headersSent) publish('token-missed', { database: this.name })
+    if (request.isAnswering) publish('token-missed', { database: this.name })
   }
 
   /** The position that a monotonic read has seen. */
-  read(activity: Activity, position: Position): void {
+  read(request: RequestState, position: Position): void {
     const { algebra } = this
     this.#furthestRead =
       this.#furthestRead === undefined ? position : mergePositions(this.#furthestRead, position, algebra)
-    const before = activity.positions.get(this.name)
+    const before = request.positions.get(this.name)
     if (before !== undefined && 'until' in before) return
-    activity.positions.set(this.name, before === undefined ? position : mergePositions(before, position, this.algebra))
+    request.positions.set(this.name, before === undefined ? position : mergePositions(before, position, this.algebra))
   }
 
   /** Why no position could be had, told once a reason. */
@@ -610,7 +609,7 @@ export class DatabaseReplication implements Replication {
 
   async currentToken(): Promise<string> {
     const { cluster, epoch, at } = await this.probe()
-    const written = currentScope()?.activity.positions.get(this.name)
+    const written = currentScope()?.request.positions.get(this.name)
     const content = new Map<string, Freshness>()
     if (written !== undefined && 'until' in written) content.set(this.name, written)
     else if (at === undefined) {

@@ -1,5 +1,5 @@
 import { tokenSecrets } from './env.ts'
-import { runWithNeeds } from './scope.ts'
+import { runWithNeeds } from './request/scope.ts'
 import { decodeToken } from './token.ts'
 
 /**

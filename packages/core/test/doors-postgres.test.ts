@@ -10,7 +10,7 @@ import type { FlyroutePool } from '../../pg/src/index.ts'
 import { replayable as replayableFetch } from '../src/fetch.ts'
 import { replayable, replayMiddleware } from '../src/node.ts'
 import type { ReplayPolicyOptions } from '../src/policy.ts'
-import { runOnPrimary } from '../src/scope.ts'
+import { runOnPrimary } from '../src/request/scope.ts'
 import { Connection, chunk, head, listen } from './support/http.ts'
 import { cookieOf, Regions } from './support/postgres.ts'
 

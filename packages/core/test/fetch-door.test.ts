@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { replayable, replayMiddleware } from '../src/fetch.ts'
 import type { ReplayPolicyOptions } from '../src/policy.ts'
-import { currentScope, runOnPrimary } from '../src/scope.ts'
+import { currentScope, runOnPrimary } from '../src/request/scope.ts'
 import { decodeToken } from '../src/token.ts'
 import { StandIn, type StandInOptions } from './support/stand-in.ts'
 
@@ -283,7 +283,7 @@ describe('a body of unknown length', () => {
 })
 
 describe('the scope', () => {
-  const inside = () => currentScope()?.activity.kind === 'request'
+  const inside = () => currentScope()?.request.kind === 'request'
 
   /** A stream that is made while it is read. */
   function lazy(seen: boolean[]): ReadableStream<Uint8Array> {
@@ -345,7 +345,7 @@ describe('the scope', () => {
     const controller = new AbortController()
     let signal: AbortSignal | undefined
     const { fetch } = door(() => () => {
-      signal = currentScope()?.activity.signal
+      signal = currentScope()?.request.signal
       return new Response()
     })
     await fetch(get('/', { signal: controller.signal }))

@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals'
 import { type NodeHandler, replayable, replayMiddleware, replayServers, sendReplay } from '../src/node.ts'
 import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
 import { replayResponse } from '../src/replay.ts'
-import { currentScope, runOnPrimary } from '../src/scope.ts'
+import { currentScope, runOnPrimary } from '../src/request/scope.ts'
 import { Connection, chunk, head, listen, request } from './support/http.ts'
 import { StandIn } from './support/stand-in.ts'
 
@@ -119,7 +119,7 @@ describe('a replay', () => {
   test('answers pipelined requests in their order, each in a scope of its own', async () => {
     await using server = await serve((database) => async (req, response) => {
       if (req.url === '/write') database.write()
-      response.end(`${req.url} ${currentScope()?.activity.refusal === undefined}`)
+      response.end(`${req.url} ${currentScope()?.request.refusal === undefined}`)
     })
     using connection = new Connection(server.port)
     connection.write(['/a', '/write', '/b'].map((path) => head('GET', path)).join(''))
@@ -388,13 +388,13 @@ describe('the scope', () => {
   test('holds in events of request and response, timers, promises and streams, and ends with the request', async () => {
     const inside: Record<string, boolean> = {}
     const note = (name: string): void => {
-      inside[name] = currentScope()?.activity.kind === 'request'
+      inside[name] = currentScope()?.request.kind === 'request'
     }
     let closed: () => void = () => undefined
     const close = new Promise<void>((resolve) => (closed = resolve))
     await using server = await serve(
       () => async (req, response) => {
-        if (req.url === '/next') return response.end(String(currentScope()?.activity.positions.size))
+        if (req.url === '/next') return response.end(String(currentScope()?.request.positions.size))
         note('handler')
         req.on('data', () => note('data')).on('end', () => note('end'))
         response
@@ -410,7 +410,7 @@ describe('the scope', () => {
           (async function* () {
             note('stream')
             yield 'x'
-            currentScope()?.activity.positions.set('left behind', { until: 1 })
+            currentScope()?.request.positions.set('left behind', { until: 1 })
           })(),
         ).pipe(response as ServerResponse)
       },
@@ -461,7 +461,7 @@ describe('the scope', () => {
     const gone = deferred()
     await using server = await serve((database) => (_, response) => {
       response.on('close', () => {
-        inside = currentScope()?.activity.kind === 'request'
+        inside = currentScope()?.request.kind === 'request'
         gone.resolve()
       })
       const answer = response as ServerResponse
@@ -483,7 +483,7 @@ describe('the scope', () => {
     let arrived: () => void = () => undefined
     const arrival = new Promise<void>((resolve) => (arrived = resolve))
     await using server = await serve(() => (req, response) => {
-      signals.push(currentScope()?.activity.signal)
+      signals.push(currentScope()?.request.signal)
       if (req.url === '/answer') response.end()
       else arrived()
     })

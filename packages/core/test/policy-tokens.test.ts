@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
-import { currentScope, runOnPrimary } from '../src/scope.ts'
+import { currentScope, runOnPrimary } from '../src/request/scope.ts'
 import { decodeToken, encodeToken, type Freshness } from '../src/token.ts'
 import { attend, incoming } from './support/incoming.ts'
 import { StandIn, type StandInOptions, toLsn } from './support/stand-in.ts'
@@ -65,10 +65,10 @@ describe('a token is given', () => {
   test('as the primary for a while where no position could be had', async () => {
     const { policy, database } = app()
     const ended = await attend(policy, incoming(), () => {
-      const activity = currentScope()?.activity
-      if (activity === undefined) throw new Error('no scope')
-      database.replication.writeBegins(activity)
-      database.replication.writeEnds(activity, 'unknown')
+      const state = currentScope()?.request
+      if (state === undefined) throw new Error('no scope')
+      database.replication.writeBegins(state)
+      database.replication.writeEnds(state, 'unknown')
     })
     expect(place(ended.headers['flyroute-token'])).toEqual({ until: expect.any(Number) })
   })
@@ -103,9 +103,9 @@ describe('a token is given', () => {
   test('monotonic: for reads as well, never further back than another answer has been', async () => {
     const { policy, database } = app({ role: 'replica', consistency: 'monotonic' })
     const readAt = (at: number) => () => {
-      const activity = currentScope()?.activity
-      if (activity === undefined) throw new Error('no scope')
-      database.replication.read(activity, database.position(at))
+      const state = currentScope()?.request
+      if (state === undefined) throw new Error('no scope')
+      database.replication.read(state, database.position(at))
     }
     database.at = 5
     const first = await attend(policy, incoming(), readAt(5))

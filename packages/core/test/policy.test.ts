@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { ConfigurationError, PrimaryRequiredError } from '../src/errors.ts'
 import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
-import { runOnPrimary } from '../src/scope.ts'
+import { currentScope, runOnPrimary } from '../src/request/scope.ts'
 import { attend, body, incoming } from './support/incoming.ts'
 import { StandIn } from './support/stand-in.ts'
 
@@ -124,9 +124,9 @@ describe('a refusal', () => {
   test('a write under way may have been committed: no replay', async () => {
     const { policy, database } = replica()
     const ended = await attend(policy, incoming(), async () => {
-      const { activity } = (await import('../src/scope.ts')).currentScope() ?? {}
-      if (activity === undefined) throw new Error('no scope')
-      database.replication.writeBegins(activity)
+      const state = currentScope()?.request
+      if (state === undefined) throw new Error('no scope')
+      database.replication.writeBegins(state)
       throw new PrimaryRequiredError({ reason: 'write', topology: database.replication.topology })
     })
     expect(ended).toMatchObject({ status: 503, json: { error: { reason: 'already-written' } } })
@@ -279,8 +279,8 @@ describe('a request that was replayed already', () => {
   test('is served on the primary, and asked for every position only where no text has shown the write', async () => {
     const { policy } = primary({ debugHeader: true })
     const visit = async (state: string) => (await attend(policy, incoming({ headers: replayed(state) }))).visit
-    expect((await visit('flyroute:write:insert@app')).scope.activity.everyStatement).toBe(false)
-    expect((await visit('flyroute:refused@app')).scope.activity.everyStatement).toBe(true)
+    expect((await visit('flyroute:write:insert@app')).scope.request.captureAfterEveryStatement).toBe(false)
+    expect((await visit('flyroute:refused@app')).scope.request.captureAfterEveryStatement).toBe(true)
     expect((await visit('flyroute:method:post@app')).why).toBe('replayed-method')
   })
 

@@ -1,16 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { assertPrimary } from '../src/assert-primary.ts'
+import type * as Scopes from '../src/request/scope.ts'
+import { createScope, currentScope, runInScope, runOnPrimary, runWithConsistency } from '../src/request/scope.ts'
+import { createRequestState } from '../src/request/state.ts'
 import { runWithToken } from '../src/run-with-token.ts'
-import type * as Scopes from '../src/scope.ts'
-import {
-  createActivity,
-  createScope,
-  currentScope,
-  notReplayable,
-  runInScope,
-  runOnPrimary,
-  runWithConsistency,
-} from '../src/scope.ts'
 import { encodeToken } from '../src/token.ts'
 import { createTopology } from '../src/topology.ts'
 import { StandIn } from './support/stand-in.ts'
@@ -30,16 +23,16 @@ describe('runOnPrimary', () => {
     expect(currentScope()).toBeUndefined()
   })
 
-  test('shares the activity of the request around it, which is not replayed after a write in it', () => {
+  test('shares the state of the request around it, which is not replayed after a write in it', () => {
     const database = new StandIn()
-    const activity = createActivity('request')
-    runInScope(createScope(activity), () => {
-      expect(notReplayable(activity)).toBeUndefined()
+    const state = createRequestState('request')
+    runInScope(createScope(state), () => {
+      expect(state.whyNotReplayable()).toBeUndefined()
       expect(runOnPrimary(() => database.write())).toBe('primary')
       expect(currentScope()?.onPrimary).toBe(false)
     })
-    expect(notReplayable(activity)).toBe('already-written')
-    expect([...activity.written]).toEqual(['app'])
+    expect(state.whyNotReplayable()).toBe('already-written')
+    expect([...state.written]).toEqual(['app'])
   })
 
   test('a query that begins when it is awaited runs in it, each time, and nothing else of it is changed', async () => {
@@ -75,8 +68,8 @@ describe('runOnPrimary', () => {
   })
 
   test('outside a request is a job, which has nothing to replay', () => {
-    const activity = runOnPrimary(() => currentScope()?.activity)
-    expect(activity && notReplayable(activity)).toBe('outside-request')
+    const state = runOnPrimary(() => currentScope()?.request)
+    expect(state && state.whyNotReplayable()).toBe('outside-request')
   })
 })
 
@@ -223,19 +216,19 @@ describe('assertPrimary', () => {
   test('passes in runOnPrimary, and in a request asks for a replay', () => {
     const { topology } = new StandIn().replication
     runOnPrimary(() => assertPrimary(topology))
-    const activity = createActivity('request')
-    expect(() => runInScope(createScope(activity), () => assertPrimary(topology))).toThrow('answer with replayResponse')
-    expect(activity.refusal).toMatchObject(refusal)
+    const state = createRequestState('request')
+    expect(() => runInScope(createScope(state), () => assertPrimary(topology))).toThrow('answer with replayResponse')
+    expect(state.refusal).toMatchObject(refusal)
   })
 })
 
 describe('two copies of the package in one process', () => {
   test('share the scope', async () => {
-    const copy = (await import(`../src/scope.ts?${'copy'}`)) as typeof Scopes
+    const copy = (await import(`../src/request/scope.ts?${'copy'}`)) as typeof Scopes
     expect(copy.runOnPrimary).not.toBe(runOnPrimary)
     expect(copy.runOnPrimary(() => currentScope()?.onPrimary)).toBe(true)
-    const activity = createActivity('request')
-    runInScope(createScope(activity), () => expect(copy.currentScope()?.activity).toBe(activity))
+    const state = createRequestState('request')
+    runInScope(createScope(state), () => expect(copy.currentScope()?.request).toBe(state))
   })
 })
 

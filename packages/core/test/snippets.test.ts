@@ -360,7 +360,7 @@ const documented = [
   'replay/parse',
   'replay/response',
   'run-with-token',
-  'scope',
+  'request/scope',
   'topology/resolve',
 ].flatMap((file) => examplesOf(source(`${file}.ts`)))
 const doors = [

@@ -293,7 +293,7 @@ class Answer<T> extends Wait<T> {
 
   constructor(connection: GuardedConnection, answer: Promise<T>, scope: Scope | undefined) {
     super(connection.watchdog)
-    this.patience = patienceFor(scope?.activity.kind === 'request')
+    this.patience = patienceFor(scope?.request.kind === 'request')
     this.#connection = connection
     this.#answer = answer
     answer.then(

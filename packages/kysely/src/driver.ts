@@ -168,13 +168,13 @@ export class FlyrouteDriver implements Driver {
   /** The door answers as much, should the app's answer be a failure. */
   #notesOutage(error: unknown, scope: Scope | undefined): void {
     if (scope !== undefined && this.database.facts.readError(error) === 'unavailable') {
-      scope.activity.primaryUnreachable = error
+      scope.request.primaryUnreachable = error
     }
   }
 
   #goesToPrimary(scope: Scope | undefined): boolean {
     if (scope === undefined || this.#primary === undefined) return false
-    return scope.onPrimary || scope.activity.written.has(this.database.replication.name)
+    return scope.onPrimary || scope.request.hasWritten(this.database.replication.name)
   }
 
   /** The member next door cannot be had. */

@@ -1,4 +1,4 @@
-import { type Activity, type Analysis, currentScope, type Scope } from '@flyroute/core/adapter'
+import { type Analysis, currentScope, type RequestState, type Scope } from '@flyroute/core/adapter'
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
 import { asksOn } from './ask.ts'
 import type { GuardedConnection } from './connection.ts'
@@ -34,13 +34,13 @@ export class PrimarySide {
     scope: Scope | undefined,
   ): Promise<QueryResult<R>> {
     if (scope === undefined) return this.send(query, options)
-    const { activity } = scope
-    if (!this.#begins(analysis, activity)) {
+    const { request } = scope
+    if (!this.#begins(analysis, request)) {
       const result = await this.send<R>(query, options)
-      if (scope.consistency === 'monotonic' && !writes(analysis, activity)) await this.#read(activity)
+      if (scope.consistency === 'monotonic' && !writes(analysis, request)) await this.#read(request)
       return result
     }
-    return this.#commits(() => this.send<R>(query, options), activity, isAsynchronous(analysis))
+    return this.#commits(() => this.send<R>(query, options), request, isAsynchronous(analysis))
   }
 
   async *stream<R>(
@@ -51,20 +51,20 @@ export class PrimarySide {
     scope: Scope | undefined,
   ): AsyncIterableIterator<QueryResult<R>> {
     const rows = this.#rows<R>(query, chunkSize, options)
-    if (scope === undefined || !this.#begins(analysis, scope.activity)) return yield* rows
+    if (scope === undefined || !this.#begins(analysis, scope.request)) return yield* rows
     const { replication } = this.#connection.owner.database
-    const { activity } = scope
+    const { request } = scope
     // It is done, too, where nobody wants the rest of its rows.
     let outcome: 'done' | 'failed' | 'unknown' = 'done'
-    replication.writeBegins(activity)
+    replication.writeBegins(request)
     try {
       yield* rows
     } catch (error) {
       outcome = this.#outcomeOf(error)
       throw error
     } finally {
-      replication.writeEnds(activity, outcome)
-      if (outcome === 'done') await this.#wrote(activity, isAsynchronous(analysis))
+      replication.writeEnds(request, outcome)
+      if (outcome === 'done') await this.#wrote(request, isAsynchronous(analysis))
     }
   }
 
@@ -81,7 +81,7 @@ export class PrimarySide {
   }
 
   /** The COMMIT of a transaction in which a request has written. */
-  async commit<T>(run: Run<T>, transaction: Transaction, writer: Activity): Promise<T> {
+  async commit<T>(run: Run<T>, transaction: Transaction, writer: RequestState): Promise<T> {
     const { replication } = this.#connection.owner.database
     try {
       const result = await run(this.#connection)
@@ -95,30 +95,30 @@ export class PrimarySide {
   }
 
   /** Takes note of what is about to be sent; true for a write that commits by itself. */
-  #begins(analysis: Analysis, activity: Activity): boolean {
+  #begins(analysis: Analysis, request: RequestState): boolean {
     const { transaction, owner } = this.#connection
     if (transaction !== undefined && analysis.synchronousCommit) transaction.asynchronous = true
-    if (!writes(analysis, activity)) return false
+    if (!writes(analysis, request)) return false
     if (transaction === undefined) return true
     if (transaction.writer === undefined) {
-      transaction.writer = activity
-      owner.database.replication.writeBegins(activity)
+      transaction.writer = request
+      owner.database.replication.writeBegins(request)
     }
     return false
   }
 
-  async #commits<T>(run: () => Promise<T>, activity: Activity, asynchronous: boolean): Promise<T> {
+  async #commits<T>(run: () => Promise<T>, request: RequestState, asynchronous: boolean): Promise<T> {
     const { replication } = this.#connection.owner.database
-    replication.writeBegins(activity)
+    replication.writeBegins(request)
     let result: T
     try {
       result = await run()
     } catch (error) {
-      replication.writeEnds(activity, this.#outcomeOf(error))
+      replication.writeEnds(request, this.#outcomeOf(error))
       throw error
     }
-    replication.writeEnds(activity, 'done')
-    await this.#wrote(activity, asynchronous)
+    replication.writeEnds(request, 'done')
+    await this.#wrote(request, asynchronous)
     return result
   }
 
@@ -128,38 +128,38 @@ export class PrimarySide {
     return this.#connection.owner.database.facts.isAnswer(error) ? 'failed' : 'unknown'
   }
 
-  async #wrote(activity: Activity, asynchronous: boolean): Promise<void> {
+  async #wrote(request: RequestState, asynchronous: boolean): Promise<void> {
     const { replication, facts } = this.#connection.owner.database
-    if ((currentScope() ?? activity).consistency === 'none') return
+    if ((currentScope() ?? request).consistency === 'none') return
     const { server, inner } = this.#connection
     try {
       if (server === undefined) throw new Error('The server has not said what it is')
-      replication.wrote(activity, await facts.position(asksOn(inner), server, asynchronous))
+      replication.wrote(request, await facts.position(asksOn(inner), server, asynchronous))
     } catch (error) {
       // It is written, whatever comes of the question behind it.
       replication.withoutPosition(error)
-      replication.wrote(activity, undefined)
+      replication.wrote(request, undefined)
     }
   }
 
-  async #read(activity: Activity): Promise<void> {
-    await readPosition(this.#connection, activity)
+  async #read(request: RequestState): Promise<void> {
+    await readPosition(this.#connection, request)
   }
 }
 
 /** What a monotonic reader has seen; nothing where nobody can tell. */
 export async function readPosition(
   { owner, server, inner, transaction }: GuardedConnection,
-  activity: Activity,
+  request: RequestState,
 ): Promise<void> {
   const { replication, facts } = owner.database
   if (server === undefined || transaction?.failed) return
   const position = await facts.position(asksOn(inner), server, false).catch(() => undefined)
-  if (position !== undefined) replication.read(activity, position)
+  if (position !== undefined) replication.read(request, position)
 }
 
-function writes(analysis: Analysis, activity: Activity): boolean {
-  return analysis.access !== 'read' || activity.everyStatement
+function writes(analysis: Analysis, request: RequestState): boolean {
+  return analysis.access !== 'read' || request.captureAfterEveryStatement
 }
 
 /** What a procedure sets for its transaction cannot be seen: there the position that is always far enough is taken. */

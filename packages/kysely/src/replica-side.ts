@@ -1,12 +1,5 @@
 import { ReplayUnavailableError } from '@flyroute/core'
-import {
-  type Activity,
-  type Analysis,
-  currentScope,
-  type Freshness,
-  notReplayable,
-  type Scope,
-} from '@flyroute/core/adapter'
+import { type Analysis, currentScope, type Freshness, type RequestState, type Scope } from '@flyroute/core/adapter'
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
 import type { GuardedConnection } from './connection.ts'
 import { readPosition } from './primary-side.ts'
@@ -102,7 +95,7 @@ export class ReplicaSide {
           hasBegun = true
           yield chunk
         }
-        if (scope?.consistency === 'monotonic') await readPosition(this.#connection, scope.activity)
+        if (scope?.consistency === 'monotonic') await readPosition(this.#connection, scope.request)
         return
       } catch (error) {
         if (transaction !== undefined) transaction.failed = true
@@ -217,7 +210,7 @@ export class ReplicaSide {
   async #catchesUp(need: Freshness, scope: Scope): Promise<boolean> {
     const { server, owner } = this.#connection
     const { replication, facts } = owner.database
-    const { kind, signal, waitTimeoutMs: timeoutMs } = scope.activity
+    const { kind, signal, waitTimeoutMs: timeoutMs } = scope.request
     const options = { timeoutMs, signal, patient: kind === 'job' }
     if (replication.isProbed(server)) return replication.catchUp(need, options)
     // One name leads to several replicas: only this connection can ask its own, and once has to do.
@@ -351,7 +344,7 @@ class Execution<R> extends Wait<QueryResult<R>> {
     wasUsed: boolean,
   ) {
     super(connection.watchdog)
-    this.patience = patienceFor(scope?.activity.kind === 'request')
+    this.patience = patienceFor(scope?.request.kind === 'request')
     this.#connection = connection
     this.#side = side
     this.#query = query
@@ -379,18 +372,18 @@ class Execution<R> extends Wait<QueryResult<R>> {
 
   #answered(result: QueryResult<R>): void {
     const resolve = this.over()
-    if (this.#scope?.consistency === 'monotonic') resolve?.(this.#seen(result, this.#scope.activity))
+    if (this.#scope?.consistency === 'monotonic') resolve?.(this.#seen(result, this.#scope.request))
     else resolve?.(result)
   }
 
   /** What the client has seen, it is to see again. */
-  async #seen(result: QueryResult<R>, activity: Activity): Promise<QueryResult<R>> {
-    await readPosition(this.#connection, activity)
+  async #seen(result: QueryResult<R>, request: RequestState): Promise<QueryResult<R>> {
+    await readPosition(this.#connection, request)
     return result
   }
 }
 
 function inTheWay(scope: Scope | undefined, detail: string, cause?: unknown): ReplayUnavailableError {
-  const obstacle = (scope && notReplayable(scope.activity)) ?? 'outside-request'
+  const obstacle = scope?.request.whyNotReplayable() ?? 'outside-request'
   return new ReplayUnavailableError(obstacle, { detail, cause })
 }

@@ -1,4 +1,4 @@
-import type { Activity } from '@flyroute/core/adapter'
+import type { RequestState } from '@flyroute/core/adapter'
 import type { GuardedConnection } from './connection.ts'
 
 /** Does something on a connection, whichever it turns out to be. */
@@ -18,7 +18,7 @@ export interface Transaction {
   /** It mentions synchronous_commit: `SET LOCAL` cannot be seen any more behind the COMMIT. */
   asynchronous: boolean
   /** The request that has written in it, so that its COMMIT has a position. */
-  writer: Activity | undefined
+  writer: RequestState | undefined
   /** Something in it was refused: it is aborted, although the server does not know. */
   refusal: Error | undefined
   /** A connection to the primary, on which it runs in fact. */

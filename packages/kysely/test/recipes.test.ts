@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
 import { FlyrouteDialect } from '@flyroute/kysely'
 import { startMariadb, startPostgres } from '@flyroute/testkit'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -156,7 +156,7 @@ describe.each(Object.keys(grounds))('%s', (name) => {
   test.each(Object.keys(versions))('recipes of the documentation give the same with Kysely %s', async (number) => {
     const version = versions[number] as Version
     const outside = <T>(run: () => T): T => run()
-    const inRequest = <T>(run: () => T): T => runInScope(createScope(createActivity('request')), run)
+    const inRequest = <T>(run: () => T): T => runInScope(createScope(createRequestState('request')), run)
     const bare = await tell(version, ground, name, (dialect) => dialect, outside)
     const wrap = (dialect: Dialect): Dialect => new FlyrouteDialect({ dialect, env: {} })
     expect(await tell(version, ground, name, wrap, outside)).toEqual(bare)

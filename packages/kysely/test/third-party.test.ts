@@ -1,6 +1,6 @@
 import { PGlite } from '@electric-sql/pglite'
 import { runOnPrimary } from '@flyroute/core'
-import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
 import { FlyrouteDialect } from '@flyroute/kysely'
 import { startPostgres } from '@flyroute/testkit'
 import { describeAdapter, postgres } from '@flyroute/testkit/conformance'
@@ -46,10 +46,10 @@ describe('PGlite: one connection, in this process', () => {
     expect(await db.selectFrom('post').selectAll().execute()).toEqual([{ id: 1, title: 'one' }])
     expect(await dialect.replication.status()).toMatchObject({ role: 'primary' })
     await dialect.replication.waitFor(await dialect.replication.currentToken())
-    const scope = createScope(createActivity('request'))
+    const scope = createScope(createRequestState('request'))
     await runInScope(scope, () => db.updateTable('post').set({ title: 'uno' }).execute())
-    expect(scope.activity).toMatchObject({ committed: true, writesUnderWay: 0 })
-    expect(scope.activity.positions.size).toBe(1)
+    expect(scope.request).toMatchObject({ committed: true, writesUnderWay: 0 })
+    expect(scope.request.positions.size).toBe(1)
   })
 
   test('what is asked of it meanwhile is not asked in the middle of a transaction', async () => {

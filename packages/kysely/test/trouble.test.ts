@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
-import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
 import { FlyrouteDialect } from '@flyroute/kysely'
 import { type PostgresCluster, startPostgres } from '@flyroute/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
@@ -51,10 +51,10 @@ function open(number: string, max = 2): { db: Kysely<Tables>; dialect: FlyrouteD
 }
 
 const onReplica = sql<{ r: boolean }>`select pg_is_in_recovery() as r`
-const inRequest = <T>(run: () => Promise<T>): Promise<T> => runInScope(createScope(createActivity('request')), run)
+const inRequest = <T>(run: () => Promise<T>): Promise<T> => runInScope(createScope(createRequestState('request')), run)
 /** A request that cannot be replayed: its writes go to the primary from here. */
 const inUpgrade = <T>(run: () => Promise<T>): Promise<T> =>
-  runInScope(createScope(createActivity('request', { obstacle: 'upgrade' })), run)
+  runInScope(createScope(createRequestState('request', { obstacle: 'upgrade' })), run)
 const failure = (run: Promise<unknown>): Promise<unknown> =>
   run.then(
     (value) => expect(value).toBe('a failure'),
@@ -108,14 +108,14 @@ describe.each(Object.keys(versions))('Kysely %s', (number) => {
 
   test('a write whose rows nobody wants all of is written, and has a position', async () => {
     const { db } = open(number)
-    const scope = createScope(createActivity('request', { obstacle: 'upgrade' }))
+    const scope = createScope(createRequestState('request', { obstacle: 'upgrade' }))
     await runInScope(scope, async () => {
       for await (const row of db.updateTable('post').set({ title: 'left' }).returning('id').stream(1)) {
         if (row.id > 0) break
       }
     })
-    expect(scope.activity).toMatchObject({ committed: true, writesUnderWay: 0 })
-    expect([...scope.activity.positions.values()]).toEqual([expect.objectContaining({ at: expect.any(String) })])
+    expect(scope.request).toMatchObject({ committed: true, writesUnderWay: 0 })
+    expect([...scope.request.positions.values()]).toEqual([expect.objectContaining({ at: expect.any(String) })])
     expect(await runOnPrimary(() => db.selectFrom('post').select('title').where('id', '=', 7).execute())).toEqual([
       { title: 'left' },
     ])
@@ -159,7 +159,7 @@ describe.each(Object.keys(versions))('Kysely %s', (number) => {
 
   test('a COMMIT of what has failed on the primary is no write', async () => {
     const { db } = open(number)
-    const scope = createScope(createActivity('request', { obstacle: 'upgrade' }))
+    const scope = createScope(createRequestState('request', { obstacle: 'upgrade' }))
     await runInScope(scope, () =>
       failure(
         db.transaction().execute(async (trx) => {
@@ -170,8 +170,8 @@ describe.each(Object.keys(versions))('Kysely %s', (number) => {
         }),
       ),
     )
-    expect(scope.activity).toMatchObject({ committed: false, writesUnderWay: 0 })
-    expect(scope.activity.positions.size).toBe(0)
+    expect(scope.request).toMatchObject({ committed: false, writesUnderWay: 0 })
+    expect(scope.request.positions.size).toBe(0)
     await isUsable(db)
   })
 
@@ -184,7 +184,7 @@ describe.each(Object.keys(versions))('Kysely %s', (number) => {
     const begun: Promise<unknown>[] = []
     replica.pauseProcess()
     try {
-      const scope = createScope(createActivity('request'))
+      const scope = createScope(createRequestState('request'))
       begun.push(
         failure(
           runInScope(scope, async () => {

@@ -1,5 +1,5 @@
 import type { Replication } from '@flyroute/core'
-import { currentScope, notReplayable, runInScope } from '@flyroute/core/adapter'
+import { currentScope, runInScope } from '@flyroute/core/adapter'
 import mysql, { type Connection, type ConnectionOptions, type Pool, type PoolCluster, type PoolOptions } from 'mysql2'
 import { type MysqlDatabase, openDatabase } from './database.ts'
 import type { BareConnection } from './driver-types.ts'
@@ -109,7 +109,7 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
 function isBetterAtHome({ replication }: MysqlDatabase): boolean {
   if (replication.topology.role === 'primary' || !replication.isUnavailable) return false
   const scope = currentScope()
-  return scope === undefined || scope.onPrimary || notReplayable(scope.activity) !== undefined
+  return scope === undefined || scope.onPrimary || scope.request.whyNotReplayable() !== undefined
 }
 
 /** Where a single connection to a replica cannot be made, the request that it was for is replayed. */

@@ -6,15 +6,15 @@ import { readError } from './refusal.ts'
 /** The primary cannot be had, or was lost. */
 export function noteUnreachable(scope: Scope | undefined, error: unknown): void {
   if (scope !== undefined && (isUnavailable(error) || readError(error) === 'unavailable')) {
-    scope.activity.primaryUnreachable = error
+    scope.request.primaryUnreachable = error
   }
 }
 
 /** Something can be done neither here nor by a replay. */
 export function noteUnavailable(scope: Scope | undefined, error: unknown): void {
-  if (scope !== undefined && isUnavailable(error)) scope.activity.unavailable ??= error
+  if (scope !== undefined && isUnavailable(error)) scope.request.unavailable ??= error
 }
 
-function isUnavailable(error: unknown): error is NonNullable<Scope['activity']['unavailable']> {
+function isUnavailable(error: unknown): error is NonNullable<Scope['request']['unavailable']> {
   return (error as { code?: unknown } | undefined)?.code === 'ERR_REPLAY_UNAVAILABLE'
 }

@@ -146,7 +146,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   }
 
   function goesToPrimary(scope: Scope | undefined): boolean {
-    return scope !== undefined && (scope.onPrimary || scope.activity.written.has(replication.name))
+    return scope !== undefined && (scope.onPrimary || scope.request.hasWritten(replication.name))
   }
 
   database.pools.add(pool)

@@ -1,5 +1,5 @@
 import { ReplayUnavailableError } from '@flyroute/core'
-import { type Activity, type Position, upTo } from '@flyroute/core/adapter'
+import { type Position, type RequestState, upTo } from '@flyroute/core/adapter'
 import type { Command, ResultHeader } from './driver-types.ts'
 import type { Guard } from './guard.ts'
 import { noteUnreachable } from './outage.ts'
@@ -75,14 +75,14 @@ export class PrimarySide {
     if (this.#tracks === undefined) {
       this.#track(turn).then(
         () => {
-          this.#prepareFor(turn, scope.activity)
+          this.#prepareFor(turn, scope.request)
           turn.send()
         },
         (error: unknown) => turn.fail(error),
       )
       return false
     }
-    this.#prepareFor(turn, scope.activity)
+    this.#prepareFor(turn, scope.request)
     return true
   }
 
@@ -91,19 +91,19 @@ export class PrimarySide {
     const { transaction: before } = session
     session.ran(turn, headers.at(-1))
     if (turn.analysis.reason === 'set') this.overhears(turn.command)
-    const activity = turn.scope?.activity
-    if (activity === undefined) return true
+    const request = turn.scope?.request
+    if (request === undefined) return true
     const own = this.#ownGtids(headers)
     this.#endTransaction(before, turn, own !== undefined)
     if (own === undefined && this.#mustAsk(turn, headers)) {
       turn.hold()
-      void this.#ask(turn, activity).finally(() => {
+      void this.#ask(turn, request).finally(() => {
         turn.release()
         turn.finish()
       })
       return false
     }
-    this.#took(turn, activity, own === undefined ? undefined : this.#position(own))
+    this.#took(turn, request, own === undefined ? undefined : this.#position(own))
     turn.release()
     return true
   }
@@ -157,34 +157,34 @@ export class PrimarySide {
   }
 
   /** Notes what the statement does to the request, before it does it. */
-  #prepareFor(turn: Turn, activity: Activity): void {
+  #prepareFor(turn: Turn, request: RequestState): void {
     const { analysis, kind } = turn
     const { session, database } = this.#guard
     const { transaction } = session
     const { transaction: control, several } = analysis
     if (kind === 'prepare') return
-    const writes = analysis.access !== 'read' || activity.everyStatement
+    const writes = analysis.access !== 'read' || request.captureAfterEveryStatement
     if (control === undefined || several) {
       const commits = transaction === undefined || control !== undefined
-      if (writes && commits) this.#commits(turn, activity)
-      else if (writes) this.#writesIn(transaction as Transaction, activity)
-      else if (several && control !== undefined && transaction?.writer !== undefined) this.#commits(turn, activity)
+      if (writes && commits) this.#commits(turn, request)
+      else if (writes) this.#writesIn(transaction as Transaction, request)
+      else if (several && control !== undefined && transaction?.writer !== undefined) this.#commits(turn, request)
       else if (turn.scope?.consistency === 'monotonic') turn.effect = 'read'
-    } else if (control === 'commit' && transaction?.writer !== undefined) this.#commits(turn, activity)
+    } else if (control === 'commit' && transaction?.writer !== undefined) this.#commits(turn, request)
     if (turn.effect !== undefined) turn.holdEvents()
-    if (turn.effect !== 'commit' && writes) activity.written.add(database.replication.name)
+    if (turn.effect !== 'commit' && writes) request.written.add(database.replication.name)
   }
 
-  #commits(turn: Turn, activity: Activity): void {
+  #commits(turn: Turn, request: RequestState): void {
     turn.effect = 'commit'
-    this.#guard.database.replication.writeBegins(activity)
+    this.#guard.database.replication.writeBegins(request)
   }
 
   /** A write whose COMMIT is still to come: until then, and after it, the request must not run a second time. */
-  #writesIn(transaction: Transaction, activity: Activity): void {
+  #writesIn(transaction: Transaction, request: RequestState): void {
     if (transaction.writer !== undefined) return
-    transaction.writer = activity
-    this.#guard.database.replication.writeBegins(activity)
+    transaction.writer = request
+    this.#guard.database.replication.writeBegins(request)
   }
 
   // --- behind -------------------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ export class PrimarySide {
     turn.effect = undefined
     const { session, database } = this.#guard
     const { transaction } = session
-    database.replication.writeEnds(scope.activity, outcome)
+    database.replication.writeEnds(scope.request, outcome)
     if (transaction?.writer === undefined) return
     database.replication.writeEnds(transaction.writer, outcome)
     transaction.writer = undefined
@@ -239,43 +239,43 @@ export class PrimarySide {
     return headers.some(hasChanged)
   }
 
-  async #ask(turn: Turn, activity: Activity): Promise<void> {
+  async #ask(turn: Turn, request: RequestState): Promise<void> {
     const { replication } = this.#guard.database
     const kind = this.#guard.greeting?.flavour.kind
     try {
       if (turn.effect === 'read') {
         await this.#guard.learn(turn)
         const seen = this.#guard.server?.at
-        if (seen !== undefined) replication.read(activity, this.#at(seen))
+        if (seen !== undefined) replication.read(request, this.#at(seen))
         return
       }
-      if (kind !== 'mysql' && kind !== 'mariadb') return this.#took(turn, activity, undefined)
+      if (kind !== 'mysql' && kind !== 'mariadb') return this.#took(turn, request, undefined)
       const [row] = await turn.ask(lastPosition[kind])
       const last = row?.[0]
       const own = typeof last === 'string' ? last.replaceAll(/\s/g, '') : ''
       // The one tells all that it has, the other the last one of this session.
-      if (kind === 'mysql') return this.#took(turn, activity, this.#at(own))
+      if (kind === 'mysql') return this.#took(turn, request, this.#at(own))
       const isNew = own !== '' && own !== this.#last
       this.#last = own
-      this.#took(turn, activity, isNew ? this.#position(own) : undefined)
+      this.#took(turn, request, isNew ? this.#position(own) : undefined)
     } catch (error) {
       replication.withoutPosition(error)
       if (turn.effect === 'commit') {
-        replication.writeEnds(activity, 'done')
-        replication.wrote(activity, undefined)
+        replication.writeEnds(request, 'done')
+        replication.wrote(request, undefined)
       }
     }
   }
 
-  #took(turn: Turn, activity: Activity, position: Position | undefined): void {
+  #took(turn: Turn, request: RequestState, position: Position | undefined): void {
     const { replication } = this.#guard.database
     if (turn.effect === 'commit') {
-      replication.writeEnds(activity, 'done')
+      replication.writeEnds(request, 'done')
       // Where the server tells, and has told nothing, nothing was changed.
-      if (position !== undefined || this.#tracks !== true) replication.wrote(activity, position)
+      if (position !== undefined || this.#tracks !== true) replication.wrote(request, position)
     } else if (position !== undefined) {
-      activity.committed = true
-      replication.wrote(activity, position)
+      request.noteCommit(replication.name)
+      replication.wrote(request, position)
     }
   }
 

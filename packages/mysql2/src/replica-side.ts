@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ReplayUnavailableError } from '@flyroute/core'
-import { type Freshness, isOfReadOnlyTransaction, notReplayable, type Scope } from '@flyroute/core/adapter'
+import { ReplayUnavailableError, type ReplayUnavailableReason } from '@flyroute/core'
+import { type Freshness, isOfReadOnlyTransaction, type Scope } from '@flyroute/core/adapter'
 import type { Command, ResultHeader } from './driver-types.ts'
 import { plainQuery } from './exchange.ts'
 import type { Guard } from './guard.ts'
@@ -79,7 +79,7 @@ export class ReplicaSide {
       if (server?.at === undefined) return
       const { cluster, epoch, at } = server
       const time = Math.max(0, Math.round(Date.now() + (greeting?.clockOffsetMs ?? 0)))
-      database.replication.read(scope.activity, { cluster, epoch, at, time })
+      database.replication.read(scope.request, { cluster, epoch, at, time })
     }
     seen()
       .catch((error: unknown) => database.replication.withoutPosition(error))
@@ -167,10 +167,10 @@ export class ReplicaSide {
     this.#toPrimary(turn)
   }
 
-  async #catchUp(turn: Turn, need: Freshness, { activity }: Scope): Promise<boolean> {
+  async #catchUp(turn: Turn, need: Freshness, { request }: Scope): Promise<boolean> {
     const { replication } = this.#guard.database
-    const { signal, waitTimeoutMs: timeoutMs } = activity
-    const isJob = activity.kind === 'job'
+    const { signal, waitTimeoutMs: timeoutMs } = request
+    const isJob = request.kind === 'job'
     if (replication.isProbed(this.#guard.server)) {
       return replication.catchUp(need, { timeoutMs, signal, patient: isJob })
     }
@@ -252,8 +252,8 @@ export class ReplicaSide {
   }
 }
 
-function obstacleOf(scope: Scope | undefined): ReturnType<typeof notReplayable> & string {
-  return (scope && notReplayable(scope.activity)) ?? 'outside-request'
+function obstacleOf(scope: Scope | undefined): ReplayUnavailableReason {
+  return scope?.request.whyNotReplayable() ?? 'outside-request'
 }
 
 /** Has a command say something else; an execution says what was prepared for it. */

@@ -1,4 +1,4 @@
-import type { Activity } from '@flyroute/core/adapter'
+import type { RequestState } from '@flyroute/core/adapter'
 import type { ResultHeader } from './driver-types.ts'
 import type { Turn } from './turn.ts'
 
@@ -11,7 +11,7 @@ export interface Transaction {
   /** It was begun as READ ONLY: what it refuses, the primary would refuse as well. */
   readonly readOnly: boolean
   /** The request that has written in it, so that its COMMIT has a position. */
-  writer: Activity | undefined
+  writer: RequestState | undefined
   /** Something in it was refused: it is taken for aborted, although the server does not know. */
   refusal: Error | undefined
 }

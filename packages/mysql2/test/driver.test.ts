@@ -110,8 +110,8 @@ test('a cluster’s nodes are what they are: their roles change nothing of what 
     const before = await id()
     await new Promise((resolve) => setTimeout(resolve, 1_100))
     expect(await id()).toEqual(before)
-    const { activity } = await inRequest(() => query('MASTER', 'insert into item values (3, 1)'))
-    expect([...activity.positions]).toEqual([['app', expect.objectContaining({ at: expect.any(String) })]])
+    const { state } = await inRequest(() => query('MASTER', 'insert into item values (3, 1)'))
+    expect([...state.positions]).toEqual([['app', expect.objectContaining({ at: expect.any(String) })]])
     // One that is down is left to the cluster: it takes another, or says so.
     await bench.replica.kill()
     const error = await rejection(query('SLAVE1', read))

@@ -89,9 +89,9 @@ test('a read that is cut: replayed in a request, made on the primary outside of 
   await isNextDoor(pool)
   const inside = inRequest(read)
   await kill('replica', 'select @@port as port, sleep')
-  const { error, activity } = await inside
+  const { error, state } = await inside
   expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
-  expect(activity.refusal).toBe(error)
+  expect(state.refusal).toBe(error)
   await isNextDoor(pool)
 })
 
@@ -118,9 +118,9 @@ test('a read that is cut in the middle of its rows: replayed in a request, and n
   const lost = await rejection(read())
   expect(lost['code']).toMatch(/ECONNRESET|PROTOCOL_CONNECTION_LOST/)
   await isNextDoor(pool)
-  const { error, activity } = await inRequest(read)
+  const { error, state } = await inRequest(read)
   expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
-  expect(activity.refusal).toBe(error)
+  expect(state.refusal).toBe(error)
   await isNextDoor(pool)
   // The connection of a single statement goes, and who waits for it gets another one.
   pool.pool.once('acquire', (connection) => cutInAnswer(connection as unknown as Parameters<typeof cutInAnswer>[0]))
@@ -194,7 +194,7 @@ test('a COMMIT whose answer is lost may have happened: the request is not replay
   const pool = bench.near({ env: { ...bench.env, FLY_REGION: 'ord', DATABASE_URL: wire.url(bench.primary.url) } })
   await portOf(pool)
   wire.onCommand = (text, { cut }) => void (/commit/i.test(text) && cut())
-  const { error, activity } = await inRequest(async () => {
+  const { error, state } = await inRequest(async () => {
     const connection = await pool.getConnection()
     try {
       await connection.beginTransaction()
@@ -205,23 +205,23 @@ test('a COMMIT whose answer is lost may have happened: the request is not replay
     }
   })
   expect((error as QueryError).code).toMatch(/ECONNRESET|PROTOCOL_CONNECTION_LOST/)
-  expect(activity).toMatchObject({ committed: true, writesUnderWay: 0, primaryUnreachable: error })
-  expect([...activity.positions.values()]).toEqual([{ until: expect.any(Number) }])
+  expect(state).toMatchObject({ committed: true, writesUnderWay: 0, primaryUnreachable: error })
+  expect([...state.positions.values()]).toEqual([{ until: expect.any(Number) }])
   await eventually(async () => expect(await names()).toContain('lost and found'))
 })
 
 test('a write that is given up after its `timeout` may have happened as well', async () => {
   const pool = bench.near({ connectionLimit: 2 })
   await portOf(pool)
-  const { error, activity } = await inRequest(() =>
+  const { error, state } = await inRequest(() =>
     pool.query({ sql: "insert into item (name) select 'late' where sleep(0.5) = 0", timeout: 100 }),
   )
   expect((error as QueryError).code).toBe('PROTOCOL_SEQUENCE_TIMEOUT')
-  expect(activity).toMatchObject({ committed: true, writesUnderWay: 0 })
-  expect([...activity.positions.values()]).toEqual([{ until: expect.any(Number) }])
+  expect(state).toMatchObject({ committed: true, writesUnderWay: 0 })
+  expect([...state.positions.values()]).toEqual([{ until: expect.any(Number) }])
   // The connection is good for the next one, as soon as the answer is there.
   await eventually(async () => expect(await names()).toContain('late'))
-  expect(activity.writesUnderWay).toBe(0)
+  expect(state.writesUnderWay).toBe(0)
   expect(await Promise.all([portOf(pool), portOf(pool)])).toEqual([bench.primary.port, bench.primary.port])
 })
 
@@ -230,7 +230,7 @@ test('a COMMIT that is given up, and then lost, is counted once', async () => {
   const pool = bench.near({ env: { ...bench.env, FLY_REGION: 'ord', DATABASE_URL: wire.url(bench.primary.url) } })
   await portOf(pool)
   wire.onCommand = (text, { swallow }) => void (/commit/i.test(text) && swallow())
-  const { error, activity } = await inRequest(async () => {
+  const { error, state } = await inRequest(async () => {
     const connection = await pool.getConnection()
     await connection.beginTransaction()
     await connection.query("insert into item (name) values ('given up')")
@@ -238,7 +238,7 @@ test('a COMMIT that is given up, and then lost, is counted once', async () => {
     await outcome.finally(() => connection.destroy())
   })
   expect((error as QueryError).code).toBe('PROTOCOL_SEQUENCE_TIMEOUT')
-  expect(activity).toMatchObject({ committed: true, writesUnderWay: 0 })
+  expect(state).toMatchObject({ committed: true, writesUnderWay: 0 })
 })
 
 test('what was given up is not run elsewhere later', async () => {
@@ -255,7 +255,7 @@ test('what was given up is not run elsewhere later', async () => {
 
 test('the few connections to the primary are waited for, but not for ever: then it is a 503', async () => {
   const pool = bench.far({ primaryPool: { connectionLimit: 1, connectTimeout: 300 } })
-  const { error, activity } = await inRequest(() =>
+  const { error, state } = await inRequest(() =>
     runOnPrimary(async () => {
       const held = await pool.getConnection()
       await held.query('select 1')
@@ -263,7 +263,7 @@ test('the few connections to the primary are waited for, but not for ever: then 
     }),
   )
   expect(error).toMatchObject({ code: 'ETIMEDOUT', message: 'No connection to the primary in 300 ms' })
-  expect(activity.primaryUnreachable).toBe(error)
+  expect(state.primaryUnreachable).toBe(error)
   // The one that came too late went back.
   await runOnPrimary(() => pool.query('select 1'))
   await runOnPrimary(() => pool.query('select 1'))
@@ -327,9 +327,9 @@ test('a single connection that cannot be made: a replay in a request, the driver
   const failed = (): Promise<unknown> => once(driver.createConnection({}), 'error').then(([error]) => error)
   await bench.replica.kill()
   try {
-    const { value, activity } = await inRequest(failed)
+    const { value, state } = await inRequest(failed)
     expect(value).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
-    expect(activity.refusal).toBe(value)
+    expect(state.refusal).toBe(value)
     // From here on it is known to be down.
     const elsewhere = driver.createConnection({}).promise()
     expect(await portOf(elsewhere as never)).toBe(bench.primary.port)

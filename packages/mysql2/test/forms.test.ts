@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import { promisify } from 'node:util'
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
-import { createActivity, createScope, currentScope, runInScope } from '@flyroute/core/adapter'
+import { createRequestState, createScope, currentScope, runInScope } from '@flyroute/core/adapter'
 import { createDriver, createPool, type FlyroutePool } from '@flyroute/mysql2'
 import { createPool as createPromisePool, type FlyroutePool as PromisePool } from '@flyroute/mysql2/promise'
 import { type MysqlCluster, startMariadb } from '@flyroute/testkit'
@@ -250,11 +250,11 @@ describe('an answer comes back to where it was asked for, with one connection fo
   test.each(Object.entries(forms))('%s', async (_, ask) => {
     const db = createPool({ env, connectionLimit: 1 })
     const visit = (name: string): Promise<unknown> => {
-      const scope = createScope(createActivity('request'))
+      const scope = createScope(createRequestState('request'))
       return new Promise((resolve) =>
         storage.run(name, () =>
           runInScope(scope, () =>
-            ask(db, () => resolve([storage.getStore(), currentScope()?.activity === scope.activity])),
+            ask(db, () => resolve([storage.getStore(), currentScope()?.request === scope.request])),
           ),
         ),
       )

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import { ConfigurationError, isPrimaryRequired, runOnPrimary } from '@flyroute/core'
-import { createActivity, createScope, gtids, runInScope } from '@flyroute/core/adapter'
+import { createRequestState, createScope, gtids, runInScope } from '@flyroute/core/adapter'
 import { createPool, type FlyroutePool } from '@flyroute/mysql2/promise'
 import type { MysqlCluster, MysqlNode } from '@flyroute/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
@@ -49,10 +49,13 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
     }
 
     /** Does work as in a request, and tells the position behind what it wrote. */
-    async function position(work: () => Promise<unknown>, everyStatement = false): Promise<string | undefined> {
-      const activity = createActivity('request', { everyStatement })
-      await runInScope(createScope(activity), work)
-      const [fresh] = activity.positions.values()
+    async function position(
+      work: () => Promise<unknown>,
+      captureAfterEveryStatement = false,
+    ): Promise<string | undefined> {
+      const state = createRequestState('request', { captureAfterEveryStatement })
+      await runInScope(createScope(state), work)
+      const [fresh] = state.positions.values()
       return fresh === undefined ? undefined : 'at' in fresh ? fresh.at : 'until'
     }
 
@@ -122,13 +125,13 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
 
     test('it is in hand when events tell of the end', async () => {
       const callbacks = open('ord') as unknown as { pool: Pool }
-      const activity = createActivity('request')
+      const state = createRequestState('request')
       const atEnd = await runInScope(
-        createScope(activity),
+        createScope(state),
         () =>
           new Promise<number>((resolve) => {
             const query = callbacks.pool.query('insert into item () values ()')
-            query.on('end', () => resolve(activity.positions.size))
+            query.on('end', () => resolve(state.positions.size))
           }),
       )
       expect(atEnd).toBe(1)
@@ -137,9 +140,9 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
     test('what a monotonic read has seen has a position too, on either side', async () => {
       for (const region of ['ord', 'ams'] as const) {
         const pool = open(region)
-        const activity = createActivity('request', { consistency: 'monotonic' })
-        await runInScope(createScope(activity), () => pool.query('select * from item'))
-        const [fresh] = activity.positions.values()
+        const state = createRequestState('request', { consistency: 'monotonic' })
+        await runInScope(createScope(state), () => pool.query('select * from item'))
+        const [fresh] = state.positions.values()
         expect(gtids.isValid((fresh as { at: string }).at)).toBe(true)
         expect((fresh as { at: string }).at).not.toBe('')
       }

@@ -41,16 +41,16 @@ describe.each(Object.entries(ways))('%s', (_, reset) => {
     const pool = bench.near({ connectionLimit: 1 })
     const connection = await pool.getConnection()
     const before = await count()
-    const { activity, error } = await inRequest(async () => {
+    const { state, error } = await inRequest(async () => {
       await Promise.all([connection.beginTransaction(), connection.query(write), reset(connection)])
       await connection.query('select 1')
     })
     expect(error).toBeUndefined()
-    expect(activity).toMatchObject({ committed: false, writesUnderWay: 0 })
-    expect([...activity.positions]).toEqual([])
+    expect(state).toMatchObject({ committed: false, writesUnderWay: 0 })
+    expect([...state.positions]).toEqual([])
     expect(await count()).toBe(before)
     // What comes behind it is a transaction of its own, and has its position.
-    const { activity: next } = await inRequest(() => connection.query(write))
+    const { state: next } = await inRequest(() => connection.query(write))
     expect([...next.positions.values()]).toEqual([expect.objectContaining({ at: expect.stringMatching(/^0-\d+-\d+/) })])
     connection.release()
   })
@@ -123,7 +123,7 @@ test('a transaction on the primary, on a connection that leads to the replica, i
 test('a pool that resets what it gets back: transactions are over, and positions go on', async () => {
   const pool = bench.near({ connectionLimit: 1, resetOnRelease: true })
   const before = await count()
-  const { activity } = await inRequest(async () => {
+  const { state } = await inRequest(async () => {
     const connection = await pool.getConnection()
     await connection.beginTransaction()
     await connection.query(write)
@@ -131,9 +131,9 @@ test('a pool that resets what it gets back: transactions are over, and positions
     await pool.query('select 1')
   })
   // It was given back in the middle: what would come of it, nobody could know.
-  expect(activity.writesUnderWay).toBe(0)
+  expect(state.writesUnderWay).toBe(0)
   expect(await count()).toBe(before)
-  const { activity: next } = await inRequest(() => pool.query(write))
+  const { state: next } = await inRequest(() => pool.query(write))
   expect([...next.positions.values()]).toEqual([expect.objectContaining({ at: expect.any(String) })])
 })
 

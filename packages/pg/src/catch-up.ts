@@ -6,10 +6,10 @@ import { readError } from './refusal.ts'
 const pollMs = 5
 
 /** Waits, bounded, until the very server of this connection is as fresh as the scope needs it. */
-export async function catchUp(guard: Guarded, need: Freshness, { activity }: Scope): Promise<boolean> {
+export async function catchUp(guard: Guarded, need: Freshness, { request }: Scope): Promise<boolean> {
   const { replication } = guard.database
-  const { signal, waitTimeoutMs: timeoutMs } = activity
-  const isJob = activity.kind === 'job'
+  const { signal, waitTimeoutMs: timeoutMs } = request
+  const isJob = request.kind === 'job'
   if (replication.isProbed(guard.server)) return replication.catchUp(need, { timeoutMs, signal, patient: isJob })
   // One name may lead to several replicas: only this connection can ask its own.
   const until = Date.now() + Math.min(timeoutMs, isJob ? timeoutMs : replication.replayCostMs)

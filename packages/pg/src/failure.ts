@@ -1,5 +1,4 @@
 import { ReplayUnavailableError } from '@flyroute/core'
-import { notReplayable } from '@flyroute/core/adapter'
 import { isSubmittable, textOf } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { noteUnavailable } from './outage.ts'
@@ -46,7 +45,7 @@ export function judgeFailure(guard: Guarded, statement: Statement, error: unknow
     }
     if (movable) return new Rerun(error)
     if (word !== 'refusal') return error
-    const obstacle = (scope && notReplayable(scope.activity)) ?? 'outside-request'
+    const obstacle = scope?.request.whyNotReplayable() ?? 'outside-request'
     throw new ReplayUnavailableError(obstacle, { detail: 'transaction', cause: error })
   } catch (refusal) {
     if (transaction !== undefined) transaction.refusal = refusal as Error

@@ -103,7 +103,7 @@ export class Guard implements Guarded {
     const analysis = this.#analyse(config, single?.analysis)
     if (analysis === undefined) return this.send(config, values, callback)
     const statement = new Statement(config, values, callback, analysis, scope, isSingle)
-    if (isPrimary && scope !== undefined) return this.#onPrimary.run(statement, scope.activity)
+    if (isPrimary && scope !== undefined) return this.#onPrimary.run(statement, scope.request)
     // A connection to the primary that has become one to a replica: there is nowhere else to go.
     if (this.side === 'primary') return reject(statement, new ReplayUnavailableError('no-primary'), this.client)
     return this.#onReplica.run(statement)

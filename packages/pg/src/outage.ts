@@ -7,13 +7,13 @@ import { readError } from './refusal.ts'
 /** The primary cannot be had, or was lost. */
 export function noteUnreachable(scope: Scope | undefined, error: unknown): void {
   if (scope !== undefined && (isUnavailable(error) || readError(error) === 'unavailable')) {
-    scope.activity.primaryUnreachable = error
+    scope.request.primaryUnreachable = error
   }
 }
 
 /** No connection to the primary could be had; that all of them are taken is no fault of the app's either, since it has few. */
 export function noteNoConnection(scope: Scope | undefined, error: unknown): void {
-  if (scope !== undefined && isExhausted(error)) scope.activity.primaryUnreachable = error
+  if (scope !== undefined && isExhausted(error)) scope.request.primaryUnreachable = error
   else noteUnreachable(scope, error)
 }
 
@@ -24,7 +24,7 @@ export function isExhausted(error: unknown): boolean {
 
 /** Something can be done neither here nor by a replay. */
 export function noteUnavailable(scope: Scope | undefined, error: unknown): void {
-  if (scope !== undefined && isUnavailable(error)) scope.activity.unavailable ??= error
+  if (scope !== undefined && isUnavailable(error)) scope.request.unavailable ??= error
 }
 
 function isUnavailable(error: unknown): error is ReplayUnavailableError {

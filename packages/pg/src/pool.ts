@@ -279,7 +279,7 @@ export function guardPool(
     }
 
     #goesToPrimary(scope: Scope | undefined): boolean {
-      return scope !== undefined && (scope.onPrimary || scope.activity.written.has(this.#database.replication.name))
+      return scope !== undefined && (scope.onPrimary || scope.request.hasWritten(this.#database.replication.name))
     }
   }
 }

@@ -1,5 +1,5 @@
 import { ReplayUnavailableError } from '@flyroute/core'
-import type { Activity, Scope } from '@flyroute/core/adapter'
+import type { RequestState, Scope } from '@flyroute/core/adapter'
 import { callbackOf, isSubmittable, type QueryArgument } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
@@ -27,7 +27,7 @@ export class PrimarySide {
     noteUnreachable(this.#user, error)
   }
 
-  run(statement: Statement, activity: Activity): unknown {
+  run(statement: Statement, request: RequestState): unknown {
     const { config, analysis, scope } = statement
     this.#user = scope
     const { session, database, server, client } = this.#guard
@@ -39,19 +39,19 @@ export class PrimarySide {
     }
     const { transaction, isFailed } = session
     const { transaction: control, several } = analysis
-    const writes = analysis.access !== 'read' || activity.everyStatement
+    const writes = analysis.access !== 'read' || request.captureAfterEveryStatement
     session.sends(config, analysis)
     if (control === undefined || several) {
       const commits = transaction === undefined || control !== undefined
-      if (writes && !commits) this.#wroteIn(transaction, activity)
+      if (writes && !commits) this.#wroteIn(transaction, request)
       else if (writes || (control !== undefined && transaction?.writer !== undefined)) {
-        return this.#commit(statement, activity, transaction)
-      } else if (scope?.consistency === 'monotonic') return this.#read(statement, activity)
+        return this.#commit(statement, request, transaction)
+      } else if (scope?.consistency === 'monotonic') return this.#read(statement, request)
     } else if (control === 'commit-prepared') {
-      return this.#commit(statement, activity, undefined)
+      return this.#commit(statement, request, undefined)
     } else if (transaction?.writer !== undefined) {
       // The COMMIT of a failed transaction is a ROLLBACK.
-      if (control === 'commit' && !isFailed) return this.#commit(statement, activity, transaction)
+      if (control === 'commit' && !isFailed) return this.#commit(statement, request, transaction)
       if (control === 'commit' || control === 'rollback') database.replication.writeEnds(transaction.writer, 'failed')
       if (control === 'prepare') database.replication.writeEnds(transaction.writer, 'done')
     }
@@ -59,42 +59,42 @@ export class PrimarySide {
   }
 
   /** A write whose COMMIT is still to come: until then, and after it, the request must not run a second time. */
-  #wroteIn(transaction: Transaction, activity: Activity): void {
+  #wroteIn(transaction: Transaction, request: RequestState): void {
     if (transaction.writer !== undefined) return
-    transaction.writer = activity
-    this.#guard.database.replication.writeBegins(activity)
+    transaction.writer = request
+    this.#guard.database.replication.writeBegins(request)
   }
 
-  #commit(statement: Statement, activity: Activity, transaction: Transaction | undefined): unknown {
+  #commit(statement: Statement, request: RequestState, transaction: Transaction | undefined): unknown {
     const { session, database } = this.#guard
     const { replication } = database
     const { analysis } = statement
     const writer = transaction?.writer
-    replication.writeBegins(activity)
+    replication.writeBegins(request)
     return holdForPosition(this.#guard, statement, {
       wantsPosition: statement.scope?.consistency !== 'none',
       // What a procedure sets for its transaction cannot be seen: there the position that is always far enough is taken.
       asynchronous: analysis.synchronousCommit || analysis.access === 'unknown' || transaction?.asynchronous === true,
       over(outcome, error) {
-        replication.writeEnds(activity, outcome)
+        replication.writeEnds(request, outcome)
         if (writer !== undefined) replication.writeEnds(writer, outcome)
         noteUnreachable(statement.scope, error)
         // A string that began a transaction of its own has not committed that one.
         if (outcome === 'done' && session.status === 'T' && session.transaction !== undefined) {
-          session.transaction.writer = activity
-          replication.writeBegins(activity)
+          session.transaction.writer = request
+          replication.writeBegins(request)
         }
       },
       taken(position) {
         if (position instanceof Error) replication.withoutPosition(position)
-        replication.wrote(activity, position instanceof Error ? undefined : position)
+        replication.wrote(request, position instanceof Error ? undefined : position)
       },
     })
   }
 
   /** A monotonic read: its position is what the client has seen. */
-  #read(statement: Statement, activity: Activity): unknown {
-    return holdForPosition(this.#guard, statement, readPositionInto(this.#guard, activity))
+  #read(statement: Statement, request: RequestState): unknown {
+    return holdForPosition(this.#guard, statement, readPositionInto(this.#guard, request))
   }
 
   /** Sends a statement as it is; what is called back runs in the scope of the question. */
@@ -124,14 +124,14 @@ export class PrimarySide {
 /** What `holdForPosition` does with the position of a read. */
 export function readPositionInto(
   { database: { replication } }: Guarded,
-  activity: Activity,
+  request: RequestState,
 ): Parameters<typeof holdForPosition>[2] {
   return {
     wantsPosition: true,
     asynchronous: false,
     over: () => undefined,
     taken(position) {
-      if (!(position instanceof Error)) replication.read(activity, position)
+      if (!(position instanceof Error)) replication.read(request, position)
     },
   }
 }

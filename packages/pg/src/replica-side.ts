@@ -3,7 +3,6 @@ import {
   type Analysis,
   currentScope,
   type Freshness,
-  notReplayable,
   type Position,
   type Route,
   runInScope,
@@ -119,7 +118,7 @@ export class ReplicaSide {
     if (isSubmittable(config)) this.#judgeErrorsOf(config, statement, canMove)
     if (scope?.consistency === 'monotonic' && analysis.transaction === undefined) {
       return holdForPosition(this.#guard, statement, {
-        ...readPositionInto(this.#guard, scope.activity),
+        ...readPositionInto(this.#guard, scope.request),
         failed: (error, deliver) => this.#failed(statement, error, canMove, deliver),
       })
     }
@@ -217,7 +216,7 @@ export class ReplicaSide {
     const { session, database } = this.#guard
     if (!session.canMove) {
       // What it has read here cannot be read again elsewhere as if nothing had happened.
-      const obstacle = (scope && notReplayable(scope.activity)) ?? 'outside-request'
+      const obstacle = scope?.request.whyNotReplayable() ?? 'outside-request'
       return this.#refuse(statement, new ReplayUnavailableError(obstacle, { detail: 'transaction' }))
     }
     const config = this.#complete(statement.config)

@@ -1,4 +1,4 @@
-import type { Activity, Analysis } from '@flyroute/core/adapter'
+import type { Analysis, RequestState } from '@flyroute/core/adapter'
 import { type BareClient, type QueryArgument, textOf } from './driver-types.ts'
 
 /** What is known of the transaction that a connection is in. */
@@ -10,7 +10,7 @@ export class Transaction {
   /** It was begun as READ ONLY: what it refuses, the primary would refuse as well. */
   readOnly = false
   /** The request that has written in it, so that its COMMIT has a position. */
-  writer: Activity | undefined = undefined
+  writer: RequestState | undefined = undefined
   /** It mentions synchronous_commit: `SET LOCAL` cannot be seen any more behind the COMMIT. */
   asynchronous = false
   /** Something in it was refused: it is aborted, although the server may not know. */

@@ -1,4 +1,4 @@
-import { currentScope, notReplayable, runInScope, type Scope } from '@flyroute/core/adapter'
+import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
 import type { Callback, ClientClass } from './driver-types.ts'
 import { guardOf } from './guarded.ts'
 import { noteUnreachable } from './outage.ts'
@@ -33,7 +33,7 @@ function judgeUnreachable(client: object, error: unknown, scope: Scope | undefin
     return error
   }
   replication.reportUnreachable(error)
-  if (scope === undefined || scope.onPrimary || notReplayable(scope.activity) !== undefined) return error
+  if (scope === undefined || scope.onPrimary || scope.request.whyNotReplayable() !== undefined) return error
   try {
     replication.toPrimary('unavailable', undefined, scope, error)
     return error

@@ -19,8 +19,8 @@ beforeEach(() => {
 
 /** Writes one row more, and gives its token. */
 async function write(): Promise<string> {
-  const { activity } = await inRequest(() => near.query('insert into item values ($1)', [++last]))
-  return encodeToken(activity.positions)
+  const { state } = await inRequest(() => near.query('insert into item values ($1)', [++last]))
+  return encodeToken(state.positions)
 }
 
 /** A pool of one connection through a wire, which has been used once. */

@@ -97,9 +97,9 @@ describe('new driver.Client', () => {
     }
     test.each(Object.entries(connects))('%s: a request is replayed, whoever has swallowed it', async (_, connect) => {
       const driver = createDriver({ env: gone(bench.env) })
-      const { activity, value } = await inRequest(() => connect(new driver.Client()))
+      const { state, value } = await inRequest(() => connect(new driver.Client()))
       expect(value).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable', target: { region: 'ord' } })
-      expect(activity.refusal).toBe(value)
+      expect(state.refusal).toBe(value)
       expect((value as Error).cause).toMatchObject({ code: 'ECONNREFUSED' })
     })
 
@@ -110,25 +110,25 @@ describe('new driver.Client', () => {
         () => inRequest(() => new driver.Client().connect(), { obstacle: 'upgrade' }),
         () => inRequest(() => runOnPrimary(() => new driver.Client().connect())),
       ]) {
-        const { activity, error } = await run()
+        const { state, error } = await run()
         expect(error).toMatchObject({ code: 'ECONNREFUSED' })
-        expect(activity.refusal).toBeUndefined()
+        expect(state.refusal).toBeUndefined()
       }
     })
 
     test('a primary that cannot be had is noted for the door', async () => {
       const env = { FLY_REGION: 'ord', PRIMARY_REGION: 'ord', DATABASE_URL: 'postgres://app:x@127.0.0.1:1/app' }
       const driver = createDriver({ env })
-      const { activity, error } = await inRequest(() => new driver.Client().connect())
+      const { state, error } = await inRequest(() => new driver.Client().connect())
       expect(error).toMatchObject({ code: 'ECONNREFUSED' })
-      expect(activity.primaryUnreachable).toBe(error)
+      expect(state.primaryUnreachable).toBe(error)
     })
   })
 
   test('in a transaction that cannot be replayed, on a connection of its own', async () => {
     const client = new (createDriver({ env: bench.env }).Client)()
     await client.connect()
-    const { activity } = await inRequest(
+    const { state } = await inRequest(
       async () => {
         await client.query('begin')
         await client.query('insert into item values (1)')
@@ -137,7 +137,7 @@ describe('new driver.Client', () => {
       },
       { obstacle: 'upgrade' },
     )
-    expect(activity.positions.get('app')).toMatchObject({ at: expect.any(String) })
+    expect(state.positions.get('app')).toMatchObject({ at: expect.any(String) })
     expect((await client.query(where)).rows).toEqual(onReplica)
     await client.end()
   })

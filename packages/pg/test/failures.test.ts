@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { readFile } from 'node:fs/promises'
 import { runOnPrimary } from '@flyroute/core'
-import { createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type pg from 'pg'
 import { Bench } from './support/open.ts'
@@ -101,9 +101,9 @@ test.each<[string, (pool: pg.Pool, sql: string) => Promise<unknown>]>([
     }
     expect(await interrupted(() => query(pool, slow))).toEqual(onPrimary)
     await back(pool)
-    const { error, activity } = await interrupted(() => inRequest(() => query(pool, slow)))
+    const { error, state } = await interrupted(() => inRequest(() => query(pool, slow)))
     expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable', cause: { code: '57P01' } })
-    expect(activity.refusal).toBe(error)
+    expect(state.refusal).toBe(error)
     await back(pool)
     expect(
       await interrupted(async () => (await inRequest(() => query(pool, slow), { obstacle: 'upgrade' })).value),
@@ -285,12 +285,12 @@ test('a replica that is lost while a statement waits for it: there is the primar
   wire.port = other.port
   await far.replication.status()
   await bench.replica.pauseReplay()
-  const { activity } = await inRequest(() => near.query('insert into item select max(id) + 1 from item'))
-  const needs = activity.positions
+  const { state } = await inRequest(() => near.query('insert into item select max(id) + 1 from item'))
+  const needs = state.positions
   wire.onStatement = (text, cut) => {
     if (text.includes('pg_postmaster_start_time')) cut()
   }
-  const scope = createScope(createActivity('request'), needs)
+  const scope = createScope(createRequestState('request'), needs)
   const asked = runInScope(scope, () => withClient(far, (client) => client.query('begin')))
   expect(await rejection(asked)).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED' })
   await bench.replica.resumeReplay()
@@ -317,9 +317,9 @@ test('a primary that is down: the write fails as with the driver, and the scope 
     [far, { obstacle: 'upgrade' as const }],
     [near, {}],
   ] as const) {
-    const { error, activity } = await inRequest(() => pool.query('insert into item values (0)'), options)
+    const { error, state } = await inRequest(() => pool.query('insert into item values (0)'), options)
     expect(error).toMatchObject({ message: expect.stringMatching(/ECONNREFUSED|ECONNRESET|terminated/) })
-    expect(activity.primaryUnreachable).toBe(error)
+    expect(state.primaryUnreachable).toBe(error)
   }
   await Promise.all([far.end(), near.end()])
 })
@@ -332,9 +332,9 @@ test('connections to the primary that are all taken: no fault of the app, and th
     () => runOnPrimary(() => pool.connect()),
   ]
   for (const ask of asking) {
-    const { error, activity } = await inRequest(ask, { obstacle: 'upgrade' })
+    const { error, state } = await inRequest(ask, { obstacle: 'upgrade' })
     expect(error).toMatchObject({ message: 'timeout exceeded when trying to connect' })
-    expect(activity.primaryUnreachable).toBe(error)
+    expect(state.primaryUnreachable).toBe(error)
   }
   client.release()
 })

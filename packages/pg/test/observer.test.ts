@@ -51,9 +51,9 @@ test('one that refuses it, whatever version it tells, is told once', async () =>
 /** Waits for what the replica is behind with, until it has been asked a few times. */
 async function waitFor(far: FlyroutePool, wire: Wire): Promise<void> {
   await bench.replica.pauseReplay()
-  const { activity } = await inRequest(() => bench.near().query('insert into seen values (2)'))
+  const { state } = await inRequest(() => bench.near().query('insert into seen values (2)'))
   const asked = wire.statements.length
-  const waiting = far.replication.waitFor(encodeToken(activity.positions), { timeoutMs: 60_000 })
+  const waiting = far.replication.waitFor(encodeToken(state.positions), { timeoutMs: 60_000 })
   while (wire.statements.length < asked + 5) await sleep(1)
   await bench.replica.resumeReplay()
   await waiting

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { finished } from 'node:stream/promises'
 import { runWithConsistency } from '@flyroute/core'
-import type { Activity, Freshness } from '@flyroute/core/adapter'
+import type { Freshness, RequestState } from '@flyroute/core/adapter'
 import { createPool } from '@flyroute/pg'
 import { describe, expect, test } from '@jest/globals'
 import type pg from 'pg'
@@ -25,11 +25,11 @@ const insert = 'insert into item default values'
 /** What the scope has of the position, at the moment that `use` is over. */
 async function positionOf(
   use: (pool: pg.Pool) => Promise<unknown>,
-  options: Partial<Activity> = {},
+  options: Partial<RequestState> = {},
 ): Promise<Freshness | undefined> {
-  const { value, error } = await inRequest(async (activity) => {
+  const { value, error } = await inRequest(async (state) => {
     await use(bench.near({ functions: { write: ['writes'] } }))
-    return activity.positions.get('app')
+    return state.positions.get('app')
   }, options)
   expect(error).toBeUndefined()
   return value
@@ -102,17 +102,19 @@ describe('there is one', () => {
   })
 
   test('with pipeline: true', async () => {
-    const { value } = await inRequest(async (activity) => {
+    const { value } = await inRequest(async (state) => {
       await withClient(bench.near({ pipeline: true }), (client) =>
         Promise.all(['begin', insert, 'commit', 'select 1'].map((sql) => client.query(sql))),
       )
-      return activity.positions.get('app')
+      return state.positions.get('app')
     })
     expect(value).toMatchObject(aPosition)
   })
 
   test('behind everything in a request that was sent here because a replica refused what it does', async () => {
-    expect(await positionOf((pool) => pool.query('select 1'), { everyStatement: true })).toMatchObject(aPosition)
+    expect(await positionOf((pool) => pool.query('select 1'), { captureAfterEveryStatement: true })).toMatchObject(
+      aPosition,
+    )
   })
 })
 
@@ -137,14 +139,14 @@ describe('there is none', () => {
     })
     await pool.query('select 1')
     wire.statements.length = 0
-    const { activity } = await inRequest(() =>
+    const { state } = await inRequest(() =>
       runWithConsistency('none', async () => {
         await pool.query(insert)
         await all('begin', insert, 'commit')(pool)
         await withClient(pool, (client) => finished(client.query(new QueryStream(`${insert} returning id`)).resume()))
       }),
     )
-    expect(activity).toMatchObject({ committed: true, positions: new Map(), writesUnderWay: 0 })
+    expect(state).toMatchObject({ committed: true, positions: new Map(), writesUnderWay: 0 })
     expect(wire.statements).toEqual([insert, 'begin', insert, 'commit', `${insert} returning id`])
   })
 
@@ -179,14 +181,14 @@ describe('what it costs', () => {
     const roundTripMs = 300
     wire.delay(roundTripMs / 2)
     const begun = performance.now()
-    const { activity } = await inRequest(() =>
+    const { state } = await inRequest(() =>
       withClient(pool, async (client) => {
         for (const sql of statements)
           await client.query(sql, sql.includes('$1') ? [Math.floor(Math.random() * 1e6)] : undefined)
       }),
     )
     const elapsed = performance.now() - begun
-    expect(activity.positions.get('app')).toMatchObject(aPosition)
+    expect(state.positions.get('app')).toMatchObject(aPosition)
     expect(wire.statements.slice(before)).toEqual([...statements, expect.stringContaining('pg_current_wal_flush_lsn')])
     expect(elapsed).toBeLessThan((statements.length + 0.9) * roundTripMs)
     wire.delay(0)
@@ -242,8 +244,8 @@ test('a position at the edge of a page, inside somebody’s open transaction, is
     await other.query("create table big as select repeat('x', 1000) from generate_series(1, 300)")
     await eventuallyAligned()
     // It wrote nothing, as far as the log goes: only so is the edge still the end of what is flushed.
-    const { activity } = await inRequest(() => pool.query('select 1'), { everyStatement: true })
-    const { at } = activity.positions.get('app') as { at: string }
+    const { state } = await inRequest(() => pool.query('select 1'), { captureAfterEveryStatement: true })
+    const { at } = state.positions.get('app') as { at: string }
     expect(wire.statements).toContainEqual(expect.stringContaining('pg_logical_emit_message'))
     const begun = performance.now()
     await reached(at)
@@ -297,7 +299,7 @@ describe('where it cannot be had, readers go to the primary for a while', () => 
     wire.onStatement = (text, cut) => {
       if (text === 'commit') cut()
     }
-    const { activity, error } = await inRequest(() =>
+    const { state, error } = await inRequest(() =>
       withClient(pool, async (client) => {
         await client.query('begin')
         await client.query(insert)
@@ -305,8 +307,8 @@ describe('where it cannot be had, readers go to the primary for a while', () => 
       }),
     )
     expect(error).toMatchObject({ message: expect.any(String) })
-    expect(activity).toMatchObject({ committed: true, writesUnderWay: 0 })
-    expect(activity.positions.get('app')).toEqual(untilSoon)
+    expect(state).toMatchObject({ committed: true, writesUnderWay: 0 })
+    expect(state.positions.get('app')).toEqual(untilSoon)
     await pool.end()
   })
 
@@ -319,17 +321,17 @@ describe('where it cannot be had, readers go to the primary for a while', () => 
     wire.onStatement = (text, cut) => {
       if (text === insert) cut()
     }
-    const { activity, error } = await inRequest(() => pool.query(insert))
+    const { state, error } = await inRequest(() => pool.query(insert))
     expect(error).toMatchObject({ message: expect.any(String) })
-    expect(activity).toMatchObject({ committed: true, writesUnderWay: 0 })
-    expect(activity.positions.get('app')).toEqual(untilSoon)
+    expect(state).toMatchObject({ committed: true, writesUnderWay: 0 })
+    expect(state.positions.get('app')).toEqual(untilSoon)
     await pool.end()
   })
 
   test('a write that the server has answered with an error did not happen', async () => {
-    const { activity, error } = await inRequest(() => bench.near().query('insert into item (id) values (null)'))
+    const { state, error } = await inRequest(() => bench.near().query('insert into item (id) values (null)'))
     expect(error).toMatchObject({ code: '23502' })
-    expect(activity).toMatchObject({ committed: false, writesUnderWay: 0 })
+    expect(state).toMatchObject({ committed: false, writesUnderWay: 0 })
   })
 })
 
@@ -337,13 +339,13 @@ describe('a write whose COMMIT is still to come', () => {
   test('keeps its request from being replayed, until ROLLBACK', async () => {
     await request(async () => {
       await withClient(bench.near(), async (client) => {
-        const { activity } = await inRequest(async (own) => {
+        const { state } = await inRequest(async (own) => {
           await client.query('begin')
           await client.query(insert)
           expect(own).toMatchObject({ writesUnderWay: 1, committed: false })
           await client.query('rollback')
         })
-        expect(activity).toMatchObject({ writesUnderWay: 0, committed: false })
+        expect(state).toMatchObject({ writesUnderWay: 0, committed: false })
       })
     })
   })
@@ -352,9 +354,9 @@ describe('a write whose COMMIT is still to come', () => {
 describe('monotonic reads', () => {
   test('take the position that they have seen, on the replica and on the primary', async () => {
     for (const pool of [bench.far(), bench.near()]) {
-      const { activity } = await inRequest(() => pool.query('select 1'), { consistency: 'monotonic' })
-      expect(activity.positions.get('app')).toMatchObject(aPosition)
-      expect(activity.committed).toBe(false)
+      const { state } = await inRequest(() => pool.query('select 1'), { consistency: 'monotonic' })
+      expect(state.positions.get('app')).toMatchObject(aPosition)
+      expect(state.committed).toBe(false)
     }
   })
 
@@ -366,16 +368,16 @@ describe('monotonic reads', () => {
 
 test('a custom parser of the app’s own does not change what we read', async () => {
   const types = { getTypeParser: () => () => 'mine' } as unknown as pg.CustomTypesConfig
-  const { value, activity } = await inRequest(() => bench.near({ types }).query(`${insert} returning id`))
+  const { value, state } = await inRequest(() => bench.near({ types }).query(`${insert} returning id`))
   expect(value?.rows).toEqual([{ id: 'mine' }])
-  expect(activity.positions.get('app')).toMatchObject(aPosition)
+  expect(state.positions.get('app')).toMatchObject(aPosition)
 })
 
 test('the app’s query_timeout is that of its own statements', async () => {
   const pool = bench.near({ query_timeout: 200 })
-  const { error, activity } = await inRequest(() => pool.query('insert into item (n) select 7 from pg_sleep(0.4)'))
+  const { error, state } = await inRequest(() => pool.query('insert into item (n) select 7 from pg_sleep(0.4)'))
   expect(error).toMatchObject({ message: 'Query read timeout' })
-  expect(activity.positions.get('app')).toEqual({ until: expect.any(Number) })
+  expect(state.positions.get('app')).toEqual({ until: expect.any(Number) })
   // It kept its connection busy, and does not break it.
   const client = await pool.connect()
   await rejection(client.query('select pg_sleep(0.4)'))

@@ -106,20 +106,20 @@ describe('the server’s own refusal', () => {
   })
 
   test('is remembered by the scope, so that the request is replayed', async () => {
-    const { activity } = await inRequest(() =>
+    const { state } = await inRequest(() =>
       bench
         .far()
         .query('select touch()')
         .catch(() => 'swallowed'),
     )
-    expect(activity.refusal).toMatchObject({ reason: 'refused' })
+    expect(state.refusal).toMatchObject({ reason: 'refused' })
   })
 
   test('where the request cannot be replayed, the statement runs on the primary', async () => {
     const pool = bench.far()
-    const { activity, value } = await inRequest(() => pool.query('select touch()'), { obstacle: 'body-too-large' })
+    const { state, value } = await inRequest(() => pool.query('select touch()'), { obstacle: 'body-too-large' })
     expect(value?.rows).toEqual([{ touch: 1 }])
-    expect(activity.positions.get('app')).toMatchObject({ at: expect.any(String) })
+    expect(state.positions.get('app')).toMatchObject({ at: expect.any(String) })
     await bench.cluster.primary.query('delete from item where id = 2')
   })
 })
@@ -180,8 +180,8 @@ describe('what belongs on the primary although a replica would do it', () => {
 })
 
 test('an error of the app’s own is not touched, and does not count as a refusal', async () => {
-  const { activity, error } = await inRequest(() => bench.far().query('select 1/0'))
+  const { state, error } = await inRequest(() => bench.far().query('select 1/0'))
   expect(error).toBeInstanceOf(pg.DatabaseError)
   expect(error).toMatchObject({ code: '22012' })
-  expect([isPrimaryRequired(error), activity.refusal]).toEqual([false, undefined])
+  expect([isPrimaryRequired(error), state.refusal]).toEqual([false, undefined])
 })

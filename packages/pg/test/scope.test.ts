@@ -15,13 +15,13 @@ const requests = 20
 async function crowd(run: (done: (value: unknown) => void) => void): Promise<boolean[]> {
   return Promise.all(
     Array.from({ length: requests }, async () => {
-      const { activity, value } = await inRequest(() => new Promise<unknown>(run))
-      return value === activity
+      const { state, value } = await inRequest(() => new Promise<unknown>(run))
+      return value === state
     }),
   )
 }
 
-const here = (): unknown => currentScope()?.activity
+const here = (): unknown => currentScope()?.request
 
 describe.each([
   ['the replica', () => bench.far({ max: 2 })],
@@ -69,13 +69,13 @@ test('each request has its own refusal, in a pool that all of them wait for', as
   const pool = bench.far({ max: 2 })
   const refused = await Promise.all(
     Array.from({ length: requests }, async (_, i) => {
-      const { activity } = await inRequest(async () => {
+      const { state } = await inRequest(async () => {
         const client = await pool.connect()
         await client.query('select pg_sleep(0.002)')
         if (i % 2 === 0) await client.query('delete from item').catch(() => undefined)
         client.release()
       })
-      return activity.refusal !== undefined
+      return state.refusal !== undefined
     }),
   )
   expect(refused).toEqual(refused.map((_, i) => i % 2 === 0))
@@ -115,8 +115,8 @@ describe('the pool behind runOnPrimary', () => {
 
   test('is what a request without a way back uses, for single statements, clients and callbacks', async () => {
     const pool = bench.far()
-    const { value, activity } = await inRequest(async (own) => {
-      own.headersSent = true
+    const { value, state } = await inRequest(async (own) => {
+      own.answerBegins()
       await pool.query('insert into item values (1)')
       const client = await pool.connect()
       const { rows } = await client.query('select id, pg_is_in_recovery() as replica from item')
@@ -126,8 +126,8 @@ describe('the pool behind runOnPrimary', () => {
       )
       return [rows, called]
     })
-    expect(value).toEqual([[{ id: 1, replica: false }], [[{ id: 1 }], activity]])
-    expect(activity.positions.get('app')).toMatchObject({ at: expect.any(String) })
+    expect(value).toEqual([[{ id: 1, replica: false }], [[{ id: 1 }], state]])
+    expect(state.positions.get('app')).toMatchObject({ at: expect.any(String) })
   })
 })
 

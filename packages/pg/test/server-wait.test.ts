@@ -30,8 +30,8 @@ whereItIs('a server that waits by itself', () => {
 
   /** Writes, and gives the token. */
   async function write(): Promise<string> {
-    const { activity } = await inRequest(() => near.query('insert into item values (1)'))
-    return encodeToken(activity.positions)
+    const { state } = await inRequest(() => near.query('insert into item values (1)'))
+    return encodeToken(state.positions)
   }
 
   /** How many connections stand at the server that wait for replay, and how many are there at all, of those that ask. */
@@ -177,8 +177,8 @@ whereItIs('a server that waits by itself', () => {
     const node = await bench.cluster.addReplica()
     await using direct = await Wire.to(node.port)
     const pool = bench.far({ env: { ...bench.env, DATABASE_URL_AMS: direct.url(node.url) } })
-    const { activity } = await inRequest(() => near.query('insert into item values (2)'))
-    const [[name, position] = []] = activity.positions
+    const { state } = await inRequest(() => near.query('insert into item values (2)'))
+    const [[name, position] = []] = state.positions
     const beyond = encodeToken(new Map([[name as string, { ...(position as object), at: 'FFFF/0' } as never]]))
     const controller = new AbortController()
     const waiting = rejection(pool.replication.waitFor(beyond, { timeoutMs: 60_000, signal: controller.signal }))

@@ -45,16 +45,16 @@ describe('on the replica', () => {
   test('a stream of rows, whose handlers run in the scope of the request', async () => {
     const pool = bench.far()
     await pool.query('select 1') // The connection is made outside of any request.
-    const { activity, value } = await inRequest(() =>
+    const { state, value } = await inRequest(() =>
       withClient(pool, async (client) => {
         const scopes = new Set<unknown>()
         const stream = client.query(new QueryStream(everything, [], { batchSize: 100 }))
-        stream.on('data', () => scopes.add(currentScope()?.activity))
+        stream.on('data', () => scopes.add(currentScope()?.request))
         await finished(stream)
         return [...scopes]
       }),
     )
-    expect(value).toEqual([activity])
+    expect(value).toEqual([state])
   })
 
   test('COPY … TO', async () => {
@@ -66,17 +66,17 @@ describe('on the replica', () => {
   test('the rows and the end of a pg.Query come in the scope of the request', async () => {
     const pool = bench.far()
     await pool.query('select 1')
-    const { activity, value } = await inRequest(() =>
+    const { state, value } = await inRequest(() =>
       withClient(pool, async (client) => {
         const query = client.query(new pg.Query('select 1'))
         const scopes: unknown[] = []
-        query.on('row', () => scopes.push(currentScope()?.activity))
-        query.on('end', () => scopes.push(currentScope()?.activity))
+        query.on('row', () => scopes.push(currentScope()?.request))
+        query.on('end', () => scopes.push(currentScope()?.request))
         await once(query, 'end')
         return scopes
       }),
     )
-    expect(value).toEqual([activity, activity])
+    expect(value).toEqual([state, state])
   })
 
   const insert = "insert into written (name) values ('x') returning id"
@@ -87,9 +87,9 @@ describe('on the replica', () => {
     ['a pg.Query', async (client) => throwing(once(client.query(new pg.Query(insert)), 'error'))],
   ])('%s that writes is refused, and the request is replayed', async (_, write) => {
     const pool = bench.far({ max: 1 })
-    const { activity, error } = await inRequest(() => withClient(pool, write))
+    const { state, error } = await inRequest(() => withClient(pool, write))
     expect(isPrimaryRequired(error)).toBe(true)
-    expect(activity.refusal).toMatchObject({ reason: 'write' })
+    expect(state.refusal).toMatchObject({ reason: 'write' })
     expect((await pool.query('select 1 as x')).rows).toEqual([{ x: 1 }])
     expect(await count()).toBe(0)
   })
@@ -106,7 +106,7 @@ describe('on the replica', () => {
 
   test('where it cannot be replayed, the primary stands in, to the end of the check-out', async () => {
     const pool = bench.far()
-    const { activity } = await inRequest(
+    const { state } = await inRequest(
       () =>
         withClient(pool, async (client) => {
           await pipeline(Readable.from(['1\tx\n', '2\ty\n']), client.query(copyFrom('copy written from stdin')))
@@ -120,8 +120,8 @@ describe('on the replica', () => {
         }),
       { obstacle: 'upgrade' },
     )
-    expect(activity.refusal).toBeUndefined()
-    expect(activity.positions.get('app')).toBeDefined()
+    expect(state.refusal).toBeUndefined()
+    expect(state.positions.get('app')).toBeDefined()
     expect(await count()).toBe(0)
     expect((await pool.query('select pg_is_in_recovery() as r')).rows).toEqual([{ r: true }])
   })
@@ -129,7 +129,7 @@ describe('on the replica', () => {
 
 describe('on the primary', () => {
   const position = async (use: (client: pg.PoolClient) => Promise<unknown>): Promise<unknown> => {
-    const { activity, error } = await inRequest((own) =>
+    const { state, error } = await inRequest((own) =>
       withClient(bench.near(), async (client) => {
         await use(client)
         // At this moment the answer to the request may begin: the token has to be there.
@@ -137,7 +137,7 @@ describe('on the primary', () => {
       }).then((there) => expect(there).toBe(own.positions.get('app'))),
     )
     expect(error).toBeUndefined()
-    return activity.positions.get('app')
+    return state.positions.get('app')
   }
   const insert = "insert into written (name) select 'x' from generate_series(1, 5) returning id"
 

@@ -85,7 +85,7 @@ describe.each([
   })
 
   test('ROLLBACK TO a savepoint revives it', async () => {
-    const { activity } = await inRequest(() =>
+    const { state } = await inRequest(() =>
       withClient(bench.far({ max: 1 }), async (client) => {
         await client.query('begin')
         await client.query('savepoint before')
@@ -96,7 +96,7 @@ describe.each([
       }),
     )
     // It was asked for, all the same: the request is replayed, and does on the primary what it is meant to do.
-    expect(activity.refusal).toMatchObject({ reason: expect.stringMatching(/write|refused/) })
+    expect(state.refusal).toMatchObject({ reason: expect.stringMatching(/write|refused/) })
     expect(reason).toMatch(/write|refused/)
   })
 })
@@ -122,7 +122,7 @@ describe('a transaction that was begun as READ ONLY refuses by itself', () => {
     ['SET TRANSACTION READ ONLY', ['begin', 'set transaction read only']],
   ])('%s: 25006 is passed on as it is, on the replica and on the primary', async (_, begin) => {
     for (const pool of [bench.far(), bench.near()]) {
-      const { activity, error } = await inRequest(() =>
+      const { state, error } = await inRequest(() =>
         withClient(pool, async (client) => {
           for (const sql of begin) await client.query(sql)
           try {
@@ -134,15 +134,15 @@ describe('a transaction that was begun as READ ONLY refuses by itself', () => {
       )
       expect(error).toBeInstanceOf(pg.DatabaseError)
       expect(error).toMatchObject({ code: '25006' })
-      expect([isPrimaryRequired(error), activity.refusal]).toEqual([false, undefined])
+      expect([isPrimaryRequired(error), state.refusal]).toEqual([false, undefined])
     }
   })
 
   test('on the primary also where it is the default', async () => {
     const pool = bench.near({ options: '-c default_transaction_read_only=on' })
-    const { activity, error } = await inRequest(() => pool.query('insert into item values (1)'))
+    const { state, error } = await inRequest(() => pool.query('insert into item values (1)'))
     expect(error).toMatchObject({ code: '25006' })
-    expect([isPrimaryRequired(error), activity.refusal]).toEqual([false, undefined])
+    expect([isPrimaryRequired(error), state.refusal]).toEqual([false, undefined])
   })
 
   test('but not what only a standby refuses, nor a lock that would protect nothing there', async () => {
@@ -161,7 +161,7 @@ describe('where the request cannot be replayed', () => {
 
   test('a transaction that begins with a write is begun on the primary, with its modes and settings', async () => {
     const pool = bench.far()
-    const { activity, value } = await inRequest(
+    const { state, value } = await inRequest(
       () =>
         withClient(pool, async (client) => {
           await client.query('begin')
@@ -177,7 +177,7 @@ describe('where the request cannot be replayed', () => {
     )
     // After its write the request reads what it wrote: on the primary.
     expect(value).toEqual([{ level: 'repeatable read', replica: false }, { replica: false }])
-    expect(activity.positions.get('app')).toMatchObject({ at: expect.any(String) })
+    expect(state.positions.get('app')).toMatchObject({ at: expect.any(String) })
     expect(await ids()).toEqual([1])
     expect((await request(() => pool.query(inRecovery))).rows).toEqual([{ replica: true }])
   })

@@ -34,7 +34,7 @@ test('2,000 commits under load, each waited for on the standby: none is invisibl
     Array.from({ length: writers }, async (_, writer) => {
       for (let i = 0; i < writesEach; i++) {
         const id = writer * writesEach + i
-        const { activity } = await inRequest(async () => {
+        const { state } = await inRequest(async () => {
           if (i % 3 > 0) return near.query('insert into item values ($1)', [id])
           const client = await near.connect()
           await client.query(i % 2 === 0 ? 'begin' : 'begin; set local synchronous_commit = off')
@@ -43,7 +43,7 @@ test('2,000 commits under load, each waited for on the standby: none is invisibl
           return client.release()
         })
         const begun = performance.now()
-        const { rows } = await runWithToken(encodeToken(activity.positions), () =>
+        const { rows } = await runWithToken(encodeToken(state.positions), () =>
           far.query('select pg_is_in_recovery() as here, exists (select from item where id = $1) as visible', [id]),
         )
         longest = Math.max(longest, performance.now() - begun)

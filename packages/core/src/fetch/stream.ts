@@ -1,4 +1,4 @@
-import { runInScope, type Scope } from '../scope.ts'
+import { runInScope, type Scope } from '../request/scope.ts'
 
 type Method = (this: unknown, ...args: unknown[]) => unknown
 

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { runInScope, type Scope } from '../scope.ts'
+import { runInScope, type Scope } from '../request/scope.ts'
 
 /**
  * Has all listeners run in the scope: of body parsers, of sessions that are saved at the end. Streams emit where their

@@ -6,7 +6,6 @@ import {
 } from '../errors.ts'
 import type { HttpAnswer } from '../replay.ts'
 import type { DatabaseReplication } from '../replication.ts'
-import { notReplayable } from '../scope.ts'
 import { replayAnswer, unavailableAnswer } from './answers.ts'
 import { writeCookie } from './cookie.ts'
 import type { ResolvedPolicy } from './options.ts'
@@ -34,21 +33,21 @@ const untouched: Verdict = { answer: undefined, headers: noHeaders }
 
 /** Decides what becomes of the handler's answer. */
 export function after(policy: ResolvedPolicy, visit: Visit, { error, status = 200 }: Outcome): Verdict {
-  const { activity } = visit.scope
+  const { request: state } = visit.scope
   const thrown = error === undefined ? undefined : findPrimaryRequired(error)
-  const required = thrown ?? activity.refusal
+  const required = thrown ?? state.refusal
   const failed = error !== undefined || status >= 500
   if (required !== undefined) {
-    const obstacle = notReplayable(activity)
+    const obstacle = state.whyNotReplayable()
     if (obstacle === undefined) return { answer: replayRequired(policy, required), headers: noHeaders }
     // The rest could not run here and must not run again: an app that makes do with that is left alone.
     if (thrown !== undefined || failed)
       return unavailable(policy, visit, new ReplayUnavailableError(obstacle, { cause: required }))
   }
   if (failed) {
-    const refused = findReplayUnavailable(error) ?? activity.unavailable
+    const refused = findReplayUnavailable(error) ?? state.unavailable
     if (refused !== undefined) return unavailable(policy, visit, refused)
-    const { primaryUnreachable: cause } = activity
+    const { primaryUnreachable: cause } = state
     if (cause !== undefined) return unavailable(policy, visit, new ReplayUnavailableError('no-primary', { cause }))
   }
   const headers = addedHeaders(policy, visit)
@@ -84,7 +83,8 @@ function addedHeaders(policy: ResolvedPolicy, visit: Visit): Verdict['headers'] 
 }
 
 function debugText(policy: ResolvedPolicy, { scope, why }: Visit): string {
-  const { region, role } = (policy.databases[0] as DatabaseReplication).topology
-  const ran = scope.onPrimary || scope.activity.written.size > 0 ? 'primary' : role
+  const { name, topology } = policy.databases[0] as DatabaseReplication
+  const { region, role } = topology
+  const ran = scope.onPrimary || scope.request.hasWritten(name) ? 'primary' : role
   return `region=${region ?? 'none'}; role=${ran}; reason=${why}`
 }

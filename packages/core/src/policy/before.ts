@@ -1,7 +1,7 @@
 import { ReplayUnavailableError, type ReplayUnavailableReason } from '../errors.ts'
 import { publish } from '../events.ts'
 import type { DatabaseReplication } from '../replication.ts'
-import { RequestActivity } from './activity.ts'
+import { RequestState } from '../request/state.ts'
 import { replayAnswer, unavailableAnswer } from './answers.ts'
 import { judgeArrival, readArrival } from './arrival.ts'
 import { dropImpossible, freshen } from './freshness.ts'
@@ -14,8 +14,8 @@ export function before(policy: ResolvedPolicy, request: IncomingRequest): Visit 
   const arrival = readArrival(policy, request)
   const obstacle = arrival?.obstacle ?? connectionObstacle(request)
   // The primary learns from the state what the replica was refused: this request writes in a way that no text shows.
-  const activity = new RequestActivity(policy, request, obstacle, arrival?.reason === 'refused')
-  const visit = new Visit(request, activity, readToken(policy, request))
+  const state = new RequestState('request', policy, request, obstacle, arrival?.reason === 'refused')
+  const visit = new Visit(request, state, readToken(policy, request))
   const [main] = policy.databases as [DatabaseReplication]
 
   if (arrival !== undefined) {
@@ -31,7 +31,7 @@ export function before(policy: ResolvedPolicy, request: IncomingRequest): Visit 
   if (onFirstWay && main.topology.role === 'replica' && policy.replaysBefore(request)) {
     return replayByMethod(policy, main, visit)
   }
-  activity.obstacle ??= declaredBodyObstacle(policy, request)
+  state.obstacle ??= declaredBodyObstacle(policy, request)
   if (visit.incoming.size === 0) return visit
   return arrival?.reason === 'stale'
     ? dropImpossible(policy, visit).then(() => freshen(policy, visit))
@@ -40,19 +40,19 @@ export function before(policy: ResolvedPolicy, request: IncomingRequest): Visit 
 
 function replayByMethod(policy: ResolvedPolicy, main: DatabaseReplication, visit: Visit): Visit | Promise<Visit> {
   const { request } = visit
-  const { activity } = visit.scope
+  const { request: state } = visit.scope
   const conclude = (obstacle: ReplayUnavailableReason | undefined): Visit => {
     if (obstacle === undefined) {
       visit.why = 'method'
       visit.answer = replayAnswer(policy, main, 'method', request.method.toLowerCase())
       return visit
     }
-    activity.obstacle = obstacle
+    state.obstacle = obstacle
     if (policy.whenReplayUnavailable === 'error') return refuse(visit, new ReplayUnavailableError(obstacle))
     return goOnOnPrimary(visit, obstacle)
   }
   const unknown = Object.keys(main.target).length === 0 ? 'no-primary' : undefined
-  const obstacle = activity.obstacle ?? unknown ?? declaredBodyObstacle(policy, request)
+  const obstacle = state.obstacle ?? unknown ?? declaredBodyObstacle(policy, request)
   if (obstacle !== undefined || request.body === undefined) return conclude(obstacle)
   return request.body.measure(policy.maxReplayBody).then((fits) => conclude(fits ? undefined : 'body-too-large'))
 }

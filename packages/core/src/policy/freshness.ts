@@ -1,6 +1,5 @@
 import { ReplayUnavailableError } from '../errors.ts'
 import type { DatabaseReplication } from '../replication.ts'
-import { notReplayable } from '../scope.ts'
 import type { Freshness } from '../token.ts'
 import { replayAnswer, unavailableAnswer } from './answers.ts'
 import type { ResolvedPolicy } from './options.ts'
@@ -25,8 +24,8 @@ async function catchUp(
   visit: Visit,
   behind: readonly [DatabaseReplication, Freshness][],
 ): Promise<Visit> {
-  const { activity } = visit.scope
-  const options = { timeoutMs: activity.waitTimeoutMs, signal: activity.signal }
+  const { request: state } = visit.scope
+  const options = { timeoutMs: state.waitTimeoutMs, signal: state.signal }
   const outcomes = await Promise.all(behind.map(([database, need]) => database.meet(need, options)))
   if (outcomes.includes('stale-primary')) {
     const error = new ReplayUnavailableError('stale-primary')
@@ -37,7 +36,8 @@ async function catchUp(
   const late = behind[outcomes.indexOf('behind')]
   visit.why = late === undefined ? 'caught-up' : 'stale'
   // What cannot be replayed goes on, and each statement that needs it finds its way to the primary.
-  if (late !== undefined && notReplayable(activity) === undefined) visit.answer = replayAnswer(policy, late[0], 'stale')
+  if (late !== undefined && state.whyNotReplayable() === undefined)
+    visit.answer = replayAnswer(policy, late[0], 'stale')
   return visit
 }
 

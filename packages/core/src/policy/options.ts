@@ -1,5 +1,5 @@
 import type { DatabaseReplication, Replication } from '../replication.ts'
-import type { Activity, Consistency } from '../scope.ts'
+import type { Consistency, RequestState } from '../request/state.ts'
 import type { TokenCookie } from './cookie.ts'
 
 /** What a predicate sees of a request. */
@@ -29,7 +29,7 @@ export interface ReplayPolicyOptions {
   /** The longest body (bytes) that Fly Proxy can replay. Default: 1,000,000. */
   readonly maxReplayBody?: number
   /** What cannot be replayed runs on the primary connection, or is answered 413 or 503. Default: `primary`. */
-  readonly whenReplayUnavailable?: Activity['whenReplayUnavailable']
+  readonly whenReplayUnavailable?: RequestState['whenReplayUnavailable']
   /** Whether a request may run twice: it is then run here after a replay that failed half-way. Default: GET, HEAD, OPTIONS only. */
   readonly isIdempotent?: (request: RequestFacts) => boolean
   /** How long (ms) the proxy may try to reach the primary region before the request comes back here. Default: 5,000. */
@@ -50,7 +50,7 @@ export interface ResolvedPolicy {
   readonly tokenHeader: string | undefined
   readonly secrets: readonly string[]
   readonly maxReplayBody: number
-  readonly whenReplayUnavailable: Activity['whenReplayUnavailable']
+  readonly whenReplayUnavailable: RequestState['whenReplayUnavailable']
   readonly replayTimeoutMs: number
   readonly debugHeader: boolean
 }

@@ -1,7 +1,8 @@
 import { tokenSecrets } from '../env.ts'
 import { ConfigurationError, type ConfigurationProblem } from '../errors.ts'
 import type { DatabaseReplication } from '../replication.ts'
-import { consistencies, requestWaitMs } from '../scope.ts'
+import { consistencies } from '../request/scope.ts'
+import { requestWaitMs } from '../request/state.ts'
 import { cookieOfMachine, type TokenCookie } from './cookie.ts'
 import type { ReplayPolicyOptions, RequestFacts, ResolvedPolicy } from './options.ts'
 

@@ -46,7 +46,7 @@ function tokensInHeader({ tokenHeader }: ResolvedPolicy, request: IncomingReques
 
 /** The token for the client; undefined where it keeps the one it has, because nothing was written. Empty: it has none. */
 export function nextToken(policy: ResolvedPolicy, { scope, incoming, forged }: Visit): string | undefined {
-  const { positions, written } = scope.activity
+  const { positions, written } = scope.request
   if (policy.consistency === 'none' || (positions.size === 0 && forged.length === 0)) return undefined
   const content = new Map(incoming)
   for (const name of forged) content.delete(name)

@@ -1,5 +1,6 @@
 import type { HttpAnswer } from '../replay.ts'
-import { type Activity, createScope, runInScope, type Scope } from '../scope.ts'
+import { createScope, runInScope, type Scope } from '../request/scope.ts'
+import type { RequestState } from '../request/state.ts'
 import type { TokenContent } from '../token.ts'
 import type { RequestFacts } from './options.ts'
 
@@ -39,10 +40,10 @@ export class Visit {
   /** Names of databases whose token no primary can have given: the client forgets them. */
   forged: readonly string[] = []
 
-  constructor(request: IncomingRequest, activity: Activity, incoming: TokenContent) {
+  constructor(request: IncomingRequest, state: RequestState, incoming: TokenContent) {
     this.request = request
     this.incoming = incoming
-    this.scope = createScope(activity, incoming)
+    this.scope = createScope(state, incoming)
   }
 
   /** Runs `fn` in the request's scope. */
@@ -52,6 +53,6 @@ export class Visit {
 
   /** The headers are on their way: from now on nothing can be replayed, and no token can be added. */
   headersSent(): void {
-    this.scope.activity.headersSent = true
+    this.scope.request.answerBegins()
   }
 }

@@ -2,7 +2,7 @@ import { lsn } from '../../src/dialect/postgres.ts'
 import { createEndpoint } from '../../src/endpoint.ts'
 import type { Observation, Position, Role } from '../../src/position.ts'
 import { DatabaseReplication } from '../../src/replication.ts'
-import { currentScope } from '../../src/scope.ts'
+import { currentScope } from '../../src/request/scope.ts'
 import { createTopology } from '../../src/topology.ts'
 
 export interface StandInOptions {
@@ -59,11 +59,11 @@ export class StandIn {
   write(): 'local' | 'primary' {
     const { replication } = this
     const where = replication.topology.role === 'primary' ? 'local' : replication.route('write', 'insert')
-    const activity = currentScope()?.activity
-    if (activity !== undefined) {
-      replication.writeBegins(activity)
-      replication.writeEnds(activity, 'done')
-      replication.wrote(activity, this.position(++this.at))
+    const state = currentScope()?.request
+    if (state !== undefined) {
+      replication.writeBegins(state)
+      replication.writeEnds(state, 'done')
+      replication.wrote(state, this.position(++this.at))
     }
     return where
   }

@@ -1,20 +1,20 @@
-import { type Activity, createActivity, createScope, runInScope } from '@flyroute/core/adapter'
+import { createRequestState, createScope, type RequestState, runInScope } from '@flyroute/core/adapter'
 
 /** Runs `fn` as a request would, and tells what its scope has seen. Never rejects. */
 export async function inRequest<T>(
-  fn: (activity: Activity) => T | Promise<T>,
-  options: Partial<Activity> = {},
-): Promise<{ activity: Activity; value?: T; error?: unknown }> {
-  const activity = createActivity('request', options)
+  fn: (state: RequestState) => T | Promise<T>,
+  options: Partial<RequestState> = {},
+): Promise<{ state: RequestState; value?: T; error?: unknown }> {
+  const state = createRequestState('request', options)
   try {
-    return { activity, value: await runInScope(createScope(activity), () => fn(activity)) }
+    return { state, value: await runInScope(createScope(state), () => fn(state)) }
   } catch (error) {
-    return { activity, error }
+    return { state, error }
   }
 }
 
 /** The same for what is known to succeed. */
-export async function request<T>(fn: () => T | Promise<T>, options: Partial<Activity> = {}): Promise<T> {
+export async function request<T>(fn: () => T | Promise<T>, options: Partial<RequestState> = {}): Promise<T> {
   const { value, error } = await inRequest(fn, options)
   if (error !== undefined) throw error as Error
   return value as T

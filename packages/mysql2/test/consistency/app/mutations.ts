@@ -13,9 +13,9 @@ export const mutations: Readonly<Record<string, (pool: FlyroutePool) => void>> =
     let before: Parameters<DatabaseReplication['wrote']>[1]
     override(replication, ({ wrote }) => ({
       latest: (position) => position,
-      wrote(activity, position) {
-        wrote(activity, position)
-        if (before !== undefined) activity.positions.set((replication as DatabaseReplication).name, before)
+      wrote(state, position) {
+        wrote(state, position)
+        if (before !== undefined) state.positions.set((replication as DatabaseReplication).name, before)
         before = position
       },
     }))

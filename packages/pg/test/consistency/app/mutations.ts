@@ -17,7 +17,7 @@ export const mutations: Readonly<Record<string, (pool: FlyroutePool) => void>> =
       if (typeof text !== 'string' || values !== undefined || !text.includes('insert')) return query(text, values)
       const both = await query(`${text}; select pg_current_wal_flush_lsn()::text as at`)
       const [written, { rows }] = both as [unknown, { rows: [{ at: string }] }]
-      const positions = currentScope()?.activity.positions
+      const positions = currentScope()?.request.positions
       const position = positions?.get(name)
       if (position !== undefined && 'at' in position) positions?.set(name, { ...position, at: rows[0].at })
       return written
@@ -29,6 +29,6 @@ export const mutations: Readonly<Record<string, (pool: FlyroutePool) => void>> =
   'timelines-ignored': ({ replication }) =>
     override(replication, ({ connected, wrote }) => ({
       connected: (observation, side) => connected({ ...observation, epoch: 0 }, side),
-      wrote: (activity, position) => wrote(activity, position && { ...position, epoch: 0 }),
+      wrote: (state, position) => wrote(state, position && { ...position, epoch: 0 }),
     })),
 }

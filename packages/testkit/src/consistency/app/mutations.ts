@@ -43,9 +43,9 @@ export const commonMutations: Readonly<Record<string, (pool: Planted) => void>> 
   'token-lowered-by-an-overtaken-answer': ({ replication }) =>
     override(replication, ({ wrote }) => ({
       latest: (position) => position,
-      wrote(activity, position) {
-        wrote(activity, position)
-        if (position !== undefined) activity.positions.set((replication as DatabaseReplication).name, position)
+      wrote(request, position) {
+        wrote(request, position)
+        if (position !== undefined) request.positions.set((replication as DatabaseReplication).name, position)
       },
     })),
 

@@ -1,0 +1,250 @@
+import type { PrimaryRequiredError, ReplayUnavailableError, ReplayUnavailableReason } from '../errors.ts'
+import type { Freshness } from '../token.ts'
+
+/** How fresh the reads of a scope must be. */
+export type Consistency = 'none' | 'read-your-writes' | 'monotonic'
+
+/**
+ * How a write has ended. `failed`: the server answered that it did not happen; `unknown`: no answer came, so that it may
+ * have happened; `unsent`: nothing was sent, the intent is withdrawn.
+ */
+export type WriteOutcome = 'done' | 'failed' | 'unknown' | 'unsent'
+
+/** A connection that a request has checked out; reclaimed when the request was answered with a replay. */
+export interface HeldConnection {
+  /** Rolls back what is open on it and gives it back to its pool. Must not throw. */
+  reclaim(): void
+}
+
+/** What all requests of an app have in common: the options of its policy. */
+export interface RequestSettings {
+  readonly consistency?: Consistency | undefined
+  /** How long (ms) a statement waits at most for a replica that is behind what its reader must see. */
+  readonly waitTimeoutMs?: number | undefined
+  /** Whether a write that cannot be replayed runs on the primary from here, or is refused. */
+  readonly whenReplayUnavailable?: 'primary' | 'error' | undefined
+  /** The longest body (bytes) that can be replayed. */
+  readonly maxReplayBody?: number | undefined
+}
+
+/** The request itself. Asked for what costs something only when that is needed. */
+export interface RequestSource {
+  readonly signal?: AbortSignal | undefined
+  /** Its body, where no header tells how long it is. */
+  readonly body?: { readonly bytes: number; readonly complete: boolean } | undefined
+  /** The headers of its answer have left already. */
+  readonly answerBegun?: boolean | undefined
+}
+
+/** How long (ms) is waited for a replica by default: in a request, and in a job, for which no client waits. */
+export const requestWaitMs = 1_000
+const jobWaitMs = 5_000
+
+const phases = { running: 0, replayed: 1, answering: 2, ended: 3 } as const
+
+const noSource: RequestSource = {}
+const noSettings: RequestSettings = {}
+
+/**
+ * The life of one HTTP request, or of one job: the one place that knows whether it may still be replayed, and whether
+ * what it does may still reach a server. Every scope inside it shares it.
+ *
+ *     running ──→ refused ──→ replayed ──→ ended
+ *        └───────────┴──────→ answering ─→ ended
+ *
+ * A record of one copy of the package (ES or CommonJS) works with the code of the other, because its methods travel with it.
+ * One is made for every request, so that what few of them need is made when it is needed.
+ */
+export class RequestState {
+  /** `job`: code outside HTTP. */
+  readonly kind: 'request' | 'job'
+  readonly consistency: Consistency
+  /** How long (ms) a statement waits at most for a replica that is behind what its reader must see. */
+  readonly waitTimeoutMs: number
+  /** Whether a write that cannot be replayed runs on the primary from here, or is refused. */
+  readonly whenReplayUnavailable: 'primary' | 'error'
+  /** Asked to take a position behind every statement: the write that brought the request here cannot be told from its text. */
+  readonly captureAfterEveryStatement: boolean
+  /** The primary could not be reached: the middleware answers 503 if the app's own answer is a failure. */
+  primaryUnreachable: unknown = undefined
+  /** The first refusal of what cannot be replayed, where the app asked for an error rather than the primary. */
+  unavailable: ReplayUnavailableError | undefined = undefined
+  /** Why it cannot be replayed, as far as the middleware knows; undefined while it can. */
+  obstacle: ReplayUnavailableReason | undefined
+  #phase: (typeof phases)[keyof typeof phases] = phases.running
+  #writesUnderWay = 0
+  #committed = false
+  #refusal: PrimaryRequiredError | undefined = undefined
+  #positions: Map<string, Freshness> | undefined = undefined
+  #written: Set<string> | undefined = undefined
+  #held: Set<HeldConnection> | undefined = undefined
+  readonly #source: RequestSource
+  readonly #maxReplayBody: number
+
+  constructor(
+    kind: RequestState['kind'],
+    settings: RequestSettings = noSettings,
+    source: RequestSource = noSource,
+    obstacle?: ReplayUnavailableReason,
+    captureAfterEveryStatement = false,
+  ) {
+    this.kind = kind
+    this.consistency = settings.consistency ?? 'read-your-writes'
+    this.waitTimeoutMs = settings.waitTimeoutMs ?? (kind === 'job' ? jobWaitMs : requestWaitMs)
+    this.whenReplayUnavailable = settings.whenReplayUnavailable ?? 'primary'
+    this.captureAfterEveryStatement = captureAfterEveryStatement
+    this.obstacle = obstacle
+    this.#source = source
+    this.#maxReplayBody = settings.maxReplayBody ?? Number.POSITIVE_INFINITY
+    if (source.answerBegun) this.#phase = phases.answering
+  }
+
+  /** Aborts when the client goes away. */
+  get signal(): AbortSignal | undefined {
+    return this.#source.signal
+  }
+
+  /** By name of database: the position behind what was written (or, monotonic, read) here. */
+  get positions(): Map<string, Freshness> {
+    this.#positions ??= new Map()
+    return this.#positions
+  }
+
+  /** Names of the databases that were written here: later reads of them go to the primary as well. */
+  get written(): Set<string> {
+    this.#written ??= new Set()
+    return this.#written
+  }
+
+  /** Whether this database was written here. The same as `written.has`, and makes nothing. */
+  hasWritten(database: string): boolean {
+    return this.#written !== undefined && this.#written.has(database)
+  }
+
+  /** Whether nothing keeps its reads from any replica: it has written nothing here, and is not replayed. Asked on every plain read. */
+  get readsAnywhere(): boolean {
+    return this.#phase !== phases.replayed && (this.#written === undefined || this.#written.size === 0)
+  }
+
+  /** Writes under way: each of them may be committed although no answer has told so yet. */
+  get writesUnderWay(): number {
+    return this.#writesUnderWay
+  }
+
+  /** Something was committed, or may have been: this request must not run a second time. */
+  get committed(): boolean {
+    return this.#committed
+  }
+
+  /** The replay has been answered, and that is final: nothing of this request reaches a server any more, through any adapter. */
+  get isReplayed(): boolean {
+    return this.#phase === phases.replayed
+  }
+
+  /** The answer's headers are gone: a position that is taken now cannot reach the client any more. */
+  get isAnswering(): boolean {
+    return this.#phase === phases.answering || this.#phase === phases.ended
+  }
+
+  /**
+   * The first refusal. While it stands the request is going to be replayed, so no write of it may begin: what is bound for a
+   * primary is refused with it as well. An answer that has begun ends it.
+   */
+  get refusal(): PrimaryRequiredError | undefined {
+    return this.#phase <= phases.replayed ? this.#refusal : undefined
+  }
+
+  /** Why a refusal now could not have the request replayed; undefined while it can. */
+  whyNotReplayable(): ReplayUnavailableReason | undefined {
+    if (this.kind === 'job') return 'outside-request'
+    if (this.#committed || this.#writesUnderWay > 0) return 'already-written'
+    return this.obstacle ?? (this.isAnswering ? 'response-begun' : this.#bodyObstacle())
+  }
+
+  #bodyObstacle(): ReplayUnavailableReason | undefined {
+    const { body } = this.#source
+    // A body that has not ended may yet turn out too long for the proxy.
+    return body === undefined || (body.complete && body.bytes <= this.#maxReplayBody) ? undefined : 'body-too-large'
+  }
+
+  /** Remembers that a statement was refused, so that the request is replayed even if the app swallows the error. The first one counts. */
+  refuse(error: PrimaryRequiredError): void {
+    if (this.#refusal === undefined && this.whyNotReplayable() === undefined) this.#refusal = error
+  }
+
+  /**
+   * Registers a write that goes to a primary, in the same synchronous step that decides so.
+   *
+   * @returns false where the request is going to be replayed, or has been: then it must not be sent. Always true for a job.
+   */
+  beginWrite(database: string): boolean {
+    if (this.#phase === phases.replayed || this.refusal !== undefined) return false
+    this.#writesUnderWay++
+    this.written.add(database)
+    return true
+  }
+
+  /** The write that was begun has ended. */
+  endWrite(_database: string, outcome: WriteOutcome): void {
+    if (this.#writesUnderWay > 0) this.#writesUnderWay--
+    if (outcome === 'done' || outcome === 'unknown') this.#committed = true
+  }
+
+  /** A statement that was taken for a read has written, as its answer tells. */
+  noteCommit(database: string): void {
+    this.#committed = true
+    this.written.add(database)
+  }
+
+  /** A connection is checked out for this request. */
+  hold(connection: HeldConnection): void {
+    this.#held ??= new Set()
+    this.#held.add(connection)
+  }
+
+  /** The app has given it back. */
+  release(connection: HeldConnection): void {
+    this.#held?.delete(connection)
+  }
+
+  /**
+   * The middleware is about to answer with a replay.
+   *
+   * @returns false where the request can no longer be replayed. True is final, see `isReplayed`.
+   */
+  answerReplay(): boolean {
+    if (this.#phase === phases.replayed) return true
+    if (this.whyNotReplayable() !== undefined) return false
+    this.#phase = phases.replayed
+    // The app's own `finally` gives back what it can, in the course of the error; what is left then is ours to give back.
+    if (this.#held !== undefined) setImmediate(() => this.#reclaim())
+    return true
+  }
+
+  #reclaim(): void {
+    for (const connection of this.#held ?? []) connection.reclaim()
+    this.#held = undefined
+  }
+
+  /** The headers of the app's own answer are on their way: from now on nothing can be replayed, and no token can be added. */
+  answerBegins(): void {
+    if (this.#phase === phases.running) this.#phase = phases.answering
+  }
+
+  /** The answer has ended. What a replayed request still does stays refused. */
+  ends(): void {
+    if (this.#phase !== phases.replayed) this.#phase = phases.ended
+  }
+}
+
+/** The state of a request or a job, with everything by name: for tests, and for code that makes few of them. */
+export function createRequestState(
+  kind: RequestState['kind'],
+  options: RequestSettings &
+    RequestSource & {
+      readonly obstacle?: ReplayUnavailableReason | undefined
+      readonly captureAfterEveryStatement?: boolean | undefined
+    } = {},
+): RequestState {
+  return new RequestState(kind, options, options, options.obstacle, options.captureAfterEveryStatement)
+}
