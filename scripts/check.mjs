@@ -1,13 +1,14 @@
 // `pnpm check`: everything that can be said about the code without running it. All parts run at once, and each says all it
 // found, so that one run is enough to know what to mend.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { assertGround, bin, publicPackages, readManifest, root } from './lib/ground.mjs'
 import { brokenLinks } from './lib/links.mjs'
 import { staleResults } from './lib/matrix/report.mjs'
 import { findSuites } from './lib/matrix/suites.mjs'
+import { heavyEntryPoints, heavyTarballs } from './lib/sizes.mjs'
 
 assertGround()
 Object.assign(process.env, { TURBO_TELEMETRY_DISABLED: '1', NO_COLOR: '1', FORCE_COLOR: undefined })
@@ -36,7 +37,7 @@ for (const { name, output } of failed) console.log(`\n──── ${name} ─�
 console.log(failed.length === 0 ? '\nAll checks passed.' : `\nFailed: ${failed.map(({ name }) => name).join(', ')}`)
 process.exitCode = failed.length === 0 ? 0 : 1
 
-/** Packs each published package as it would be published, and asks publint and attw what others will see of it. */
+/** Packs each published package as it would be published, weighs it, and asks publint and attw what others will see of it. */
 async function checkPackages() {
   const built = await run('turbo', ['run', 'build', '--output-logs=errors-only'])
   if (built) return built
@@ -48,7 +49,13 @@ async function checkPackages() {
     if (packed) return packed
     const tarballs = readdirSync(folder).map((file) => join(folder, file))
     if (tarballs.length !== names.length) return `${names.length} packages are public, ${tarballs.length} were packed`
+    // Named flyroute-core-1.2.3.tgz.
+    const sizes = tarballs.map((file) => {
+      const name = names.find((one) => basename(file).startsWith(`${one.slice(1).replace('/', '-')}-`))
+      return [name, statSync(file).size]
+    })
     return await all(
+      [...heavyEntryPoints(), ...heavyTarballs(sizes)].join('\n'),
       ...tarballs.map((tarball) => run('publint', ['run', '--strict', tarball])),
       ...tarballs.map((tarball) => run('attw', ['--no-definitely-typed', '--format', 'ascii', tarball])),
     )
