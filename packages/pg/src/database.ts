@@ -1,15 +1,11 @@
 import type { EventEmitter } from 'node:events'
 import { resolveTopology, type Topology } from '@flyroute/core'
 import { type Classifier, createClassifier, createTopology, DatabaseReplication } from '@flyroute/core/adapter'
-import type pg from 'pg'
 import type { PoolConfig } from 'pg'
-import type { BareClient, ClientClass } from './driver-types.ts'
+import type { BareClient, ClientClass, Driver } from './driver-types.ts'
 import { Observer } from './observer.ts'
 import { configFor, driverOptions, type FlyroutePoolOptions, topologyOptions } from './options.ts'
 import { PgReplicationSource } from './replication.ts'
-
-/** The module of the driver, or its native part. */
-export type Driver = typeof pg
 
 /** Bounds of the pool behind `runOnPrimary`: an ocean away, and never what an app hangs on. */
 const primaryPoolBounds = {

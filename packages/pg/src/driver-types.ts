@@ -1,7 +1,11 @@
 import type { EventEmitter } from 'node:events'
+import type pg from 'pg'
 
 // What we use of node-postgres, by structure. Its own types describe the public overloads; we sit below those, where
 // every overload has the same three arguments.
+
+/** The module of the driver, or its native part. */
+export type Driver = typeof pg
 
 /** Node-style, as the driver calls it: of `query` with a result, of `pool.connect` with a client and its release. */
 export type Callback = (error: unknown, result?: unknown, release?: Release) => void

@@ -3,11 +3,12 @@ import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
 import pg from 'pg'
 import { checkoutTo, handOver } from './checkout.ts'
 import { guardClient } from './client.ts'
-import { clientConfig, type Driver, openDatabase, type PgDatabase } from './database.ts'
+import { clientConfig, openDatabase, type PgDatabase } from './database.ts'
 import {
   type BareClient,
   type Callback,
   type ClientClass,
+  type Driver,
   isSubmittable,
   type PoolClass,
   type QueryArgument,

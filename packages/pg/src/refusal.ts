@@ -1,5 +1,5 @@
 import { readPostgresError, type ServerWord } from '@flyroute/core/adapter'
-import type { Driver } from './database.ts'
+import type { Driver } from './driver-types.ts'
 
 /**
  * What an error that came from a replica means; undefined for the app's own errors, which pass through untouched.
