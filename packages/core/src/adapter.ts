@@ -6,6 +6,7 @@ export {
   type ClassifierOptions,
   createClassifier,
   createStatementMemory,
+  type Leaves,
   type PreparedStep,
   type StatementMemory,
   type TransactionControl,

@@ -1,4 +1,5 @@
 import { finishCreate } from './body.ts'
+import { Effects } from './effects.ts'
 import { type Engine, engineOf } from './engine.ts'
 import { Facts } from './facts.ts'
 import { judge } from './judge.ts'
@@ -42,7 +43,8 @@ function strongest(scanner: Scanner, facts: Facts): Verdict {
 }
 
 /** {@link classify} with the facts that adapters need. Reads the text to its end. */
-export function analyse(sql: string, { dialect, lexicon }: Engine): Analysis {
+export function analyse(sql: string, engine: Engine): Analysis {
+  const { dialect, lexicon } = engine
   const scanner = new Scanner(lexicon, sql)
   const facts = new Facts(lexicon)
   let found: Verdict | undefined
@@ -58,5 +60,21 @@ export function analyse(sql: string, { dialect, lexicon }: Engine): Analysis {
   const { access, reason } = found ?? EMPTY
   const { transaction, readOnly, chain, schema, prepared } = facts
   const synchronousCommit = dialect === 'postgres' && sql.toLowerCase().includes('synchronous_commit')
-  return { access, reason, transaction, readOnly, chain, several: statements > 1, synchronousCommit, schema, prepared }
+  const effects = new Effects(engine)
+  effects.read(sql)
+  const { calls, leaves, dependsOnSession } = effects
+  return {
+    access,
+    reason,
+    transaction,
+    readOnly,
+    chain,
+    several: statements > 1,
+    synchronousCommit,
+    schema,
+    prepared,
+    calls,
+    leaves,
+    dependsOnSession,
+  }
 }

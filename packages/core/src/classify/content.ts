@@ -2,7 +2,7 @@ import type { Scanner } from './scan.ts'
 import { NAME, STRING, WORD } from './tokens.ts'
 
 /** The current token as a name: without its quotes, or in lower case. */
-export function nameOf({ text, token, start, end }: Scanner): string {
+export function nameOf({ text, token, start, end }: Pick<Scanner, 'text' | 'token' | 'start' | 'end'>): string {
   if (token === WORD) return text.slice(start, end).toLowerCase()
   const quote = text.charAt(end - 1)
   const inner = text.slice(start + 1, end - 1)

@@ -8,6 +8,8 @@ import type { ClassifyOptions, Dialect, FunctionNames } from './types.ts'
 export interface Engine {
   readonly dialect: Dialect
   readonly lexicon: Lexicon
+  /** One's own functions that only read, in lower case. */
+  readonly reads: ReadonlySet<string>
   /** Kept from one call to the next, so that judging a text allocates nothing. */
   readonly scanner: Scanner
   readonly facts: Facts
@@ -15,7 +17,8 @@ export interface Engine {
 
 function build(dialect: Dialect, functions?: FunctionNames): Engine {
   const lexicon = lexiconOf(dialect, functions)
-  return { dialect, lexicon, scanner: new Scanner(lexicon), facts: new Facts(lexicon) }
+  const reads = new Set(functions?.read?.map((name) => name.toLowerCase().replaceAll(/["`]/g, '')))
+  return { dialect, lexicon, reads, scanner: new Scanner(lexicon), facts: new Facts(lexicon) }
 }
 
 const plain = new Map<Dialect, Engine>()

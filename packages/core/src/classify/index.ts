@@ -9,6 +9,7 @@ export type {
   ClassifyOptions,
   Dialect,
   FunctionNames,
+  Leaves,
   PreparedStep,
   TransactionControl,
 } from './types.ts'

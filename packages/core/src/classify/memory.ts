@@ -40,7 +40,8 @@ export function createStatementMemory(classifier: Classifier): StatementMemory {
           break
         case 'execute': {
           const known = recall(step.name)
-          if (known !== undefined) result = { ...analysis, ...resolved(result, known) }
+          if (known !== undefined)
+            result = { ...analysis, ...resolved(result, known), calls: joined(result.calls, known.calls) }
           break
         }
         case 'deallocate':
@@ -74,4 +75,9 @@ export function createStatementMemory(classifier: Classifier): StatementMemory {
 function resolved(so: Analysis, { access, reason }: Analysis): Pick<Analysis, 'access' | 'reason'> {
   const verdict = so.reason === 'execute' ? { access, reason } : stronger(so, { access, reason })
   return { access: verdict.access, reason: verdict.reason }
+}
+
+function joined(calls: Analysis['calls'], more: Analysis['calls']): Analysis['calls'] {
+  if (calls === undefined || more === undefined) return calls ?? more
+  return [...new Set([...calls, ...more])]
 }

@@ -274,6 +274,11 @@ export class Scanner {
     return this.#follows(this.#callStart, 'as')
   }
 
+  /** Whether the name that begins at `start` stands right behind WITH or RECURSIVE. */
+  isBehindWith(start: number): boolean {
+    return this.#follows(start, 'with') || this.#follows(start, 'recursive')
+  }
+
   /** The qualifier of the function's name in lower case, '' where it cannot be read. Asked at the parenthesis of a call. */
   qualifier(): string | undefined {
     if (this.#before(this.#callStart) !== DOT) return undefined
@@ -315,7 +320,7 @@ export class Scanner {
   #follows(end: number, word: string): boolean {
     while (this.text.charCodeAt(end - 1) <= SPACE) end--
     const start = end - word.length
-    return sameWord(this.text, start, end, word) && !isWordPart(this.text.charCodeAt(start - 1))
+    return sameWord(this.text, start, end, word) && (start === 0 || !isWordPart(this.text.charCodeAt(start - 1)))
   }
 
   /** The last character in front of `i` that is not white space. */

@@ -42,6 +42,12 @@ export type PreparedStep =
   | { readonly action: 'deallocate'; readonly name: string }
   | { readonly action: 'deallocate-all' }
 
+/**
+ * What a statement may leave in the session that ran it on a replica: `nothing`; a `setting` of known values, which can be
+ * made again from its very text; or `something` that is not known.
+ */
+export type Leaves = 'nothing' | 'setting' | 'something'
+
 /** A verdict with the facts that an adapter needs about the same text. Computed once and cached with it. */
 export interface Analysis extends Classification {
   /** The last transaction-control statement in the text. */
@@ -58,4 +64,10 @@ export interface Analysis extends Classification {
   readonly schema: boolean
   /** What the text does to prepared statements, in order; undefined for nothing. */
   readonly prepared: readonly PreparedStep[] | undefined
+  /** Functions that the text calls and that are not known as the server's own: in lower case, with the schema where one is written; undefined for none. */
+  readonly calls: readonly string[] | undefined
+  /** What the text leaves in its session; of several statements the strongest. Known good: what is not understood leaves `something`. */
+  readonly leaves: Leaves
+  /** The answer tells what the session did before (`lastval()`, `FOUND_ROWS()`, `@variable`, FETCH), beyond its settings. */
+  readonly dependsOnSession: boolean
 }

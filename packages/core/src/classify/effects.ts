@@ -1,0 +1,131 @@
+import { finishCreate } from './body.ts'
+import { isCall } from './call-site.ts'
+import { nameOf } from './content.ts'
+import { type EffectNotes, type EffectRules, isUserVariable } from './effect-rules.ts'
+import type { Engine } from './engine.ts'
+import { mysqlEffects } from './mysql/effects.ts'
+import { postgresEffects } from './postgres/effects.ts'
+import { Scanner } from './scan.ts'
+import { sqliteEffects } from './sqlite/effects.ts'
+import { END, EQUALS, NAME, VALUE, WORD } from './tokens.ts'
+import type { Dialect, Leaves } from './types.ts'
+
+const STRENGTH: Record<Leaves, number> = { nothing: 0, setting: 1, something: 2 }
+const COLON = 58
+
+const RULES: Record<Dialect, EffectRules> = {
+  postgres: postgresEffects,
+  mysql: mysqlEffects,
+  sqlite: sqliteEffects,
+}
+
+/** What a text calls and leaves behind, beside its verdict. Known good only: what is not understood leaves `something`. */
+export class Effects implements EffectNotes {
+  leaves: Leaves = 'nothing'
+  dependsOnSession = false
+  readonly #engine: Engine
+  readonly #rules: EffectRules
+  readonly #calls: Set<string> = new Set()
+  #controls = false
+  /** A name behind a closing parenthesis is an alias. DISTINCT ON (…) f() and a OPERATOR(+) f() have a call there. */
+  #hasAliases = true
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+    this.#rules = RULES[engine.dialect]
+  }
+
+  get calls(): readonly string[] | undefined {
+    return this.#calls.size === 0 ? undefined : [...this.#calls]
+  }
+
+  /** Reads a whole text. */
+  read(sql: string): void {
+    const { lexicon } = this.#engine
+    this.#hasAliases = !/\b(?:distinct|operator)\b/i.test(sql)
+    const scanner = new Scanner(lexicon, sql)
+    while (scanner.begin()) {
+      if (scanner.is('create')) {
+        this.statement(scanner)
+        finishCreate(scanner, lexicon.syntax.bodies)
+      } else {
+        this.statement(scanner)
+        scanner.finish()
+      }
+    }
+    // Made again by itself, such a text would begin or end a transaction as well.
+    if (this.#controls && this.leaves === 'setting') this.leaves = 'something'
+  }
+
+  /** Something is left: the strongest counts. */
+  leave(what: Leaves): void {
+    if (STRENGTH[what] > STRENGTH[this.leaves]) this.leaves = what
+  }
+
+  /** Reads the statement whose first token is the current one, to its end. */
+  statement(scanner: Scanner): void {
+    const { statements, control } = this.#rules
+    const word = scanner.token === WORD ? scanner.text.slice(scanner.start, scanner.end).toLowerCase() : ''
+    const rule = Object.hasOwn(statements, word) ? statements[word]! : 'something'
+    if (control.has(word)) this.#controls = true
+    if (typeof rule === 'string') {
+      this.leave(rule)
+      scanner.next()
+    } else rule(scanner, this)
+    this.walk(scanner)
+  }
+
+  prepares(sql: string): void {
+    const prepared = new Effects(this.#engine)
+    prepared.read(sql)
+    for (const call of prepared.#calls) this.#calls.add(call)
+  }
+
+  /** Reads on to the end of the statement, from the current token. */
+  walk(scanner: Scanner): void {
+    const hasVariables = this.#engine.lexicon.syntax.atVariables === true
+    let before = END
+    let earlier = END
+    for (let { token } = scanner; token !== END; token = scanner.next()) {
+      if (token === WORD || token === NAME) {
+        // SELECT … INTO @variable, and nothing that is known to be harmless.
+        if (hasVariables && token === WORD && scanner.is('into')) this.leave('something')
+        this.#name(scanner, before, earlier)
+      } else if (hasVariables && token === VALUE) {
+        if (isUserVariable(scanner)) this.dependsOnSession = true
+        else if (this.#rules.variables.has(scanner.text.slice(scanner.start, scanner.end).toLowerCase()))
+          this.dependsOnSession = true
+      } else if (hasVariables && token === EQUALS && before === COLON) this.leave('something')
+      earlier = before
+      before = scanner.token
+    }
+  }
+
+  /** A name: the call of a function, where it is one. */
+  #name(scanner: Scanner, before: number, earlier: number): void {
+    const { lexicon, reads } = this.#engine
+    const { functions, known, knownPrefixes } = this.#rules
+    const { text, token, start, end } = scanner
+    if (!scanner.call()) return
+    if (!isCall(scanner, start, end, token, before, earlier, this.#hasAliases)) return
+    const name = token === WORD ? text.slice(start, end).toLowerCase() : quotedName(text, start, end)
+    const qualifier = scanner.qualifier()
+    const whole = qualifier === undefined || qualifier === '' ? name : `${qualifier}.${name}`
+    if (reads.has(whole) || reads.has(name)) return
+    if (qualifier === undefined || qualifier === 'pg_catalog') {
+      if (Object.hasOwn(functions, name)) {
+        functions[name]!(scanner, this)
+        return
+      }
+      if (known.has(name) || knownPrefixes.some((prefix) => name.startsWith(prefix))) return
+    }
+    this.leave('something')
+    const quotes = token === NAME ? 1 : 0
+    if (lexicon.vocabulary.lookUp(text, start + quotes, end - quotes)?.call?.(scanner) === undefined)
+      this.#calls.add(whole)
+  }
+}
+
+function quotedName(text: string, start: number, end: number): string {
+  return nameOf({ text, token: NAME, start, end }).toLowerCase()
+}

@@ -1,0 +1,156 @@
+import { stringOf } from '../content.ts'
+import { all, depends, type EffectNotes, type EffectRules, isUserVariable, readCreate } from '../effect-rules.ts'
+import type { Scanner } from '../scan.ts'
+import { CLOSE, COMMA, DOT, END, EQUALS, NAME, STRING, VALUE, WORD } from '../tokens.ts'
+import { KNOWN, KNOWN_PREFIXES } from './own-functions.ts'
+
+const PLUS = 43
+const MINUS = 45
+const COLON = 58
+const QUESTION_MARK = 63
+
+/** Words that a user variable may be set to. */
+const CONSTANTS = new Set(['true', 'false', 'null'])
+/** Words that are functions, without parentheses too. */
+const NO_WORDS = new Set(
+  'current_date current_role current_time current_timestamp current_user localtime localtimestamp utc_date utc_time utc_timestamp'.split(
+    ' ',
+  ),
+)
+/** Scopes that are no session's. */
+const ELSEWHERE = /^(?:@@)?(?:global|persist|persist_only)\b/i
+
+/** SET of literals, words and parameters is a setting; `SET STATEMENT … FOR` (MariaDB) leaves what the statement leaves. */
+function set(scanner: Scanner, notes: EffectNotes): void {
+  scanner.next()
+  if (!scanner.is('statement')) {
+    notes.leave(readAssignments(scanner) ? 'setting' : 'something')
+    return
+  }
+  while (scanner.token !== END) {
+    if (scanner.is('for')) {
+      scanner.next()
+      if (scanner.is('set')) break
+      notes.statement(scanner)
+      return
+    }
+    scanner.next()
+  }
+  notes.leave('something')
+}
+
+function readAssignments(scanner: Scanner): boolean {
+  for (;;) {
+    const isVariable = isUserVariable(scanner)
+    if (!readTarget(scanner)) return false
+    if (scanner.token === EQUALS && !readValue(scanner, isVariable)) return false
+    if (scanner.token === END) return true
+    scanner.next()
+  }
+}
+
+/** Reads a name, or the words of SET NAMES, SET ROLE, SET TRANSACTION. */
+function readTarget(scanner: Scanner): boolean {
+  let first = true
+  for (; ; first = false) {
+    switch (scanner.token) {
+      case END:
+      case COMMA:
+      case EQUALS:
+        return !first
+      case VALUE:
+        // `@name` and `@@name` behind anything else are values.
+        if (!first && scanner.text.charAt(scanner.start) === '@') return false
+        break
+      case WORD:
+      case NAME:
+      case STRING:
+      case DOT:
+      case COLON:
+        break
+      default:
+        return false
+    }
+    if (ELSEWHERE.test(scanner.text.slice(scanner.start, scanner.end))) return false
+    scanner.next()
+  }
+}
+
+function readValue(scanner: Scanner, isVariable: boolean): boolean {
+  for (;;) {
+    const token = scanner.next()
+    if (token === END || token === COMMA) return true
+    const text = scanner.text.slice(scanner.start, scanner.end).toLowerCase()
+    if (token === WORD) {
+      // Charsets stand in front of a string; a named parameter behind a colon.
+      const isKnown = isVariable ? CONSTANTS.has(text) || text.startsWith('_') : !NO_WORDS.has(text)
+      if (!isKnown) return false
+    } else if (token === COLON) scanner.next()
+    else if (token === VALUE ? text.startsWith('@') : !IN_VALUE.has(token)) return false
+  }
+}
+
+const IN_VALUE: ReadonlySet<number> = new Set([STRING, NAME, MINUS, PLUS, QUESTION_MARK])
+
+/** Temporary tables live in the session. */
+function create(scanner: Scanner, notes: EffectNotes): void {
+  if (readCreate(scanner)) notes.leave('something')
+}
+
+/** DROP PREPARE can be made again. */
+function drop(scanner: Scanner, notes: EffectNotes): void {
+  if (scanner.accept('prepare')) notes.leave('setting')
+  else create(scanner, notes)
+}
+
+/** `PREPARE name FROM 'text'`: the calls are the text's. */
+function prepare(scanner: Scanner, notes: EffectNotes): void {
+  notes.leave('setting')
+  scanner.next()
+  if (scanner.accept('from') && scanner.next() === STRING) notes.prepares(stringOf(scanner))
+}
+
+/** BEGIN, and no block. */
+function begin(scanner: Scanner, notes: EffectNotes): void {
+  if (scanner.next() !== END && !scanner.is('work')) notes.leave('something')
+}
+
+/** `SHOW WARNINGS`, `SHOW ERRORS`, `SHOW COUNT(*) WARNINGS` tell of the statement before. */
+function show(scanner: Scanner, notes: EffectNotes): void {
+  scanner.next()
+  if (scanner.is('warnings') || scanner.is('errors') || scanner.is('count')) notes.dependsOnSession = true
+}
+
+/** `LAST_INSERT_ID()` asks; `LAST_INSERT_ID(value)` keeps the value. */
+function lastInsertId(scanner: Scanner, notes: EffectNotes): void {
+  if (scanner.next() !== CLOSE) notes.leave('something')
+  else notes.dependsOnSession = true
+  scanner.unread()
+}
+
+const WRITING = 'insert replace update delete load import alter rename truncate grant revoke install uninstall optimize'
+const ASKING = 'values table with explain describe desc analyze check checksum repair help signal resignal kill'
+const CONTROL = 'start commit rollback savepoint release'
+
+export const mysqlEffects: EffectRules = {
+  statements: {
+    ...all(`select ${ASKING} ${WRITING} ${CONTROL} unlock`, 'nothing'),
+    ...all('use deallocate', 'setting'),
+    set,
+    show,
+    create,
+    drop,
+    prepare,
+    begin,
+  },
+  control: new Set(['begin', ...CONTROL.split(' ')]),
+  known: new Set(KNOWN.join(' ').split(' ')),
+  knownPrefixes: KNOWN_PREFIXES,
+  functions: {
+    last_insert_id: lastInsertId,
+    found_rows: depends,
+    row_count: depends,
+    lastval: depends,
+  },
+  variables: new Set(['@@identity', '@@last_insert_id', '@@insert_id', '@@warning_count', '@@error_count']),
+}

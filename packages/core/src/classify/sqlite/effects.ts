@@ -1,0 +1,28 @@
+import { all, depends, type EffectNotes, type EffectRules, readCreate } from '../effect-rules.ts'
+import type { Scanner } from '../scan.ts'
+import { KNOWN, KNOWN_PREFIXES } from './own-functions.ts'
+
+/** Temporary tables, views and triggers live in the connection. */
+function create(scanner: Scanner, notes: EffectNotes): void {
+  if (readCreate(scanner)) notes.leave('something')
+}
+
+const WRITING = 'insert replace update delete drop alter reindex analyze vacuum'
+const CONTROL = 'begin commit end rollback savepoint release'
+
+export const sqliteEffects: EffectRules = {
+  statements: {
+    ...all(`select values with explain ${WRITING} ${CONTROL}`, 'nothing'),
+    ...all('pragma attach detach', 'setting'),
+    create,
+  },
+  control: new Set(CONTROL.split(' ')),
+  known: new Set(KNOWN.join(' ').split(' ')),
+  knownPrefixes: KNOWN_PREFIXES,
+  functions: {
+    last_insert_rowid: depends,
+    changes: depends,
+    total_changes: depends,
+  },
+  variables: new Set(),
+}
