@@ -51,7 +51,7 @@ export function openDatabase(filename?: string, options: FlyrouteDatabaseOptions
     litefs.follow(replication)
     return withReplication(guarded, replication)
   } catch (error) {
-    if (role === 'replica' && isRefusal(error)) throw replication.required('refused', 'open', undefined, error)
+    if (role === 'replica' && isRefusal(error)) throw replication.router.required('refused', 'open', undefined, error)
     throw error
   }
 }

@@ -54,10 +54,10 @@ export class Guard {
     if (scope === undefined) return undefined
     const replication = this.#replication
     if (replication.topology.role === 'replica' && !this.#isPlain(scope)) {
-      replication.route('read', 'read', scope)
-      const need = replication.need(scope)
-      if (need !== undefined && !replication.isFresh(replication.probeSync(), need)) {
-        replication.routeStaleRead(scope)
+      replication.router.route('read', 'read', scope)
+      const need = replication.freshness.need(scope)
+      if (need !== undefined && replication.freshness.assess(need, replication.prober.probeSync()) !== 'fresh') {
+        replication.router.routeStaleRead(scope)
       }
     }
     return scope.consistency === 'monotonic' ? scope : undefined
@@ -65,12 +65,12 @@ export class Guard {
 
   /** Nothing has been asked of it yet that a replica could not do: most requests, until their end. */
   #isPlain({ needs, onPrimary, request }: Scope): boolean {
-    return needs.length === 0 && !onPrimary && request.readsAnywhere && !this.#replication.isUnavailable
+    return needs.length === 0 && !onPrimary && request.readsAnywhere && !this.#replication.prober.isUnavailable
   }
 
   /** Behind a statement whose reader must not see less from now on. */
   hasRead({ request }: Scope): void {
-    this.#replication.read(request, this.#source.position())
+    this.#replication.written.read(request, this.#source.position())
   }
 
   /**
@@ -81,7 +81,7 @@ export class Guard {
   writes<T>(isCertain: boolean, detail: string, run: () => T): T {
     const scope = currentScope()
     this.#checkAborted()
-    if (isCertain && this.#isReplica()) this.#refuse(() => this.#replication.route('write', detail, scope))
+    if (isCertain && this.#isReplica()) this.#refuse(() => this.#replication.router.route('write', detail, scope))
     this.begins(scope)
     try {
       return run()
@@ -128,7 +128,7 @@ export class Guard {
     if (scope === undefined || this.#isReplica() || this.#writers.has(scope.request)) return
     if (this.#writers.size === 0) this.#before = this.#position()?.at
     this.#writers.add(scope.request)
-    this.#replication.writeBegins(scope.request)
+    this.#replication.written.begins(scope.request)
   }
 
   /** A statement is over. Unless a transaction is open, what was written is there now, or never will be. */
@@ -139,8 +139,8 @@ export class Guard {
     const position = this.#position()
     const hasCommitted = position === undefined || position.at !== this.#before
     for (const request of this.#writers) {
-      this.#replication.writeEnds(request, hasCommitted ? 'done' : 'failed')
-      if (hasCommitted) this.#replication.wrote(request, position)
+      this.#replication.written.ends(request, hasCommitted ? 'done' : 'failed')
+      if (hasCommitted) this.#replication.written.wrote(request, position)
     }
     this.#writers.clear()
   }
@@ -156,10 +156,10 @@ export class Guard {
     if (mayWrite && this.#replication.topology.role === 'primary') this.#source.refused()
     if (!this.#isReplicaNow()) return error
     // What was written before it in its transaction cannot be committed either.
-    for (const request of this.#writers) this.#replication.writeEnds(request, 'failed')
+    for (const request of this.#writers) this.#replication.written.ends(request, 'failed')
     this.#writers.clear()
     try {
-      this.#refuse(() => this.#replication.toPrimary('refused', undefined, scope, error))
+      this.#refuse(() => this.#replication.router.toPrimary('refused', undefined, scope, error))
     } catch (refusal) {
       return refusal
     }
@@ -168,13 +168,13 @@ export class Guard {
 
   /** A replica is always looked at: who was promoted must not send its writes to a primary that is none any more. */
   #isReplica(): boolean {
-    return this.#replication.topology.role === 'replica' && this.#replication.probeSync()?.role === 'replica'
+    return this.#replication.topology.role === 'replica' && this.#replication.prober.probeSync()?.role === 'replica'
   }
 
   /** A primary is looked at as well: who was demoted hears it from the engine. */
   #isReplicaNow(): boolean {
     try {
-      return this.#replication.probeSync()?.role === 'replica'
+      return this.#replication.prober.probeSync()?.role === 'replica'
     } catch {
       // The mount has gone: what the engine says is as good a word for it.
       return false
@@ -200,7 +200,7 @@ export class Guard {
     try {
       return this.#source.position()
     } catch (error) {
-      this.#replication.withoutPosition(error)
+      this.#replication.written.withoutPosition(error)
       return undefined
     }
   }

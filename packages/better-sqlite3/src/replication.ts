@@ -107,7 +107,7 @@ export class LitefsSource implements ReplicationSource {
       const still = followed.deref()
       if (still === undefined) unfollow()
       // What cannot be read now is an error of whoever asks next.
-      else still.probe().catch(() => undefined)
+      else still.prober.probe().catch(() => undefined)
     }
     const unfollow = follow(this.#mount.dir, look)
     this.#unfollow = unfollow

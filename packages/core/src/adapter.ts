@@ -61,7 +61,7 @@ export {
   type DatabaseReplicationOptions,
   type ReplicationSource,
   type Route,
-} from './replication.ts'
+} from './replication/index.ts'
 export {
   createScope,
   currentScope,

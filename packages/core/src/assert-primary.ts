@@ -1,5 +1,5 @@
 import { PrimaryRequiredError } from './errors.ts'
-import type { Replication } from './replication.ts'
+import type { Replication } from './replication/index.ts'
 import { currentScope } from './request/scope.ts'
 import { resolveTopology, type Topology } from './topology.ts'
 

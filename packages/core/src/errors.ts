@@ -130,6 +130,9 @@ export interface ReplayUnavailableOptions extends ErrorOptions {
   readonly detail?: string | undefined
 }
 
+/** After how long (seconds) trying again makes sense where there is no primary: a failover takes about as long. */
+const failoverSeconds = 5
+
 /** The request needs the primary, cannot be replayed there, and the app asked not to use the primary from here. */
 export class ReplayUnavailableError extends FlyrouteError {
   override readonly code = 'ERR_REPLAY_UNAVAILABLE' as const
@@ -147,7 +150,9 @@ export class ReplayUnavailableError extends FlyrouteError {
     )
     this.reason = reason
     if (detail !== undefined) this.detail = detail
-    if (options.retryAfterSeconds !== undefined) this.retryAfterSeconds = options.retryAfterSeconds
+    const isFailover = reason === 'no-primary' || reason === 'stale-primary'
+    const retryAfterSeconds = options.retryAfterSeconds ?? (isFailover ? failoverSeconds : undefined)
+    if (retryAfterSeconds !== undefined) this.retryAfterSeconds = retryAfterSeconds
   }
 }
 

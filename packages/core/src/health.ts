@@ -1,6 +1,6 @@
 import { errorCode } from './events.ts'
 import type { HttpAnswer } from './replay.ts'
-import type { DatabaseReplication, Replication, ReplicationStatus } from './replication.ts'
+import type { DatabaseReplication, Replication, ReplicationStatus } from './replication/index.ts'
 
 /** What makes a health check fail. Without thresholds a replica that lags stays in service: replays serve its clients. */
 export interface HealthOptions {
@@ -51,15 +51,13 @@ export async function healthResponse(
 
 async function check(replication: Replication, options: HealthOptions): Promise<DatabaseHealth> {
   const { timeoutMs = 2_000 } = options
-  const { name = 'default', primaryAnswers } = replication as Partial<DatabaseReplication>
+  const { name = 'default', prober } = replication as Partial<DatabaseReplication>
   try {
     return { name, ...judge(replication, await within(timeoutMs, replication.status()), options) }
   } catch (error) {
     const { region } = replication.topology
     const why = describe(error)
-    const primary = await within(timeoutMs, primaryAnswers?.call(replication) ?? Promise.resolve(false)).catch(
-      () => false,
-    )
+    const primary = await within(timeoutMs, prober?.primaryAnswers() ?? Promise.resolve(false)).catch(() => false)
     return primary
       ? { name, healthy: true, region, problem: `the replica cannot be reached${why}; its requests are replayed` }
       : { name, healthy: false, region, problem: `no member can be reached${why}` }

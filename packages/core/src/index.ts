@@ -46,7 +46,7 @@ export {
   type ReplayTarget,
   replayResponse,
 } from './replay.ts'
-export type { Replication, ReplicationStatus } from './replication.ts'
+export type { Replication, ReplicationStatus } from './replication/index.ts'
 export { runOnPrimary, runWithConsistency } from './request/scope.ts'
 export type { Consistency } from './request/state.ts'
 export { runWithToken } from './run-with-token.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { healthResponse } from '../src/health.ts'
-import type { ReplicationStatus } from '../src/replication.ts'
+import type { ReplicationStatus } from '../src/replication/index.ts'
 import { Regions } from './support/postgres.ts'
 import { StandIn } from './support/stand-in.ts'
 

@@ -39,7 +39,7 @@ describe('a token is given', () => {
   test('for nothing else: no read renews one', async () => {
     for (const role of ['primary', 'replica'] as const) {
       const { policy, database } = app({ role, at: 9 })
-      await database.replication.probe()
+      await database.replication.prober.probe()
       const read = await attend(policy, withCookie(token(database.position(3))))
       expect([read.cookies, read.headers]).toEqual([[], {}])
     }
@@ -67,8 +67,8 @@ describe('a token is given', () => {
     const ended = await attend(policy, incoming(), () => {
       const state = currentScope()?.request
       if (state === undefined) throw new Error('no scope')
-      database.replication.writeBegins(state)
-      database.replication.writeEnds(state, 'unknown')
+      database.replication.written.begins(state)
+      database.replication.written.ends(state, 'unknown')
     })
     expect(place(ended.headers['flyroute-token'])).toEqual({ until: expect.any(Number) })
   })
@@ -105,14 +105,14 @@ describe('a token is given', () => {
     const readAt = (at: number) => () => {
       const state = currentScope()?.request
       if (state === undefined) throw new Error('no scope')
-      database.replication.read(state, database.position(at))
+      database.replication.written.read(state, database.position(at))
     }
     database.at = 5
     const first = await attend(policy, incoming(), readAt(5))
     expect(place(first.headers['flyroute-token'])).toMatchObject({ at: '0/5' })
     const overtaken = await attend(policy, incoming(), readAt(3))
     expect(place(overtaken.headers['flyroute-token'])).toMatchObject({ at: '0/5' })
-    await database.replication.probe()
+    await database.replication.prober.probe()
     const again = await attend(policy, withCookie(token(database.position(4))), readAt(4))
     expect(place(again.headers['flyroute-token'])).toMatchObject({ at: '0/5' })
   })
@@ -179,7 +179,7 @@ describe('a replica', () => {
     const { policy, database } = app({ role: 'replica', waitTimeoutMs: 10 })
     const need = database.position(9)
     const ended = await attend(policy, withCookie(token(need), { upgrade: 'websocket' }), () =>
-      expect(database.replication.need()).toEqual(need),
+      expect(database.replication.freshness.need()).toEqual(need),
     )
     expect(ended).toMatchObject({ ran: true, status: 200, visit: { why: 'stale' } })
   })
@@ -196,7 +196,7 @@ describe('a replica', () => {
     const visit = policy.before({ ...withCookie(token(database.position(9))), signal: controller.signal })
     controller.abort()
     expect((await visit).why).toBe('stale')
-    expect(database.replication.waiting).toBe(0)
+    expect(database.replication.freshness.waiting).toBe(0)
   })
 })
 
@@ -223,7 +223,7 @@ describe('the primary', () => {
 
   test('is not asked more often than once a second, however many forged tokens come', async () => {
     const { policy, database } = app({ at: 5 })
-    await database.replication.probe()
+    await database.replication.prober.probe()
     const forge = (n: number) => withCookie(token(database.position(5, { at: `F/${toLsn(n).slice(2)}` })), arrival)
     for (let n = 1; n <= 200; n++) await attend(policy, forge(n))
     expect(database.asked).toBe(2)

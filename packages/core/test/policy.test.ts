@@ -126,7 +126,7 @@ describe('a refusal', () => {
     const ended = await attend(policy, incoming(), async () => {
       const state = currentScope()?.request
       if (state === undefined) throw new Error('no scope')
-      database.replication.writeBegins(state)
+      database.replication.written.begins(state)
       throw new PrimaryRequiredError({ reason: 'write', topology: database.replication.topology })
     })
     expect(ended).toMatchObject({ status: 503, json: { error: { reason: 'already-written' } } })

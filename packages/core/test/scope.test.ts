@@ -109,7 +109,7 @@ describe('runWithConsistency', () => {
 describe('runWithToken', () => {
   const database = new StandIn()
   const token = (at: number) => encodeToken(new Map([['app', database.position(at)]]))
-  const need = () => database.replication.need()
+  const need = () => database.replication.freshness.need()
 
   test('asks of the reads in it what the token says', async () => {
     expect(runWithToken(token(5), need)).toMatchObject({ at: '0/5' })

@@ -90,8 +90,8 @@ export class GuardedConnection implements DatabaseConnection {
    */
   async greet(): Promise<void> {
     const { facts, replication } = this.owner.database
-    const expected = this.side === 'primary' ? 'primary' : replication.expects
-    this.server = replication.connected(await facts.observe(asksOn(this.inner), expected), this.side)
+    const expected = this.side === 'primary' ? 'primary' : replication.servers.expects
+    this.server = replication.servers.connected(await facts.observe(asksOn(this.inner), expected), this.side)
     this.isAssumed = false
     if (this.server.acceptsWrites) replication.noticeOnce(acceptsWrites)
     if (this.side === 'primary' && this.server.role === 'replica') throw new ReplayUnavailableError('no-primary')
@@ -218,7 +218,7 @@ export class GuardedConnection implements DatabaseConnection {
       return await this.unlessItHangs(run(this), currentScope())
     } finally {
       const { writer } = transaction ?? {}
-      if (writer !== undefined) this.owner.database.replication.writeEnds(writer, 'failed')
+      if (writer !== undefined) this.owner.database.replication.written.ends(writer, 'failed')
     }
   }
 

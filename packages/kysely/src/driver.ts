@@ -56,7 +56,7 @@ export class FlyrouteDriver implements Driver {
     this.#primary = primary
     const { replication, source } = database
     // Who has one connection cannot ask on another one.
-    if (replication.expects === 'replica' && !isSingle) this.watchdog = new Watchdog(replication)
+    if (replication.servers.expects === 'replica' && !isSingle) this.watchdog = new Watchdog(replication)
     source.attach({
       driver: async () => {
         await this.#init(local)
@@ -73,7 +73,7 @@ export class FlyrouteDriver implements Driver {
     } catch (error) {
       // Whoever wants a connection goes elsewhere, until it can be had.
       const { facts, replication } = this.database
-      if (replication.expects === 'primary' || facts.readError(error) !== 'unavailable') throw error
+      if (replication.servers.expects === 'primary' || facts.readError(error) !== 'unavailable') throw error
     }
   }
 
@@ -92,7 +92,7 @@ export class FlyrouteDriver implements Driver {
   acquireConnection(options?: AcquireOptions): Promise<GuardedConnection> {
     const { replication } = this.database
     const scope = currentScope()
-    if (replication.topology.role === 'replica' && (replication.isUnavailable || this.#goesToPrimary(scope))) {
+    if (replication.topology.role === 'replica' && (replication.prober.isUnavailable || this.#goesToPrimary(scope))) {
       return this.#acquireAtOnce(scope, options)
     }
     return this.#isLocalReady
@@ -126,7 +126,7 @@ export class FlyrouteDriver implements Driver {
     const said = this.#greetings.get(connection.driver)
     const { replication } = this.database
     if (said === undefined || performance.now() - said.at > assumedMs) return false
-    if (!replication.isCurrent(said.server) || replication.need(scope) !== undefined) return false
+    if (!replication.servers.isCurrent(said.server) || replication.freshness.need(scope) !== undefined) return false
     connection.server = said.server
     connection.isAssumed = true
     return true
@@ -140,7 +140,7 @@ export class FlyrouteDriver implements Driver {
 
   /** Without a look next door. */
   async #acquireAtOnce(scope: Scope | undefined, options: AcquireOptions): Promise<GuardedConnection> {
-    this.database.replication.route('read', 'connect', scope)
+    this.database.replication.router.route('read', 'connect', scope)
     return this.acquirePrimary(options)
   }
 
@@ -185,12 +185,12 @@ export class FlyrouteDriver implements Driver {
   ): Promise<GuardedConnection> {
     const { replication, facts } = this.database
     if (facts.readError(error) !== 'unavailable') throw error
-    if (replication.expects === 'primary') {
+    if (replication.servers.expects === 'primary') {
       this.#notesOutage(error, scope)
       throw error
     }
-    replication.reportUnreachable(error)
-    replication.toPrimary('unavailable', undefined, scope, error)
+    replication.prober.reportUnreachable(error)
+    replication.router.toPrimary('unavailable', undefined, scope, error)
     return this.acquirePrimary(options)
   }
 

@@ -23,7 +23,8 @@ export class PrimarySide {
     const { owner, transaction } = this.#connection
     const { facts, replication } = owner.database
     if (transaction !== undefined && facts.language === 'postgres') transaction.failed = true
-    if (facts.readError(error) === 'refusal' && !transaction?.readOnly) await replication.probe().catch(() => undefined)
+    if (facts.readError(error) === 'refusal' && !transaction?.readOnly)
+      await replication.prober.probe().catch(() => undefined)
     throw error
   }
 
@@ -56,14 +57,14 @@ export class PrimarySide {
     const { request } = scope
     // It is done, too, where nobody wants the rest of its rows.
     let outcome: 'done' | 'failed' | 'unknown' = 'done'
-    replication.writeBegins(request)
+    replication.written.begins(request)
     try {
       yield* rows
     } catch (error) {
       outcome = this.#outcomeOf(error)
       throw error
     } finally {
-      replication.writeEnds(request, outcome)
+      replication.written.ends(request, outcome)
       if (outcome === 'done') await this.#wrote(request, isAsynchronous(analysis))
     }
   }
@@ -85,11 +86,11 @@ export class PrimarySide {
     const { replication } = this.#connection.owner.database
     try {
       const result = await run(this.#connection)
-      replication.writeEnds(writer, transaction.failed ? 'failed' : 'done')
+      replication.written.ends(writer, transaction.failed ? 'failed' : 'done')
       if (!transaction.failed) await this.#wrote(writer, transaction.asynchronous)
       return result
     } catch (error) {
-      replication.writeEnds(writer, transaction.failed ? 'failed' : this.#outcomeOf(error))
+      replication.written.ends(writer, transaction.failed ? 'failed' : this.#outcomeOf(error))
       throw error
     }
   }
@@ -102,22 +103,22 @@ export class PrimarySide {
     if (transaction === undefined) return true
     if (transaction.writer === undefined) {
       transaction.writer = request
-      owner.database.replication.writeBegins(request)
+      owner.database.replication.written.begins(request)
     }
     return false
   }
 
   async #commits<T>(run: () => Promise<T>, request: RequestState, asynchronous: boolean): Promise<T> {
     const { replication } = this.#connection.owner.database
-    replication.writeBegins(request)
+    replication.written.begins(request)
     let result: T
     try {
       result = await run()
     } catch (error) {
-      replication.writeEnds(request, this.#outcomeOf(error))
+      replication.written.ends(request, this.#outcomeOf(error))
       throw error
     }
-    replication.writeEnds(request, 'done')
+    replication.written.ends(request, 'done')
     await this.#wrote(request, asynchronous)
     return result
   }
@@ -134,11 +135,11 @@ export class PrimarySide {
     const { server, inner } = this.#connection
     try {
       if (server === undefined) throw new Error('The server has not said what it is')
-      replication.wrote(request, await facts.position(asksOn(inner), server, asynchronous))
+      replication.written.wrote(request, await facts.position(asksOn(inner), server, asynchronous))
     } catch (error) {
       // It is written, whatever comes of the question behind it.
-      replication.withoutPosition(error)
-      replication.wrote(request, undefined)
+      replication.written.withoutPosition(error)
+      replication.written.wrote(request, undefined)
     }
   }
 
@@ -155,7 +156,7 @@ export async function readPosition(
   const { replication, facts } = owner.database
   if (server === undefined || transaction?.failed) return
   const position = await facts.position(asksOn(inner), server, false).catch(() => undefined)
-  if (position !== undefined) replication.read(request, position)
+  if (position !== undefined) replication.written.read(request, position)
 }
 
 function writes(analysis: Analysis, request: RequestState): boolean {

@@ -187,20 +187,22 @@ export class ReplicaSide {
       if (transaction.readOnly && reason !== 'advisory-lock') return 'here'
     }
     try {
-      if (replication.route(access, reason, scope) === 'primary') return 'primary'
+      if (replication.router.route(access, reason, scope) === 'primary') return 'primary'
     } catch (refusal) {
       if (transaction !== undefined) transaction.refusal = refusal as Error
       return Promise.reject(refusal)
     }
     if (scope === undefined) return 'here'
-    const need = replication.need(scope)
-    return need === undefined || replication.isFresh(server, need) ? 'here' : this.#whenFresh(need, scope)
+    const need = replication.freshness.need(scope)
+    return need === undefined || replication.freshness.assess(need, server) === 'fresh'
+      ? 'here'
+      : this.#whenFresh(need, scope)
   }
 
   async #whenFresh(need: Freshness, scope: Scope): Promise<Place> {
     const { transaction, owner } = this.#connection
     try {
-      return (await this.#catchesUp(need, scope)) ? 'here' : owner.database.replication.routeStaleRead(scope)
+      return (await this.#catchesUp(need, scope)) ? 'here' : owner.database.replication.router.routeStaleRead(scope)
     } catch (refusal) {
       if (transaction !== undefined) transaction.refusal = refusal as Error
       throw refusal
@@ -212,16 +214,16 @@ export class ReplicaSide {
     const { replication, facts } = owner.database
     const { kind, signal, waitTimeoutMs: timeoutMs } = scope.request
     const options = { timeoutMs, signal, patient: kind === 'job' }
-    if (replication.isProbed(server)) return replication.catchUp(need, options)
+    if (replication.servers.isProbed(server)) return replication.freshness.catchUp(need, options)
     // One name leads to several replicas: only this connection can ask its own, and once has to do.
     try {
       await this.#connection.greet()
     } catch (error) {
       // A server that is lost in the middle of it will not catch up.
-      if (facts.readError(error) === 'unavailable') replication.reportUnreachable(error)
+      if (facts.readError(error) === 'unavailable') replication.prober.reportUnreachable(error)
       return false
     }
-    return replication.isFresh(this.#connection.server, need)
+    return replication.freshness.assess(need, this.#connection.server) === 'fresh'
   }
 
   /** @returns whether something had run in the transaction before */
@@ -251,11 +253,11 @@ export class ReplicaSide {
       classifier.learn(sql)
     }
     if (word === 'unavailable') {
-      replication.reportUnreachable(error)
-      replication.disconnected(server)
+      replication.prober.reportUnreachable(error)
+      replication.servers.disconnected(server)
     }
     try {
-      replication.toPrimary(word === 'refusal' ? 'refused' : 'unavailable', analysis.reason, scope, error)
+      replication.router.toPrimary(word === 'refusal' ? 'refused' : 'unavailable', analysis.reason, scope, error)
       if (!isBound) return true
       if (word !== 'refusal') return false
       throw inTheWay(scope, 'transaction', error)

@@ -126,11 +126,11 @@ export class Watchdog {
     this.#asking = true
     const ended = this.#ended
     try {
-      await this.#replication.probe()
+      await this.#replication.prober.probe()
       // It answers: whoever still waits is given as long again.
       for (const wait of this.#waits()) wait.looks = 0
     } catch (error) {
-      this.#replication.reportUnreachable(error)
+      this.#replication.prober.reportUnreachable(error)
       const isSure = !isWithoutConnection(error)
       const isStill = ended === this.#ended
       for (const wait of this.#waits()) {

@@ -74,7 +74,7 @@ export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
   }
   const observer = new Observer(topology.role, simulated, (problem, cause) => {
     replication.noticeOnce(said[problem])
-    if (problem !== 'accepts-writes') replication.withoutPosition(cause)
+    if (problem !== 'accepts-writes') replication.written.withoutPosition(cause)
   })
   const replication = new DatabaseReplication({
     name: options.name,
@@ -84,7 +84,7 @@ export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
       observer,
       side: 'local',
       expected: topology.role,
-      lost: () => replication.probeConnectionLost(),
+      lost: () => replication.prober.connectionLost(),
       primary: isReplica
         ? new MysqlReplicationSource({
             config: primaryConfig(topology, options),

@@ -107,14 +107,14 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
 
 /** The replica is known to be down, and what is done here cannot be replayed: there is but the primary. */
 function isBetterAtHome({ replication }: MysqlDatabase): boolean {
-  if (replication.topology.role === 'primary' || !replication.isUnavailable) return false
+  if (replication.topology.role === 'primary' || !replication.prober.isUnavailable) return false
   const scope = currentScope()
   return scope === undefined || scope.onPrimary || scope.request.whyNotReplayable() !== undefined
 }
 
 /** Where a single connection to a replica cannot be made, the request that it was for is replayed. */
 function replayWithout(connection: BareConnection, { replication, watchdog }: MysqlDatabase): void {
-  if (replication.expects === 'primary') return
+  if (replication.servers.expects === 'primary') return
   const scope = currentScope()
   const { emit } = connection
   connection.once('connect', () => {
@@ -128,10 +128,10 @@ function replayWithout(connection: BareConnection, { replication, watchdog }: My
   }
 
   function whatIsMissing(error: unknown): unknown {
-    replication.reportUnreachable(error)
+    replication.prober.reportUnreachable(error)
     if (scope === undefined) return error
     try {
-      replication.toPrimary('unavailable', undefined, scope, error)
+      replication.router.toPrimary('unavailable', undefined, scope, error)
       return error
     } catch (required) {
       return required

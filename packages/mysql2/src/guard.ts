@@ -118,7 +118,7 @@ export class Guard implements TurnHandler {
   #isPlain(command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined): boolean {
     if (!this.#isIdleReplica || !this.leavesAlone(command, kind, analysis, scope)) return false
     if (kind === 'execute' && command.statement === undefined) return false
-    return asksForNothing(scope) && !this.database.replication.isUnavailable
+    return asksForNothing(scope) && !this.database.replication.prober.isUnavailable
   }
 
   /** Whether this is a replica that has said what it is, and that nothing is asked of at the moment. */
@@ -228,7 +228,7 @@ export class Guard implements TurnHandler {
       return this.#onReplica.isElsewhere ? this.#onReplica.begins(turn) : this.#onPrimary.begins(turn)
     }
     if (this.side !== 'primary') return this.#onReplica.begins(turn)
-    turn.fail(new ReplayUnavailableError('no-primary', { retryAfterSeconds: 5 }))
+    turn.fail(new ReplayUnavailableError('no-primary'))
     return false
   }
 
@@ -275,7 +275,7 @@ export class Guard implements TurnHandler {
     if (known === undefined && simulated && this.side === 'local') await ask('set session transaction read only')
     this.greeting = greeting
     // What a node is says nothing of the member next door.
-    this.server = replication.connected(greeting.observation, this.side === 'local' ? 'local' : 'primary')
+    this.server = replication.servers.connected(greeting.observation, this.side === 'local' ? 'local' : 'primary')
     this.#greetedAt = Date.now()
     this.#isDoubtful = false
   }
@@ -284,7 +284,7 @@ export class Guard implements TurnHandler {
   #doubt(): void {
     if (this.session.transaction?.readOnly) return
     this.#isDoubtful = true
-    if (this.side === 'local') this.database.replication.probe().catch(() => undefined)
+    if (this.side === 'local') this.database.replication.prober.probe().catch(() => undefined)
   }
 
   /** A replica had to refuse: that would be needless if it had been promoted meanwhile. */
@@ -292,7 +292,7 @@ export class Guard implements TurnHandler {
     const { database } = this
     if (Date.now() - database.askedForPromotionAt < doubtMs) return
     database.askedForPromotionAt = Date.now()
-    database.replication.probe().catch(() => undefined)
+    database.replication.prober.probe().catch(() => undefined)
   }
 
   // --- given back ---------------------------------------------------------------------------------------------------
@@ -309,7 +309,7 @@ export class Guard implements TurnHandler {
     if (this.#isDoubtful || this.#onPrimary.isStale) return true
     if (this.role === 'primary') return false
     if (this.side !== 'local') return this.side === 'primary'
-    return this.database.replication.expects === 'primary' && Date.now() - this.#greetedAt > misplacedMs
+    return this.database.replication.servers.expects === 'primary' && Date.now() - this.#greetedAt > misplacedMs
   }
 
   #listen(): void {
@@ -319,7 +319,7 @@ export class Guard implements TurnHandler {
       this.#left = true
       this.#onReplica.leave()
       // Ended by its server, not by the pool: it may be started anew, further back in the log.
-      if (side !== 'primary' && connection._closing !== true) database.replication.disconnected(this.server)
+      if (side !== 'primary' && connection._closing !== true) database.replication.servers.disconnected(this.server)
     }
     connection.once('end', lost)
     connection.prependOnceListener('error', lost)

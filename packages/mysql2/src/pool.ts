@@ -73,7 +73,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   })
 
   pool.getConnection = (callback) => {
-    const isOut = side === 'local' && replication.isUnavailable && replication.topology.role === 'replica'
+    const isOut = side === 'local' && replication.prober.isUnavailable && replication.topology.role === 'replica'
     if (queued.size > 0 && queued.has(callback)) {
       if (!isOut) return base.getConnection(callback)
       // It has waited for a connection that died, and the next one would not be had either: nor would it for those behind.
@@ -128,7 +128,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   }
 
   async function connectToPrimary(scope: Scope | undefined): Promise<BareConnection> {
-    replication.route('read', 'connect', scope)
+    replication.router.route('read', 'connect', scope)
     return database.connectToPrimary(scope)
   }
 
@@ -136,12 +136,12 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   async function connectElsewhere(error: unknown, scope: Scope | undefined): Promise<BareConnection> {
     if (readError(error) !== 'unavailable') throw error
     if (side === 'node') throw error
-    if (replication.expects === 'primary') {
+    if (replication.servers.expects === 'primary') {
       noteUnreachable(scope, error)
       throw error
     }
-    replication.reportUnreachable(error)
-    replication.toPrimary('unavailable', undefined, scope, error)
+    replication.prober.reportUnreachable(error)
+    replication.router.toPrimary('unavailable', undefined, scope, error)
     return database.connectToPrimary(scope)
   }
 

@@ -39,7 +39,7 @@ export class PrimarySide {
   forget(): void {
     this.#tracks = undefined
     const writer = this.#guard.session.transaction?.writer
-    if (writer !== undefined) this.#guard.database.replication.writeEnds(writer, 'failed')
+    if (writer !== undefined) this.#guard.database.replication.written.ends(writer, 'failed')
   }
 
   /** The app may change what the server tells; in between it may have been anything. Texts as long are no settings. */
@@ -53,7 +53,7 @@ export class PrimarySide {
     const writer = session.transaction?.writer
     if (session.transaction === undefined || writer === undefined) return
     session.transaction.writer = undefined
-    database.replication.writeEnds(writer, 'unknown')
+    database.replication.written.ends(writer, 'unknown')
   }
 
   begins(turn: Turn): boolean {
@@ -66,10 +66,10 @@ export class PrimarySide {
       return false
     }
     if (scope === undefined) return true
-    const need = replication.need(scope)
-    if (need !== undefined && server !== undefined && replication.isStalePrimary(need, server)) {
+    const need = replication.freshness.need(scope)
+    if (server !== undefined && replication.freshness.assess(need, server) === 'stale-primary') {
       this.isStale = true
-      turn.fail(new ReplayUnavailableError('stale-primary', { retryAfterSeconds: 5 }))
+      turn.fail(new ReplayUnavailableError('stale-primary'))
       return false
     }
     if (this.#tracks === undefined) {
@@ -134,7 +134,7 @@ export class PrimarySide {
     if (side !== 'primary' || replication.topology.role === 'primary') return undefined
     if (analysis.access === 'read' || analysis.transaction !== undefined) return undefined
     try {
-      replication.route('write', analysis.reason, scope)
+      replication.router.route('write', analysis.reason, scope)
       return undefined
     } catch (error) {
       return error
@@ -150,7 +150,7 @@ export class PrimarySide {
       () => true,
       (error: unknown) => {
         if (readError(error) === 'unavailable') throw error
-        this.#guard.database.replication.withoutPosition(error)
+        this.#guard.database.replication.written.withoutPosition(error)
         return false
       },
     )
@@ -177,14 +177,14 @@ export class PrimarySide {
 
   #commits(turn: Turn, request: RequestState): void {
     turn.effect = 'commit'
-    this.#guard.database.replication.writeBegins(request)
+    this.#guard.database.replication.written.begins(request)
   }
 
   /** A write whose COMMIT is still to come: until then, and after it, the request must not run a second time. */
   #writesIn(transaction: Transaction, request: RequestState): void {
     if (transaction.writer !== undefined) return
     transaction.writer = request
-    this.#guard.database.replication.writeBegins(request)
+    this.#guard.database.replication.written.begins(request)
   }
 
   // --- behind -------------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ export class PrimarySide {
     if (before === undefined || writer === undefined) return
     if (session.transaction === before && !committed) return
     before.writer = undefined
-    database.replication.writeEnds(writer, committed || effect === 'commit' ? 'done' : 'failed')
+    database.replication.written.ends(writer, committed || effect === 'commit' ? 'done' : 'failed')
   }
 
   #endCommit(turn: Turn, outcome: 'failed' | 'unknown'): void {
@@ -205,9 +205,9 @@ export class PrimarySide {
     turn.effect = undefined
     const { session, database } = this.#guard
     const { transaction } = session
-    database.replication.writeEnds(scope.request, outcome)
+    database.replication.written.ends(scope.request, outcome)
     if (transaction?.writer === undefined) return
-    database.replication.writeEnds(transaction.writer, outcome)
+    database.replication.written.ends(transaction.writer, outcome)
     transaction.writer = undefined
   }
 
@@ -216,7 +216,7 @@ export class PrimarySide {
     const { session, database } = this.#guard
     const writer = session.transaction?.writer
     session.transaction = undefined
-    if (writer !== undefined) database.replication.writeEnds(writer, 'failed')
+    if (writer !== undefined) database.replication.written.ends(writer, 'failed')
   }
 
   #ownGtids(headers: readonly ResultHeader[]): string | undefined {
@@ -246,7 +246,7 @@ export class PrimarySide {
       if (turn.effect === 'read') {
         await this.#guard.learn(turn)
         const seen = this.#guard.server?.at
-        if (seen !== undefined) replication.read(request, this.#at(seen))
+        if (seen !== undefined) replication.written.read(request, this.#at(seen))
         return
       }
       if (kind !== 'mysql' && kind !== 'mariadb') return this.#took(turn, request, undefined)
@@ -259,10 +259,10 @@ export class PrimarySide {
       this.#last = own
       this.#took(turn, request, isNew ? this.#position(own) : undefined)
     } catch (error) {
-      replication.withoutPosition(error)
+      replication.written.withoutPosition(error)
       if (turn.effect === 'commit') {
-        replication.writeEnds(request, 'done')
-        replication.wrote(request, undefined)
+        replication.written.ends(request, 'done')
+        replication.written.wrote(request, undefined)
       }
     }
   }
@@ -270,12 +270,12 @@ export class PrimarySide {
   #took(turn: Turn, request: RequestState, position: Position | undefined): void {
     const { replication } = this.#guard.database
     if (turn.effect === 'commit') {
-      replication.writeEnds(request, 'done')
+      replication.written.ends(request, 'done')
       // Where the server tells, and has told nothing, nothing was changed.
-      if (position !== undefined || this.#tracks !== true) replication.wrote(request, position)
+      if (position !== undefined || this.#tracks !== true) replication.written.wrote(request, position)
     } else if (position !== undefined) {
       request.noteCommit(replication.name)
-      replication.wrote(request, position)
+      replication.written.wrote(request, position)
     }
   }
 

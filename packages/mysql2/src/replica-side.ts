@@ -51,13 +51,13 @@ export class ReplicaSide {
     }
     const { replication } = database
     try {
-      if (replication.route(access, analysis.reason, scope) === 'primary') return this.#toPrimary(turn)
+      if (replication.router.route(access, analysis.reason, scope) === 'primary') return this.#toPrimary(turn)
     } catch (refusal) {
       this.#guard.suspectPromotion()
       return this.#refuse(turn, refusal)
     }
-    const need = scope === undefined ? undefined : replication.need(scope)
-    if (need === undefined || replication.isFresh(server, need)) return true
+    const need = scope === undefined ? undefined : replication.freshness.need(scope)
+    if (need === undefined || replication.freshness.assess(need, server) === 'fresh') return true
     this.#whenFresh(turn, need).catch((error: unknown) => this.#refuse(turn, error))
     return false
   }
@@ -79,10 +79,10 @@ export class ReplicaSide {
       if (server?.at === undefined) return
       const { cluster, epoch, at } = server
       const time = Math.max(0, Math.round(Date.now() + (greeting?.clockOffsetMs ?? 0)))
-      database.replication.read(scope.request, { cluster, epoch, at, time })
+      database.replication.written.read(scope.request, { cluster, epoch, at, time })
     }
     seen()
-      .catch((error: unknown) => database.replication.withoutPosition(error))
+      .catch((error: unknown) => database.replication.written.withoutPosition(error))
       .finally(() => {
         turn.release()
         turn.finish()
@@ -136,12 +136,12 @@ export class ReplicaSide {
       classifier.learn(this.#guard.textOf(command))
       this.#guard.suspectPromotion()
     } else {
-      if (this.#guard.side === 'local') replication.reportUnreachable(error)
+      if (this.#guard.side === 'local') replication.prober.reportUnreachable(error)
       // A server that was promoted a moment ago may have run it before it was lost.
       if (analysis.access !== 'read' && kind !== 'prepare' && wasSent && !isAnswer) return error
     }
     try {
-      replication.toPrimary(word === 'refusal' ? 'refused' : 'unavailable', analysis.reason, scope, error)
+      replication.router.toPrimary(word === 'refusal' ? 'refused' : 'unavailable', analysis.reason, scope, error)
       // Of what has begun to come, nobody can take back the beginning.
       const isWhole = (command._rows?.length ?? 0) === 0
       if (isWhole && (kind !== 'prepare' || (execution !== undefined && !isAnswer)) && this.#canMove()) return 'rerun'
@@ -163,7 +163,7 @@ export class ReplicaSide {
     // The connection may have been lost meanwhile, and the statement be under way elsewhere.
     if (turn.isOver) return
     if (isFresh) return turn.send()
-    this.#guard.database.replication.routeStaleRead(scope)
+    this.#guard.database.replication.router.routeStaleRead(scope)
     this.#toPrimary(turn)
   }
 
@@ -171,8 +171,8 @@ export class ReplicaSide {
     const { replication } = this.#guard.database
     const { signal, waitTimeoutMs: timeoutMs } = request
     const isJob = request.kind === 'job'
-    if (replication.isProbed(this.#guard.server)) {
-      return replication.catchUp(need, { timeoutMs, signal, patient: isJob })
+    if (replication.servers.isProbed(this.#guard.server)) {
+      return replication.freshness.catchUp(need, { timeoutMs, signal, patient: isJob })
     }
     // One name may lead to several replicas: only this connection can ask its own.
     const until = Date.now() + Math.min(timeoutMs, isJob ? timeoutMs : replication.replayCostMs)
@@ -181,10 +181,10 @@ export class ReplicaSide {
         await this.#guard.learn(turn)
       } catch (error) {
         // A server that is lost in the middle of it will not catch up.
-        if (readError(error) === 'unavailable') replication.reportUnreachable(error)
+        if (readError(error) === 'unavailable') replication.prober.reportUnreachable(error)
         return false
       }
-      if (replication.isFresh(this.#guard.server, need)) return true
+      if (replication.freshness.assess(need, this.#guard.server) === 'fresh') return true
       if (Date.now() >= until || signal?.aborted) return false
       await sleep(pollMs)
     }

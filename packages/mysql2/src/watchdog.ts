@@ -27,7 +27,7 @@ export class Watchdog {
 
   /** Looks at a connection from now on, until it ends. */
   watch(connection: BareConnection): void {
-    if (this.#replication.expects === 'primary') return
+    if (this.#replication.servers.expects === 'primary') return
     this.#watched.set(connection, { command: undefined, looks: 0 })
     const gone = (): void => {
       this.#watched.delete(connection)
@@ -57,11 +57,11 @@ export class Watchdog {
   async #ask(): Promise<void> {
     this.#asking = true
     try {
-      await this.#replication.probe()
+      await this.#replication.prober.probe()
       // It answers: whoever is still busy is given as long again.
       for (const watched of this.#watched.values()) watched.looks = 0
     } catch (error) {
-      this.#replication.reportUnreachable(error)
+      this.#replication.prober.reportUnreachable(error)
       const lost = Object.assign(new Error('The replica does not answer'), { code: 'ETIMEDOUT' })
       for (const [connection, { looks }] of this.#watched) if (looks > 0) connection.stream.destroy(lost)
     } finally {

@@ -10,7 +10,8 @@ export async function catchUp(guard: Guarded, need: Freshness, { request }: Scop
   const { replication } = guard.database
   const { signal, waitTimeoutMs: timeoutMs } = request
   const isJob = request.kind === 'job'
-  if (replication.isProbed(guard.server)) return replication.catchUp(need, { timeoutMs, signal, patient: isJob })
+  if (replication.servers.isProbed(guard.server))
+    return replication.freshness.catchUp(need, { timeoutMs, signal, patient: isJob })
   // One name may lead to several replicas: only this connection can ask its own.
   const until = Date.now() + Math.min(timeoutMs, isJob ? timeoutMs : replication.replayCostMs)
   for (;;) {
@@ -18,10 +19,10 @@ export async function catchUp(guard: Guarded, need: Freshness, { request }: Scop
       await guard.greet()
     } catch (error) {
       // A server that is lost in the middle of it will not catch up.
-      if (readError(error) === 'unavailable') replication.reportUnreachable(error)
+      if (readError(error) === 'unavailable') replication.prober.reportUnreachable(error)
       return false
     }
-    if (replication.isFresh(guard.server, need)) return true
+    if (replication.freshness.assess(need, guard.server) === 'fresh') return true
     if (Date.now() >= until || signal?.aborted) return false
     await new Promise((resolve) => setTimeout(resolve, pollMs))
   }

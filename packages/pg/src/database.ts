@@ -75,7 +75,7 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
     const config = driverOptions(own)
     return configFor(topology.local, simulated ? readOnly(config) : config)
   }
-  const observer = new Observer(topology.role, simulated, (error) => replication.withoutPosition(error))
+  const observer = new Observer(topology.role, simulated, (error) => replication.written.withoutPosition(error))
   const Client = driver.Client as unknown as ClientClass
   const primaryConfig = (): PoolConfig => configFor(topology.primary, primaryOptions(rest, options.primaryPool))
   const source = new PgReplicationSource({
@@ -84,7 +84,7 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
     observer,
     side: 'local',
     expected: topology.role,
-    lost: () => replication.probeConnectionLost(),
+    lost: () => replication.prober.connectionLost(),
     primary:
       topology.role === 'primary'
         ? undefined
@@ -128,14 +128,14 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
 /** The driver's options for one connection to the member next door, out of those of its pool. */
 export function clientConfig({ replication }: PgDatabase, options: unknown): PoolConfig {
   const config = (options ?? {}) as PoolConfig
-  if (replication.expects === 'primary') return config
+  if (replication.servers.expects === 'primary') return config
   const { connectionString, password, connectionTimeoutMillis = 0 } = config
   // Not enumerable in a pool's options, and so not copied.
   const hidden = { ...(connectionString ? { connectionString } : {}), ...(password === undefined ? {} : { password }) }
   // For the connection only: whoever waits for one of the pool's waits as long as the app wants. What waited while the
   // replica was found to be gone is not kept for long.
   const timeout = connectionTimeoutMillis || replicaConnectionTimeoutMs
-  const shortened = replication.isUnavailable ? Math.min(timeout, lastTryMs) : timeout
+  const shortened = replication.prober.isUnavailable ? Math.min(timeout, lastTryMs) : timeout
   return { ...config, ...hidden, connectionTimeoutMillis: shortened }
 }
 

@@ -32,7 +32,7 @@ export function judgeFailure(guard: Guarded, statement: Statement, error: unknow
     classifier.learn(textOf(config) ?? '')
   }
   if (word === 'unavailable') {
-    replication.reportUnreachable(error)
+    replication.prober.reportUnreachable(error)
     // A server that was promoted a moment ago may have run it before it was lost.
     if (analysis.access !== 'read' && !isServers(error)) return error
   }
@@ -41,7 +41,7 @@ export function judgeFailure(guard: Guarded, statement: Statement, error: unknow
     // A read that replay has cancelled is made once on the primary, in a request or not: that is nearer than a replay.
     if (word !== 'recovery-conflict' || transaction !== undefined || !movable) {
       const reason = word === 'refusal' ? 'refused' : 'unavailable'
-      replication.toPrimary(reason, analysis.reason, scope, error)
+      replication.router.toPrimary(reason, analysis.reason, scope, error)
     }
     if (movable) return new Rerun(error)
     if (word !== 'refusal') return error

@@ -68,7 +68,7 @@ export class Guard implements Guarded {
   #isDoubtful = false
   readonly #onError = (error: unknown): void => {
     this.#onPrimary.lost(error)
-    if (this.side === 'local') this.database.replication.disconnected(this.server)
+    if (this.side === 'local') this.database.replication.servers.disconnected(this.server)
   }
 
   constructor(client: BareClient, { database, side, Query, greetingMs, answerMs, send }: GuardOptions) {
@@ -144,7 +144,7 @@ export class Guard implements Guarded {
       return this.send(query) as Promise<{ rows: unknown[] }>
     }
     const observation = await observer.ask(ask, this.client, this.side)
-    this.server = replication.connected(observation, this.side)
+    this.server = replication.servers.connected(observation, this.side)
     this.#greetedAt = Date.now()
     this.#stopsListening()
     this.#isDoubtful = false
@@ -180,9 +180,9 @@ export class Guard implements Guarded {
   /** A member that is not what the settings say is left, so that the next connection looks again who is who. */
   get #isMisplaced(): boolean {
     if (this.#isDoubtful || this.#onPrimary.isStale) return true
-    if (this.server !== undefined && this.database.replication.isDeposed(this.server)) return true
-    const { expects, topology } = this.database.replication
-    if (this.role === 'primary' || expects === 'replica') return false
+    if (this.server !== undefined && this.database.replication.servers.mustLeave(this.server)) return true
+    const { servers, topology } = this.database.replication
+    if (this.role === 'primary' || servers.expects === 'replica') return false
     return topology.role === 'primary' || Date.now() - this.#greetedAt > misplacedMs
   }
 
@@ -207,7 +207,7 @@ export class Guard implements Guarded {
       this.#onPrimary.lost(error)
       if (error.code !== '25006' || this.role !== 'primary' || session.transaction?.readOnly) return
       this.#isDoubtful = true
-      if (side === 'local') database.replication.probe().catch(() => undefined)
+      if (side === 'local') database.replication.prober.probe().catch(() => undefined)
     })
     client.on('error', this.#onError)
   }

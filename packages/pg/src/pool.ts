@@ -104,7 +104,7 @@ export function guardPool(
     /** A connection next door, or to the primary where next door will not do. */
     #connectFor(scope: Scope | undefined, single: Single | undefined, deliver: Callback): void {
       const { replication } = this.#database
-      if (replication.topology.role === 'replica' && (replication.isUnavailable || this.#goesToPrimary(scope))) {
+      if (replication.topology.role === 'replica' && (replication.prober.isUnavailable || this.#goesToPrimary(scope))) {
         return this.#handOverLater(single, deliver, this.#connectToPrimary(scope))
       }
       void super.connect((error, client) => {
@@ -152,8 +152,8 @@ export function guardPool(
       if (analysis !== undefined) {
         try {
           // Refused here, it costs no connection.
-          if (analysis.access === 'write' || replication.isUnavailable || this.#goesToPrimary(scope)) {
-            if (replication.route(analysis.access, analysis.reason, scope) === 'primary') {
+          if (analysis.access === 'write' || replication.prober.isUnavailable || this.#goesToPrimary(scope)) {
+            if (replication.router.route(analysis.access, analysis.reason, scope) === 'primary') {
               primaryPool().query(config, plain, deliver)
               return result
             }
@@ -247,11 +247,11 @@ export function guardPool(
         noteUnreachable(scope, error)
         return deliver(error)
       }
-      replication.reportUnreachable(error)
+      replication.prober.reportUnreachable(error)
       // The connection broke: of a server that was promoted a moment ago, nobody knows what it has done of a write.
       if (analysis?.access !== 'read') return deliver(error)
       try {
-        replication.toPrimary('unavailable', undefined, scope, error)
+        replication.router.toPrimary('unavailable', undefined, scope, error)
         runThere()
       } catch (required) {
         deliver(required)
@@ -259,7 +259,7 @@ export function guardPool(
     }
 
     async #connectToPrimary(scope: Scope | undefined): Promise<unknown> {
-      this.#database.replication.route('read', 'connect', scope)
+      this.#database.replication.router.route('read', 'connect', scope)
       return this.#database.primaryPool().connect()
     }
 
@@ -268,14 +268,14 @@ export function guardPool(
       const { replication } = this.#database
       const isOut = isExhausted(error)
       if (!isOut && readError(error) !== 'unavailable') throw error
-      if (replication.expects === 'primary') {
+      if (replication.servers.expects === 'primary') {
         noteUnreachable(scope, error)
         throw error
       }
       // All connections being out is the app's own affair, unless they are out because the replica hangs.
       if (isOut && (await answers(replication))) throw error
-      replication.reportUnreachable(error)
-      replication.toPrimary('unavailable', undefined, scope, error)
+      replication.prober.reportUnreachable(error)
+      replication.router.toPrimary('unavailable', undefined, scope, error)
       return this.#database.primaryPool().connect()
     }
 
@@ -289,7 +289,7 @@ export function guardPool(
 const nobody: Callback = () => undefined
 
 function answers(replication: PgDatabase['replication']): Promise<boolean> {
-  return replication.probe().then(
+  return replication.prober.probe().then(
     () => true,
     () => false,
   )

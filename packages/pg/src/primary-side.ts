@@ -32,7 +32,8 @@ export class PrimarySide {
     this.#user = scope
     const { session, database, server, client } = this.#guard
     if (session.transaction === undefined && server !== undefined) {
-      if (database.replication.isStalePrimary(database.replication.need(scope), server)) {
+      const { freshness } = database.replication
+      if (freshness.assess(freshness.need(scope), server) === 'stale-primary') {
         this.isStale = true
         return reject(statement, new ReplayUnavailableError('stale-primary'), client)
       }
@@ -52,8 +53,9 @@ export class PrimarySide {
     } else if (transaction?.writer !== undefined) {
       // The COMMIT of a failed transaction is a ROLLBACK.
       if (control === 'commit' && !isFailed) return this.#commit(statement, request, transaction)
-      if (control === 'commit' || control === 'rollback') database.replication.writeEnds(transaction.writer, 'failed')
-      if (control === 'prepare') database.replication.writeEnds(transaction.writer, 'done')
+      if (control === 'commit' || control === 'rollback')
+        database.replication.written.ends(transaction.writer, 'failed')
+      if (control === 'prepare') database.replication.written.ends(transaction.writer, 'done')
     }
     return this.pass(config, statement.values, statement.callback, scope, statement.isSingle)
   }
@@ -62,7 +64,7 @@ export class PrimarySide {
   #wroteIn(transaction: Transaction, request: RequestState): void {
     if (transaction.writer !== undefined) return
     transaction.writer = request
-    this.#guard.database.replication.writeBegins(request)
+    this.#guard.database.replication.written.begins(request)
   }
 
   #commit(statement: Statement, request: RequestState, transaction: Transaction | undefined): unknown {
@@ -70,24 +72,24 @@ export class PrimarySide {
     const { replication } = database
     const { analysis } = statement
     const writer = transaction?.writer
-    replication.writeBegins(request)
+    replication.written.begins(request)
     return holdForPosition(this.#guard, statement, {
       wantsPosition: statement.scope?.consistency !== 'none',
       // What a procedure sets for its transaction cannot be seen: there the position that is always far enough is taken.
       asynchronous: analysis.synchronousCommit || analysis.access === 'unknown' || transaction?.asynchronous === true,
       over(outcome, error) {
-        replication.writeEnds(request, outcome)
-        if (writer !== undefined) replication.writeEnds(writer, outcome)
+        replication.written.ends(request, outcome)
+        if (writer !== undefined) replication.written.ends(writer, outcome)
         noteUnreachable(statement.scope, error)
         // A string that began a transaction of its own has not committed that one.
         if (outcome === 'done' && session.status === 'T' && session.transaction !== undefined) {
           session.transaction.writer = request
-          replication.writeBegins(request)
+          replication.written.begins(request)
         }
       },
       taken(position) {
-        if (position instanceof Error) replication.withoutPosition(position)
-        replication.wrote(request, position instanceof Error ? undefined : position)
+        if (position instanceof Error) replication.written.withoutPosition(position)
+        replication.written.wrote(request, position instanceof Error ? undefined : position)
       },
     })
   }
@@ -131,7 +133,7 @@ export function readPositionInto(
     asynchronous: false,
     over: () => undefined,
     taken(position) {
-      if (!(position instanceof Error)) replication.read(request, position)
+      if (!(position instanceof Error)) replication.written.read(request, position)
     },
   }
 }

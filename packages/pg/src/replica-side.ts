@@ -66,12 +66,12 @@ export class ReplicaSide {
     let route: Route | undefined
     let refusal: unknown
     try {
-      route = replication.route(analysis.access, analysis.reason, scope)
+      route = replication.router.route(analysis.access, analysis.reason, scope)
     } catch (error) {
       refusal = error
     }
-    const need = scope === undefined ? undefined : replication.need(scope)
-    const isFresh = need === undefined || replication.isFresh(server, need)
+    const need = scope === undefined ? undefined : replication.freshness.need(scope)
+    const isFresh = need === undefined || replication.freshness.assess(need, server) === 'fresh'
     if (route === 'local' && isFresh) return this.#send(statement)
     if (isSingle) this.#guard.watchRelease()
     if (route === undefined) return this.#refuse(statement, refusal as Error)
@@ -195,7 +195,7 @@ export class ReplicaSide {
     const { scope } = statement
     const { client, database } = this.#guard
     const decided = catchUp(this.#guard, need, scope as Scope)
-      .then((isReached) => isReached || database.replication.routeStaleRead(scope) !== 'primary')
+      .then((isReached) => isReached || database.replication.router.routeStaleRead(scope) !== 'primary')
       .finally(() => {
         this.#undecided = undefined
       })

@@ -28,14 +28,14 @@ export function standaloneClient(Guarded: ClientClass): ClientClass {
 function judgeUnreachable(client: object, error: unknown, scope: Scope | undefined): unknown {
   const replication = guardOf(client)?.database.replication
   if (replication === undefined || readError(error) !== 'unavailable') return error
-  if (replication.expects === 'primary') {
+  if (replication.servers.expects === 'primary') {
     noteUnreachable(scope, error)
     return error
   }
-  replication.reportUnreachable(error)
+  replication.prober.reportUnreachable(error)
   if (scope === undefined || scope.onPrimary || scope.request.whyNotReplayable() !== undefined) return error
   try {
-    replication.toPrimary('unavailable', undefined, scope, error)
+    replication.router.toPrimary('unavailable', undefined, scope, error)
     return error
   } catch (required) {
     return required

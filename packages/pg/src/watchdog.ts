@@ -39,7 +39,7 @@ export class Watchdog {
 
   /** @param isOurs whether a client that the pool tells of leads to the replica */
   watch(pool: WatchedPool, isOurs: (client: WatchedClient) => boolean): void {
-    if (this.#replication.expects === 'primary') return
+    if (this.#replication.servers.expects === 'primary') return
     pool.on('connect', (client) => {
       if (!isOurs(client)) return
       this.#clients.set(client, { statement: undefined, looks: 0 })
@@ -76,11 +76,11 @@ export class Watchdog {
   async #ask(): Promise<void> {
     this.#asking = true
     try {
-      await this.#replication.probe()
+      await this.#replication.prober.probe()
       // It answers: whoever is still busy is given as long again.
       for (const work of this.#clients.values()) work.looks = 0
     } catch (error) {
-      this.#replication.reportUnreachable(error)
+      this.#replication.prober.reportUnreachable(error)
       const lost = Object.assign(new Error('Connection terminated: the replica does not answer'), { code: 'ETIMEDOUT' })
       for (const [client, { statement }] of this.#clients) {
         if (statement !== undefined) client.connection?.stream.destroy(lost)

@@ -70,7 +70,7 @@ test('what was read too early is not seen: the read is made again when the repli
   })
   while (!wire.statements.some((text) => text.includes('max(id)'))) await new Promise(setImmediate)
   // Its answer has come, and was of no use: the next attempt waits for the replica.
-  while ((pool.replication as unknown as DatabaseReplication).waiting === 0) await new Promise(setImmediate)
+  while ((pool.replication as unknown as DatabaseReplication).freshness.waiting === 0) await new Promise(setImmediate)
   await bench.replica.resumeReplay()
   expect(await Promise.all(reads)).toEqual([[{ id: last }], [[last]], 'no division by zero'])
   expect(wire.statements.filter((text) => text.includes('max(id)')).length).toBe(2)

@@ -5,7 +5,7 @@ import {
   ReplayUnavailableError,
 } from '../errors.ts'
 import type { HttpAnswer } from '../replay.ts'
-import type { DatabaseReplication } from '../replication.ts'
+import type { DatabaseReplication } from '../replication/index.ts'
 import { replayAnswer, unavailableAnswer } from './answers.ts'
 import { writeCookie } from './cookie.ts'
 import type { ResolvedPolicy } from './options.ts'

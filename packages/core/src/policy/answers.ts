@@ -1,7 +1,7 @@
 import { type PrimaryRequiredError, ReplayUnavailableError } from '../errors.ts'
 import { publish } from '../events.ts'
 import { type HttpAnswer, type ReplayTarget, replayResponse } from '../replay.ts'
-import type { DatabaseReplication } from '../replication.ts'
+import type { DatabaseReplication } from '../replication/index.ts'
 import { writeState } from './arrival.ts'
 import type { ResolvedPolicy } from './options.ts'
 
@@ -14,7 +14,7 @@ export function replayAnswer(
   database: DatabaseReplication,
   reason: PrimaryRequiredError['reason'] | 'method',
   detail?: string,
-  target: ReplayTarget = database.target,
+  target: ReplayTarget = database.router.target,
 ): HttpAnswer {
   const place = target.region ?? target.instance ?? target.preferInstance ?? target.app
   if (place === undefined) return unavailableAnswer(new ReplayUnavailableError('no-primary'))

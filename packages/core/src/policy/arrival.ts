@@ -1,6 +1,6 @@
 import { ReplayUnavailableError, type ReplayUnavailableReason } from '../errors.ts'
 import { parseReplayFailure, parseReplaySource, type ReplayFailure } from '../replay.ts'
-import type { DatabaseReplication } from '../replication.ts'
+import type { DatabaseReplication } from '../replication/index.ts'
 import type { ResolvedPolicy } from './options.ts'
 import type { IncomingRequest } from './visit.ts'
 
@@ -57,7 +57,7 @@ export function judgeArrival(
       return undefined
     return new ReplayUnavailableError('replay-failed', { detail: failure.reason })
   }
-  if (meant.topology.role === 'replica') meant.probeSync()
+  if (meant.topology.role === 'replica') meant.prober.probeSync()
   if (meant.topology.role === 'primary') return undefined
   // Sent to where the primary should be, and it is not there: sending it on would go in circles.
   return new ReplayUnavailableError(meant.topology.inPrimaryRegion ? 'no-primary' : 'loop', { detail: reason })

@@ -1,6 +1,6 @@
 import { ReplayUnavailableError, type ReplayUnavailableReason } from '../errors.ts'
 import { publish } from '../events.ts'
-import type { DatabaseReplication } from '../replication.ts'
+import type { DatabaseReplication } from '../replication/index.ts'
 import { RequestState } from '../request/state.ts'
 import { replayAnswer, unavailableAnswer } from './answers.ts'
 import { judgeArrival, readArrival } from './arrival.ts'
@@ -51,7 +51,7 @@ function replayByMethod(policy: ResolvedPolicy, main: DatabaseReplication, visit
     if (policy.whenReplayUnavailable === 'error') return refuse(visit, new ReplayUnavailableError(obstacle))
     return goOnOnPrimary(visit, obstacle)
   }
-  const unknown = Object.keys(main.target).length === 0 ? 'no-primary' : undefined
+  const unknown = Object.keys(main.router.target).length === 0 ? 'no-primary' : undefined
   const obstacle = state.obstacle ?? unknown ?? declaredBodyObstacle(policy, request)
   if (obstacle !== undefined || request.body === undefined) return conclude(obstacle)
   return request.body.measure(policy.maxReplayBody).then((fits) => conclude(fits ? undefined : 'body-too-large'))

@@ -1,5 +1,5 @@
 import { ReplayUnavailableError } from '../errors.ts'
-import type { DatabaseReplication } from '../replication.ts'
+import type { DatabaseReplication } from '../replication/index.ts'
 import type { Freshness } from '../token.ts'
 import { replayAnswer, unavailableAnswer } from './answers.ts'
 import type { ResolvedPolicy } from './options.ts'
@@ -10,9 +10,11 @@ export function freshen(policy: ResolvedPolicy, visit: Visit): Visit | Promise<V
   const behind: [DatabaseReplication, Freshness][] = []
   for (const database of policy.databases) {
     const need = visit.incoming.get(database.name)
-    if (need === undefined || database.isKnownFresh(need)) continue
-    if (database.isProbablyFresh(need)) visit.why = 'probably-fresh'
-    else behind.push([database, need])
+    if (need === undefined) continue
+    const assessment = database.freshness.assess(need, database.servers.local)
+    if (assessment === 'likely') visit.why = 'probably-fresh'
+    // A primary has nothing to wait for where the position is of another cluster.
+    else if (assessment !== 'fresh' && assessment !== 'impossible') behind.push([database, need])
   }
   if (behind.length > 0) return catchUp(policy, visit, behind)
   if (visit.why !== 'probably-fresh') visit.why = 'fresh'
@@ -26,7 +28,7 @@ async function catchUp(
 ): Promise<Visit> {
   const { request: state } = visit.scope
   const options = { timeoutMs: state.waitTimeoutMs, signal: state.signal }
-  const outcomes = await Promise.all(behind.map(([database, need]) => database.meet(need, options)))
+  const outcomes = await Promise.all(behind.map(([database, need]) => database.freshness.meet(need, options)))
   if (outcomes.includes('stale-primary')) {
     const error = new ReplayUnavailableError('stale-primary')
     visit.why = error.reason
@@ -48,7 +50,7 @@ async function catchUp(
 export async function dropImpossible(policy: ResolvedPolicy, visit: Visit): Promise<Visit> {
   for (const database of policy.databases) {
     const need = visit.incoming.get(database.name)
-    if (need === undefined || !(await database.isImpossible(need).catch(() => false))) continue
+    if (need === undefined || (await database.freshness.judge(need)) !== 'impossible') continue
     visit.forged = [...visit.forged, database.name]
   }
   return visit

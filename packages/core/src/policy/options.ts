@@ -1,4 +1,4 @@
-import type { DatabaseReplication, Replication } from '../replication.ts'
+import type { DatabaseReplication, Replication } from '../replication/index.ts'
 import type { Consistency, RequestState } from '../request/state.ts'
 import type { TokenCookie } from './cookie.ts'
 

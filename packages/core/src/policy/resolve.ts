@@ -1,6 +1,6 @@
 import { tokenSecrets } from '../env.ts'
 import { ConfigurationError, type ConfigurationProblem } from '../errors.ts'
-import type { DatabaseReplication } from '../replication.ts'
+import type { DatabaseReplication } from '../replication/index.ts'
 import { consistencies } from '../request/scope.ts'
 import { requestWaitMs } from '../request/state.ts'
 import { cookieOfMachine, type TokenCookie } from './cookie.ts'
@@ -93,7 +93,7 @@ function replicationsOf(databases: unknown, require: Require): DatabaseReplicati
   for (const [index, database] of (isList ? databases : []).entries()) {
     const setting = `databases[${index}]`
     const replication = (database as { replication?: unknown } | null)?.replication as DatabaseReplication | undefined
-    if (typeof replication?.route !== 'function') {
+    if (typeof replication?.router?.route !== 'function') {
       require(false, setting, 'was not made by an adapter of flyroute', remedy)
     } else if (!found.includes(replication)) {
       const { name } = replication

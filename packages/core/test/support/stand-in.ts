@@ -1,7 +1,7 @@
 import { lsn } from '../../src/dialect/postgres.ts'
 import { createEndpoint } from '../../src/endpoint.ts'
 import type { Observation, Position, Role } from '../../src/position.ts'
-import { DatabaseReplication } from '../../src/replication.ts'
+import { DatabaseReplication } from '../../src/replication/index.ts'
 import { currentScope } from '../../src/request/scope.ts'
 import { createTopology } from '../../src/topology.ts'
 
@@ -58,12 +58,12 @@ export class StandIn {
   /** What an adapter does with a write: refuses it, or runs it on the primary and has its position in hand. */
   write(): 'local' | 'primary' {
     const { replication } = this
-    const where = replication.topology.role === 'primary' ? 'local' : replication.route('write', 'insert')
+    const where = replication.topology.role === 'primary' ? 'local' : replication.router.route('write', 'insert')
     const state = currentScope()?.request
     if (state !== undefined) {
-      replication.writeBegins(state)
-      replication.writeEnds(state, 'done')
-      replication.wrote(state, this.position(++this.at))
+      replication.written.begins(state)
+      replication.written.ends(state, 'done')
+      replication.written.wrote(state, this.position(++this.at))
     }
     return where
   }

@@ -28,7 +28,7 @@ test('1,000 requests wait for a replica: it is asked where it stands by one ques
   wire.onStatement = (text) => void (text.includes('pg_last_wal_replay_lsn') && asked.push(performance.now()))
   const sent = Promise.all(Array.from({ length: 1_000 }, () => app.send('ams', { token })))
   const replication = far.replication as DatabaseReplication
-  while (replication.waiting < 1_000 || asked.length < 10) await sleep(10)
+  while (replication.freshness.waiting < 1_000 || asked.length < 10) await sleep(10)
   await bench.replica.resumeReplay()
   const visits = await sent
   for (const { value, way } of visits) expect([value, way]).toEqual([1, ['ams']])

@@ -39,7 +39,7 @@ export function failures(context: Context): void {
       context.behind(async ({ far, id, token }) => {
         try {
           const job = runWithToken(token, () => context.valueOf(far, id))
-          await eventually(() => (far.database.replication as DatabaseReplication).waiting > 0)
+          await eventually(() => (far.database.replication as DatabaseReplication).freshness.waiting > 0)
           context.replica.pauseProcess()
           expect(await job).toBe(2)
         } finally {

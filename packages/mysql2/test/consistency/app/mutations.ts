@@ -1,6 +1,6 @@
-import type { DatabaseReplication } from '@flyroute/core/adapter'
+import type { Position } from '@flyroute/core/adapter'
 import type { FlyroutePool } from '@flyroute/mysql2/promise'
-import { commonMutations, override } from '@flyroute/testkit/consistency/app'
+import { commonMutations, override, partsOf } from '@flyroute/testkit/consistency/app'
 
 // Bugs that the checker has to find. They are planted from outside, into one pool of the app under test.
 
@@ -10,12 +10,12 @@ export const mutations: Readonly<Record<string, (pool: FlyroutePool) => void>> =
 
   /** The position of a write is that of the one before it. */
   'position-from-before-the-write': ({ replication }) => {
-    let before: Parameters<DatabaseReplication['wrote']>[1]
-    override(replication, ({ wrote }) => ({
+    let before: Position | undefined
+    override(partsOf(replication).written, ({ wrote }) => ({
       latest: (position) => position,
       wrote(state, position) {
         wrote(state, position)
-        if (before !== undefined) state.positions.set((replication as DatabaseReplication).name, before)
+        if (before !== undefined) state.positions.set(partsOf(replication).name, before)
         before = position
       },
     }))
@@ -23,7 +23,7 @@ export const mutations: Readonly<Record<string, (pool: FlyroutePool) => void>> =
 
   /** Of a GTID only the number counts, as if all came from one server. */
   'servers-ignored': (pool) => {
-    const { algebra } = pool.replication as unknown as DatabaseReplication
+    const { algebra } = partsOf(pool.replication)
     const numberOf = (at: string): number => Math.max(0, ...at.split(',').map((gtid) => Number(gtid.split('-').at(-1))))
     Object.assign(algebra, {
       covers: (reached: string, wanted: string) => numberOf(reached) >= numberOf(wanted),

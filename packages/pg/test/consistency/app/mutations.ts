@@ -1,6 +1,6 @@
-import { currentScope, type DatabaseReplication } from '@flyroute/core/adapter'
+import { currentScope } from '@flyroute/core/adapter'
 import type { FlyroutePool } from '@flyroute/pg'
-import { commonMutations, override } from '@flyroute/testkit/consistency/app'
+import { commonMutations, override, partsOf } from '@flyroute/testkit/consistency/app'
 
 // Bugs that the checker has to find. They are planted from outside, into one pool of the app under test.
 
@@ -10,8 +10,8 @@ export const mutations: Readonly<Record<string, (pool: FlyroutePool) => void>> =
 
   /** The position of a write is asked for in the string that writes, and so before its commit. */
   'position-in-the-same-string': (pool) => {
-    const { name } = pool.replication as unknown as DatabaseReplication
-    override(pool.replication, () => ({ latest: (position) => position }))
+    const { name, written } = partsOf(pool.replication)
+    override(written, () => ({ latest: (position) => position }))
     const query = pool.query.bind(pool) as (text: unknown, values?: unknown) => Promise<unknown>
     const mutated = async (text: unknown, values?: unknown): Promise<unknown> => {
       if (typeof text !== 'string' || values !== undefined || !text.includes('insert')) return query(text, values)
@@ -26,9 +26,13 @@ export const mutations: Readonly<Record<string, (pool: FlyroutePool) => void>> =
   },
 
   /** Positions of all timelines are compared with each other. */
-  'timelines-ignored': ({ replication }) =>
-    override(replication, ({ connected, wrote }) => ({
+  'timelines-ignored': ({ replication }) => {
+    const { servers, written } = partsOf(replication)
+    override(servers, ({ connected }) => ({
       connected: (observation, side) => connected({ ...observation, epoch: 0 }, side),
+    }))
+    override(written, ({ wrote }) => ({
       wrote: (state, position) => wrote(state, position && { ...position, epoch: 0 }),
-    })),
+    }))
+  },
 }

@@ -1,2 +1,2 @@
-export { commonMutations, override } from './mutations.ts'
+export { commonMutations, override, partsOf } from './mutations.ts'
 export { type AppRequest, type AppRequests, serveApp } from './serve.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { LagModel } from '../src/lag.ts'
+import { LagModel } from '../../src/replication/lag.ts'
 
 /** What the primary's clock says when this machine's says 0: predictions must not care. */
 const skews = [0, -7_000, 7_000]

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { CatchUp } from '../src/catch-up.ts'
-import { lsn } from '../src/dialect/postgres.ts'
-import type { Observation, Position, Role } from '../src/position.ts'
+import { lsn } from '../../src/dialect/postgres.ts'
+import type { Observation, Position, Role } from '../../src/position.ts'
+import { CatchUp } from '../../src/replication/catch-up.ts'
 
 /** A replica that answers when it is told to. */
 class Replica {

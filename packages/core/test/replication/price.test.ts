@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { estimateReplayMs } from '../src/price.ts'
+import { estimateReplayMs } from '../../src/replication/price.ts'
 
 test.each([
   // Round trips between Fly's regions, as public measurements of cloud providers have them (ms).

@@ -1,5 +1,5 @@
+import { hasReached, type Observation, type Position, type PositionAlgebra } from '../position.ts'
 import { LagModel } from './lag.ts'
-import { hasReached, type Observation, type Position, type PositionAlgebra } from './position.ts'
 
 /**
  * Pauses (ms) between two looks at the replica: each is half as long again as the one before, so that what is learned of a

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals'
-import { Breaker } from '../src/breaker.ts'
+import { Breaker } from '../../src/replication/breaker.ts'
 
 let probes = 0
 let answers = false

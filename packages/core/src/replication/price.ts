@@ -1,4 +1,4 @@
-import { distanceKm, isKnownRegion } from './regions.ts'
+import { distanceKm, isKnownRegion } from '../regions.ts'
 
 /** Where the regions are unknown: a middling ocean. */
 const unknownMs = 100

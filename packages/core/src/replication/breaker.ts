@@ -18,7 +18,7 @@ export class Breaker {
     this.#changed = changed
   }
 
-  /** True while the replica is left alone. */
+  /** True while the replica is skipped: it could not be reached, and has not answered a probe since. */
   get isOpen(): boolean {
     return this.#open
   }

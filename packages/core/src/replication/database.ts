@@ -1,0 +1,156 @@
+import { tokenSecrets } from '../env.ts'
+import { ReplayUnavailableError } from '../errors.ts'
+import { publish } from '../events.ts'
+import { mergePositions, type Position, type PositionAlgebra } from '../position.ts'
+import { currentScope } from '../request/scope.ts'
+import { decodeToken, encodeToken, type Freshness, withoutPositionMs } from '../token.ts'
+import type { Topology } from '../topology/topology.ts'
+import { CatchUp } from './catch-up.ts'
+import { ReadFreshness } from './freshness.ts'
+import { Servers } from './observed.ts'
+import { estimateReplayMs } from './price.ts'
+import { Prober } from './probe.ts'
+import { Router } from './route.ts'
+import type { ReplicationSource } from './source.ts'
+import type { Replication, ReplicationStatus } from './types.ts'
+import { Written } from './written.ts'
+
+export interface DatabaseReplicationOptions {
+  /** Tells the databases of one app apart, the same in every region. Default: the database's name. */
+  readonly name?: string | undefined
+  readonly topology: Topology
+  readonly source: ReplicationSource
+  /** A write outside of any request: refuse it with an error, or run it on the primary. Default: refuse. */
+  readonly outsideRequest?: 'refuse' | 'primary' | undefined
+  /**
+   * Whether the primary can be talked to from here when a request cannot be replayed. Without such a connection (LiteFS
+   * has none) that request, or job, is refused. Default: true.
+   */
+  readonly reachesPrimary?: boolean | undefined
+  /** What a replay costs from here (ms). Default: estimated from the distance of the regions. */
+  readonly replayCostMs?: number | undefined
+  /** Keys that `currentToken()` signs with. Default: `FLYROUTE_SECRET`. */
+  readonly secrets?: readonly string[] | undefined
+}
+
+/**
+ * One database as this process sees it. Adapters feed its parts and ask them; the policy reads them:
+ * - `servers`: who is who, by what the servers have said;
+ * - `prober`: asks them, and knows whether the local one is out of reach;
+ * - `router`: where a statement goes;
+ * - `freshness`: what a reader must see, and whether a server has it;
+ * - `written`: what was written, for the tokens.
+ */
+export class DatabaseReplication implements Replication {
+  readonly name: string
+  readonly replayCostMs: number
+  readonly algebra: PositionAlgebra
+  readonly servers: Servers
+  readonly prober: Prober
+  readonly router: Router
+  readonly freshness: ReadFreshness
+  readonly written: Written
+  readonly #secrets: readonly string[] | undefined
+  readonly #source: ReplicationSource
+  readonly #catchUp: CatchUp
+  readonly #noticed: Set<string> = new Set()
+
+  constructor(options: DatabaseReplicationOptions) {
+    const { topology, source, outsideRequest = 'refuse', reachesPrimary = true } = options
+    const { algebra } = source
+    const database = options.name ?? topology.primary.database ?? 'default'
+    this.name = database
+    this.#secrets = options.secrets
+    this.#source = source
+    this.algebra = algebra
+    this.replayCostMs = options.replayCostMs ?? estimateReplayMs(topology.region, topology.primaryRegion)
+    const servers = new Servers({ database, topology, algebra, onLost: () => this.#catchUp.forget() })
+    const prober = new Prober(database, source, servers)
+    this.#catchUp = new CatchUp(
+      () => prober.probe(),
+      algebra,
+      (at, withinMs) => prober.probeArrival(at, withinMs),
+    )
+    this.servers = servers
+    this.prober = prober
+    this.router = new Router({ database, servers, prober, source, outsideRequest, reachesPrimary })
+    this.written = new Written(database, algebra)
+    this.freshness = new ReadFreshness({
+      database,
+      algebra,
+      servers,
+      prober,
+      catchUp: this.#catchUp,
+      written: this.written,
+      replayCostMs: this.replayCostMs,
+      checksReads: source.checksReads ?? false,
+    })
+    for (const note of topology.notes) this.noticeOnce(note.message)
+  }
+
+  get topology(): Topology {
+    return this.servers.topology
+  }
+
+  /** Publishes something about the configuration, once. */
+  noticeOnce(message: string): void {
+    if (this.#noticed.has(message)) return
+    this.#noticed.add(message)
+    publish('notice', { database: this.name, message })
+  }
+
+  async currentToken(): Promise<string> {
+    const { cluster, epoch, at } = await this.prober.probe()
+    const written = currentScope()?.request.positions.get(this.name)
+    const content = new Map<string, Freshness>()
+    if (written !== undefined && 'until' in written) content.set(this.name, written)
+    else if (at === undefined) {
+      const why = this.#source.whyNoPosition?.()
+      if (why !== undefined) throw why
+      content.set(this.name, { until: Date.now() + withoutPositionMs })
+    } else {
+      const seen: Position = { cluster, epoch, at, time: Date.now() }
+      const { furthest } = this.written
+      content.set(this.name, furthest === undefined ? seen : mergePositions(seen, furthest, this.algebra))
+    }
+    return encodeToken(content, this.#secrets ?? tokenSecrets())
+  }
+
+  async waitFor(token: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {
+    const { timeoutMs = 5_000, signal } = options
+    signal?.throwIfAborted()
+    const need = decodeToken(token, { secrets: this.#secrets ?? tokenSecrets() }).get(this.name)
+    if (need === undefined) return
+    if (this.topology.role === 'primary') {
+      await this.prober.probe()
+      const { local } = this.servers
+      if (local?.role === 'primary') {
+        if (this.freshness.assess(need, local) === 'stale-primary') throw new ReplayUnavailableError('stale-primary')
+        return
+      }
+    }
+    if (await this.freshness.catchUp(need, { timeoutMs, signal, patient: true })) return
+    signal?.throwIfAborted()
+    throw this.#source.whyNoPosition?.() ?? this.router.required('stale', undefined, currentScope())
+  }
+
+  async status(): Promise<ReplicationStatus> {
+    const { role, at, lagBytes, lagSeconds, acceptsWrites } = await this.prober.probeLag()
+    const { region, primary, local } = this.topology
+    return {
+      role,
+      region: (role === 'primary' ? primary.region : local.region) ?? region,
+      position: at,
+      lagBytes,
+      lagSeconds,
+      replicaUnavailable: this.prober.isUnavailable,
+      ...(acceptsWrites ? { acceptsWrites } : {}),
+    }
+  }
+
+  /** Ends the poller and the probes; the adapter calls it when its pool ends. */
+  async end(): Promise<void> {
+    this.#catchUp.end()
+    await this.prober.end()
+  }
+}

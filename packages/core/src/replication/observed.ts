@@ -1,0 +1,102 @@
+import { publish } from '../events.ts'
+import type { Observation, PositionAlgebra, Role, ServerInstance } from '../position.ts'
+import { type Topology, withRole } from '../topology/topology.ts'
+
+/** How many runs of servers are remembered: the few that may still have connections. */
+const mostInstances = 32
+
+export interface ServersOptions {
+  readonly database: string
+  readonly topology: Topology
+  readonly algebra: PositionAlgebra
+  /** A server was lost, and may have been started anew further back in the log: what was learned of its lag is void. */
+  readonly onLost: () => void
+}
+
+/** The servers of one database, as they have described themselves: who is primary, how far each has come. */
+export class Servers {
+  readonly #database: string
+  readonly #algebra: PositionAlgebra
+  readonly #configured: Topology
+  readonly #onLost: () => void
+  readonly #instances: Map<string, ServerInstance> = new Map()
+  /** By cluster the newest epoch that a primary was seen in. */
+  readonly #newestEpochs: Map<string, number> = new Map()
+  #topology: Topology
+  #local: ServerInstance | undefined
+
+  constructor({ database, topology, algebra, onLost }: ServersOptions) {
+    this.#database = database
+    this.#algebra = algebra
+    this.#configured = topology
+    this.#topology = topology
+    this.#onLost = onLost
+  }
+
+  get topology(): Topology {
+    return this.#topology
+  }
+
+  /** The role that the settings say; `topology.role` is the one that the server says. */
+  get expects(): Role {
+    return this.#configured.role
+  }
+
+  /** The local server, as it last answered a probe; undefined until it has, and once its connection was lost. */
+  get local(): ServerInstance | undefined {
+    return this.#local
+  }
+
+  /** Whether this is the server that probes ask, so that waiting for it can be shared. */
+  isProbed(server: ServerInstance | undefined): boolean {
+    return server !== undefined && (this.#local === undefined || this.#local === server)
+  }
+
+  /** The local server has answered a probe. */
+  probed(observation: Observation): ServerInstance {
+    this.#local = this.connected(observation)
+    return this.#local
+  }
+
+  /** A connection was made (or asked again), and this is what its server said. */
+  connected(observation: Observation, side: 'local' | 'primary' = 'local'): ServerInstance {
+    const { instance: id, role, cluster, epoch, at, source } = observation
+    let instance = this.#instances.get(id)
+    if (instance === undefined) {
+      instance = { id, role, cluster, epoch, at, source }
+      this.#instances.set(id, instance)
+      if (this.#instances.size > mostInstances) this.#instances.delete(this.#instances.keys().next().value as string)
+    }
+    instance.role = role
+    instance.acceptsWrites = observation.acceptsWrites
+    instance.epoch = Math.max(instance.epoch, epoch)
+    if (at !== undefined && (instance.at === undefined || this.#algebra.covers(at, instance.at))) instance.at = at
+    if (role === 'primary') this.#newestEpochs.set(cluster, Math.max(epoch, this.#newestEpochs.get(cluster) ?? 0))
+    if (side === 'local') this.#setRole(role)
+    return instance
+  }
+
+  /** Whether what is known of this run of a server still holds: no connection to it has been lost. */
+  isCurrent(server: ServerInstance): boolean {
+    return this.#instances.get(server.id) === server
+  }
+
+  /** A connection ended without being asked to: its server may have been started anew, further back in the log. */
+  disconnected(instance: ServerInstance | undefined): void {
+    if (instance === undefined || !this.isCurrent(instance)) return
+    this.#instances.delete(instance.id)
+    if (this.#local === instance) this.#local = undefined
+    this.#onLost()
+  }
+
+  /** Whether no statement may run on this server: another primary has taken over from it, and what it is told is lost. */
+  mustLeave(server: ServerInstance): boolean {
+    return server.role === 'primary' && server.epoch < (this.#newestEpochs.get(server.cluster) ?? 0)
+  }
+
+  #setRole(role: Role): void {
+    if (role === this.#topology.role) return
+    publish('role-mismatch', { database: this.#database, expected: this.#topology.role, found: role })
+    this.#topology = withRole(this.#configured, role)
+  }
+}

@@ -1,0 +1,121 @@
+import { errorCode, publish } from '../events.ts'
+import type { Observation, ServerInstance } from '../position.ts'
+import { Breaker } from './breaker.ts'
+import type { Servers } from './observed.ts'
+import type { ReplicationSource } from './source.ts'
+
+/** How often (ms), at most, the local server is asked whether it still has its role. */
+const recheckMs = 500
+
+/** Asks the servers who they are and how far they have come, and knows when the local one is out of reach. */
+export class Prober {
+  readonly #source: ReplicationSource
+  readonly #servers: Servers
+  readonly #breaker: Breaker
+  #asking: Promise<Observation> | undefined
+  #asksNext: Promise<Observation> | undefined
+  #recheckedAt = Number.NEGATIVE_INFINITY
+
+  constructor(database: string, source: ReplicationSource, servers: Servers) {
+    this.#source = source
+    this.#servers = servers
+    this.#breaker = new Breaker(
+      () => this.probe(),
+      (open, cause) => {
+        if (open) publish('replica-unavailable', { database, code: errorCode(cause) })
+        else publish('replica-available', { database })
+      },
+    )
+  }
+
+  /** Whether reads skip the replica for now: its circuit breaker is open. */
+  get isUnavailable(): boolean {
+    return this.#breaker.isOpen
+  }
+
+  /** The replica could not be reached: its circuit breaker opens. */
+  reportUnreachable(cause: unknown): void {
+    this.#breaker.fail(cause)
+  }
+
+  /**
+   * Asks the local server, on the adapter's own connection. One question is under way at most; who asks meanwhile shares the
+   * next one, so that no answer is older than its question.
+   */
+  probe(): Promise<Observation> {
+    if (this.#asking === undefined) return this.#share(() => this.#source.probe())
+    this.#asksNext ??= this.#asking
+      .catch(() => undefined)
+      .then(() => {
+        this.#asksNext = undefined
+        return this.probe()
+      })
+    return this.#asksNext
+  }
+
+  /** `probe` that waits on the server for a position; undefined where that cannot be asked, or not now. */
+  probeArrival(at: string, withinMs: number): Promise<Observation> | undefined {
+    const question = this.#asking === undefined ? this.#source.probeArrival?.(at, withinMs) : undefined
+    return question && this.#share(() => question)
+  }
+
+  /** `probe`, with the lag. */
+  probeLag(): Promise<Observation> {
+    const { probeLag } = this.#source
+    return probeLag === undefined ? this.probe() : this.#hear(() => probeLag.call(this.#source))
+  }
+
+  /** Asks without waiting, where the database can be asked so; undefined where it cannot. */
+  probeSync(): ServerInstance | undefined {
+    const { probeSync } = this.#source
+    return probeSync === undefined ? undefined : this.#servers.connected(probeSync.call(this.#source))
+  }
+
+  /**
+   * Sees to it, in the background, that the local server is asked again for its role: to be called wherever an answer is given
+   * on the strength of the role that is remembered. Where nothing else is sent to the server, a promotion would never show.
+   *
+   * @param isUrgent something has just shown that the role may be wrong: it is asked at once. Default: at most every half second.
+   */
+  recheckRole(isUrgent = false): void {
+    const now = performance.now()
+    if (!isUrgent && now - this.#recheckedAt < recheckMs) return
+    this.#recheckedAt = now
+    this.probe().catch(() => undefined)
+  }
+
+  /** The connection that `probe` asks on ended without being asked to. */
+  connectionLost(): void {
+    this.#servers.disconnected(this.#servers.local)
+  }
+
+  /** Whether the primary answers from here: what a replica that is down is replayed to. */
+  async primaryAnswers(): Promise<boolean> {
+    const observation = await this.#source.probePrimary?.()
+    return observation?.role === 'primary'
+  }
+
+  /** No more probes: the pool ends. */
+  async end(): Promise<void> {
+    this.#breaker.close()
+    await this.#source.end()
+  }
+
+  #share(ask: () => Promise<Observation>): Promise<Observation> {
+    this.#asking = this.#hear(ask).finally(() => {
+      this.#asking = undefined
+    })
+    return this.#asking
+  }
+
+  async #hear(ask: () => Promise<Observation>): Promise<Observation> {
+    try {
+      const observation = await ask()
+      this.#servers.probed(observation)
+      return observation
+    } catch (error) {
+      if (this.#servers.expects === 'replica') this.#breaker.fail(error)
+      throw error
+    }
+  }
+}

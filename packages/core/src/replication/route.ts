@@ -1,0 +1,163 @@
+import type { Access } from '../classify/types.ts'
+import {
+  PrimaryRequiredError,
+  type PrimaryRequiredReason,
+  ReplayUnavailableError,
+  type ReplayUnavailableReason,
+} from '../errors.ts'
+import { publish } from '../events.ts'
+import type { ReplayTarget } from '../replay/target.ts'
+import { currentScope, type Scope } from '../request/scope.ts'
+import type { Servers } from './observed.ts'
+import type { Prober } from './probe.ts'
+import type { ReplicationSource } from './source.ts'
+
+/** Where a statement goes. */
+export type Route = 'local' | 'primary'
+
+export interface RouterParts {
+  readonly database: string
+  readonly servers: Servers
+  readonly prober: Prober
+  readonly source: ReplicationSource
+  readonly outsideRequest: 'refuse' | 'primary'
+  readonly reachesPrimary: boolean
+}
+
+/** Where a statement goes that meets a replica: on to it, to the primary from here, or to the primary's region by a replay. */
+export class Router {
+  readonly #database: string
+  readonly #servers: Servers
+  readonly #prober: Prober
+  readonly #source: ReplicationSource
+  readonly #outsideRequest: 'refuse' | 'primary'
+  readonly #reachesPrimary: boolean
+
+  constructor(parts: RouterParts) {
+    this.#database = parts.database
+    this.#servers = parts.servers
+    this.#prober = parts.prober
+    this.#source = parts.source
+    this.#outsideRequest = parts.outsideRequest
+    this.#reachesPrimary = parts.reachesPrimary
+  }
+
+  /** Where a request is replayed that needs the primary. Without a field where nothing says where that is. */
+  get target(): ReplayTarget {
+    const { primaryRegion } = this.#servers.topology
+    return this.#source.target?.() ?? (primaryRegion === undefined ? {} : { region: primaryRegion })
+  }
+
+  /**
+   * Decides where a statement goes that meets a replica: on to it, to the primary connection, or nowhere.
+   *
+   * @throws PrimaryRequiredError for a write that can still be replayed; the scope remembers it, so that the
+   *   middleware replays even when the app swallows it.
+   * @throws ReplayUnavailableError where it cannot be replayed and the app asked for an error.
+   */
+  route(access: Access, detail: string, scope: Scope | undefined = currentScope()): Route {
+    if (scope?.onPrimary || scope?.request.hasWritten(this.#database)) {
+      return this.#reachesPrimary
+        ? 'primary'
+        : this.toPrimary('write', scope.onPrimary ? 'run-on-primary' : detail, scope)
+    }
+    if (access === 'write') return this.toPrimary('write', detail, scope)
+    if (this.#prober.isUnavailable) return this.toPrimary('unavailable', undefined, scope)
+    return 'local'
+  }
+
+  /** The replica will not do, for this reason: replay, or go on with the primary connection. See `route`. */
+  toPrimary(
+    reason: PrimaryRequiredReason,
+    detail: string | undefined,
+    scope: Scope | undefined,
+    cause?: unknown,
+  ): 'primary' {
+    if (!this.#reachesPrimary) return this.#toReplayOnly(reason, detail, scope, cause)
+    const request = scope?.request
+    const obstacle = request?.whyNotReplayable()
+    const outside = request === undefined || request.kind === 'job'
+    if (outside && !scope?.onPrimary) {
+      // A read that the replica cannot answer is no misplaced write: it needs no permission.
+      if (this.#outsideRequest === 'primary' || reason === 'unavailable') {
+        return this.#fallBack('outside-request', reason, detail)
+      }
+      this.#publishWrite(reason, detail, 'nowhere')
+      throw this.required(reason, detail, scope, cause)
+    }
+    if (scope?.onPrimary) return 'primary'
+    if (obstacle === undefined) {
+      this.#publishWrite(reason, detail, 'nowhere')
+      throw this.required(reason, detail, scope, cause)
+    }
+    if (request?.whenReplayUnavailable === 'error' && obstacle !== 'already-written') {
+      const error = new ReplayUnavailableError(obstacle, { cause })
+      request.unavailable ??= error
+      throw error
+    }
+    return this.#fallBack(obstacle, reason, detail)
+  }
+
+  /** The wait for the replica was in vain: it is behind, or could not be reached any more. See `toPrimary`. */
+  routeStaleRead(scope: Scope | undefined): 'primary' {
+    return this.toPrimary(this.#prober.isUnavailable ? 'unavailable' : 'stale', undefined, scope)
+  }
+
+  /** Where a replay is the only way there: a request that can be replayed is, and everything else is refused. */
+  #toReplayOnly(
+    reason: PrimaryRequiredReason,
+    detail: string | undefined,
+    scope: Scope | undefined,
+    cause?: unknown,
+  ): never {
+    this.#publishWrite(reason, detail, 'nowhere')
+    const request = scope?.request
+    const obstacle = request?.whyNotReplayable()
+    if (obstacle === undefined || (obstacle === 'outside-request' && !scope?.onPrimary)) {
+      throw this.required(reason, detail, scope, cause)
+    }
+    const why = obstacle === 'outside-request' ? 'no-connection' : obstacle
+    const error = new ReplayUnavailableError(why, { cause })
+    if (request !== undefined) request.unavailable ??= error
+    throw error
+  }
+
+  /** The error that asks for the primary, remembered by the scope. */
+  required(
+    reason: PrimaryRequiredReason,
+    detail: string | undefined,
+    scope: Scope | undefined,
+    cause?: unknown,
+  ): PrimaryRequiredError {
+    const error = new PrimaryRequiredError({
+      reason,
+      detail,
+      topology: this.#servers.topology,
+      target: this.target,
+      reachesPrimary: this.#reachesPrimary,
+      outsideRequest: scope === undefined || scope.request.kind === 'job',
+      ...(cause === undefined ? {} : { cause }),
+    })
+    scope?.request.refuse(error)
+    // Where all that is sent is refused before it reaches the server, a promotion would never show.
+    this.#prober.recheckRole()
+    return error
+  }
+
+  #fallBack(obstacle: ReplayUnavailableReason, reason: PrimaryRequiredReason, detail: string | undefined): 'primary' {
+    this.#publishWrite(reason, detail, 'primary')
+    publish('fallback', { database: this.#database, reason: obstacle })
+    this.#prober.recheckRole()
+    return 'primary'
+  }
+
+  #publishWrite(reason: PrimaryRequiredReason, detail: string | undefined, sentTo: 'primary' | 'nowhere'): void {
+    if (reason !== 'write' && reason !== 'refused') return
+    publish('write', {
+      database: this.#database,
+      access: reason === 'write' ? 'write' : 'unknown',
+      detail: detail ?? reason,
+      sentTo,
+    })
+  }
+}
