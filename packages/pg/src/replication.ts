@@ -67,8 +67,7 @@ export class PgReplicationSource implements ReplicationSource {
   async #probe(wait?: string): Promise<Observation> {
     if (this.#ended) throw new Error('The pool has ended')
     clearTimeout(this.#idle)
-    this.#client ??= this.#open()
-    const opened = this.#client
+    const opened = (this.#client ??= this.#open())
     try {
       const client = await opened
       client.ref?.()
@@ -110,16 +109,17 @@ export class PgReplicationSource implements ReplicationSource {
     await Promise.all([this.#client && this.#close(this.#client), this.#options.primary?.end()])
   }
 
-  async #open(): Promise<BareClient> {
+  #open(): Promise<BareClient> {
     const client = new this.#options.Client(this.#config)
     keepPassword(client, this.#config)
     this.#wait = new ServerWait(client)
     client.on('error', () => this.#options.lost?.())
+    const opened = Promise.resolve(client.connect()).then(() => client)
+    // Another one may have taken its place by the time it ends.
     client.once('end', () => {
-      this.#client = undefined
+      if (this.#client === opened) this.#client = undefined
     })
-    await client.connect()
-    return client
+    return opened
   }
 
   async #close(opened: Promise<BareClient>): Promise<void> {
