@@ -1,8 +1,6 @@
 import { safeWord } from './errors/words.ts'
 import type { ReplayTarget } from './replay/target.ts'
-import type { Topology } from './topology.ts'
-
-export { findPrimaryRequired, findReplayUnavailable, isPrimaryRequired } from './errors/find.ts'
+import type { Topology } from './topology/topology.ts'
 
 /** Every code an error of flyroute can have. `docs/errors.md` has a heading for each. */
 export type FlyrouteErrorCode = 'ERR_CONFIGURATION' | 'ERR_PRIMARY_REQUIRED' | 'ERR_REPLAY_UNAVAILABLE'

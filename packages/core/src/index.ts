@@ -10,13 +10,12 @@ export {
   type FunctionNames,
   type StatementExplanation,
 } from './classify/index.ts'
+export { findPrimaryRequired, isPrimaryRequired } from './errors/find.ts'
 export {
   ConfigurationError,
   type ConfigurationProblem,
   FlyrouteError,
   type FlyrouteErrorCode,
-  findPrimaryRequired,
-  isPrimaryRequired,
   PrimaryRequiredError,
   type PrimaryRequiredReason,
   ReplayUnavailableError,

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import { isPrimaryRequired } from './errors.ts'
+import { isPrimaryRequired } from './errors/find.ts'
 import { emitInScope } from './node/events.ts'
 import { type Gate, guardResponse } from './node/gate.ts'
 import { clearAnswer } from './node/headers.ts'

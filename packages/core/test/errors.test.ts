@@ -5,13 +5,12 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { createEndpoint } from '../src/endpoint.ts'
+import { findPrimaryRequired, isPrimaryRequired } from '../src/errors/find.ts'
 import type * as errors from '../src/errors.ts'
 import {
   ConfigurationError,
   FlyrouteError,
   type FlyrouteErrorCode,
-  findPrimaryRequired,
-  isPrimaryRequired,
   PrimaryRequiredError,
   type PrimaryRequiredOptions,
   ReplayUnavailableError,

@@ -1,4 +1,4 @@
-import type { Scanner } from './scan.ts'
+import type { Scanner } from './rules.ts'
 import type { Syntax } from './syntax.ts'
 import { END } from './tokens.ts'
 

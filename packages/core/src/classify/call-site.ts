@@ -1,4 +1,4 @@
-import type { Scanner } from './scan.ts'
+import type { Scanner } from './rules.ts'
 import { CLOSE, COMMA, NAME, STRING, WORD } from './tokens.ts'
 
 /** Words that stand in front of a parenthesis and are no functions: key words and types, of all dialects. */

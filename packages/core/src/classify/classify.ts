@@ -1,10 +1,10 @@
 import { finishCreate } from './body.ts'
 import { Effects } from './effects.ts'
 import { type Engine, engineOf } from './engine.ts'
-import { Facts } from './facts.ts'
 import { judge } from './judge.ts'
-import { read, stronger, type Verdict } from './rules.ts'
-import { Scanner } from './scan.ts'
+import { Notes } from './notes.ts'
+import { read, type Scanner, stronger, type Verdict } from './rules.ts'
+import { TextScanner } from './scan.ts'
 import type { Analysis, Classification, ClassifyOptions, Dialect } from './types.ts'
 
 const EMPTY = read('empty')
@@ -22,19 +22,19 @@ const EMPTY = read('empty')
  * classify('call pay(1)', 'mysql')                         // { access: 'unknown', reason: 'call' }
  */
 export function classify(sql: string, dialect: Dialect, options?: ClassifyOptions): Classification {
-  const { scanner, facts } = engineOf(dialect, options)
+  const { scanner, notes } = engineOf(dialect, options)
   scanner.load(sql)
-  const verdict = strongest(scanner, facts)
-  // Neither the text nor its facts outlive the call.
+  const verdict = strongest(scanner, notes)
+  // Neither the text nor its notes outlive the call.
   scanner.load('')
-  facts.prepared = undefined
+  notes.prepared = undefined
   return verdict
 }
 
-function strongest(scanner: Scanner, facts: Facts): Verdict {
+function strongest(scanner: Scanner, notes: Notes): Verdict {
   let found: Verdict | undefined
   while (scanner.begin()) {
-    const next = judge(scanner, facts)
+    const next = judge(scanner, notes)
     if (next.access === 'write') return next
     found = found === undefined ? next : stronger(found, next)
     scanner.finish()
@@ -42,23 +42,23 @@ function strongest(scanner: Scanner, facts: Facts): Verdict {
   return found ?? EMPTY
 }
 
-/** {@link classify} with the facts that adapters need. Reads the text to its end. */
+/** {@link classify} with the notes that adapters need. Reads the text to its end. */
 export function analyse(sql: string, engine: Engine): Analysis {
   const { dialect, lexicon } = engine
-  const scanner = new Scanner(lexicon, sql)
-  const facts = new Facts(lexicon)
+  const scanner = new TextScanner(lexicon, sql)
+  const notes = new Notes(lexicon)
   let found: Verdict | undefined
   let statements = 0
   while (scanner.begin()) {
     statements++
-    facts.creates = false
-    const next = judge(scanner, facts)
+    notes.creates = false
+    const next = judge(scanner, notes)
     found = found === undefined ? next : stronger(found, next)
-    if (facts.creates) finishCreate(scanner, lexicon.syntax.bodies)
+    if (notes.creates) finishCreate(scanner, lexicon.syntax.bodies)
     else scanner.finish()
   }
   const { access, reason } = found ?? EMPTY
-  const { transaction, readOnly, chain, schema, prepared } = facts
+  const { transaction, readOnly, chain, schema, prepared } = notes
   const synchronousCommit = dialect === 'postgres' && sql.toLowerCase().includes('synchronous_commit')
   const effects = new Effects(engine)
   effects.read(sql)

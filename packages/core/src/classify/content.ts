@@ -1,4 +1,4 @@
-import type { Scanner } from './scan.ts'
+import type { Scanner } from './rules.ts'
 import { NAME, STRING, WORD } from './tokens.ts'
 
 /** The current token as a name: without its quotes, or in lower case. */

@@ -1,4 +1,4 @@
-import type { Scanner } from './scan.ts'
+import type { Scanner } from './rules.ts'
 import { DOT, NAME, VALUE, WORD } from './tokens.ts'
 import type { Leaves } from './types.ts'
 

@@ -5,7 +5,8 @@ import { type EffectNotes, type EffectRules, isUserVariable } from './effect-rul
 import type { Engine } from './engine.ts'
 import { mysqlEffects } from './mysql/effects.ts'
 import { postgresEffects } from './postgres/effects.ts'
-import { Scanner } from './scan.ts'
+import type { Scanner } from './rules.ts'
+import { TextScanner } from './scan.ts'
 import { sqliteEffects } from './sqlite/effects.ts'
 import { END, EQUALS, NAME, VALUE, WORD } from './tokens.ts'
 import type { Dialect, Leaves } from './types.ts'
@@ -43,7 +44,7 @@ export class Effects implements EffectNotes {
   read(sql: string): void {
     const { lexicon } = this.#engine
     this.#hasAliases = !/\b(?:distinct|operator)\b/i.test(sql)
-    const scanner = new Scanner(lexicon, sql)
+    const scanner = new TextScanner(lexicon, sql)
     while (scanner.begin()) {
       if (scanner.is('create')) {
         this.statement(scanner)

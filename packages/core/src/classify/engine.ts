@@ -1,7 +1,7 @@
-import { Facts } from './facts.ts'
 import { lexiconOf } from './lexicon.ts'
-import { Scanner } from './scan.ts'
-import type { Lexicon } from './syntax.ts'
+import { Notes } from './notes.ts'
+import type { Lexicon, Scanner } from './rules.ts'
+import { TextScanner } from './scan.ts'
 import type { ClassifyOptions, Dialect, FunctionNames } from './types.ts'
 
 /** A dialect and one's own functions, ready to use. */
@@ -12,13 +12,13 @@ export interface Engine {
   readonly reads: ReadonlySet<string>
   /** Kept from one call to the next, so that judging a text allocates nothing. */
   readonly scanner: Scanner
-  readonly facts: Facts
+  readonly notes: Notes
 }
 
 function build(dialect: Dialect, functions?: FunctionNames): Engine {
   const lexicon = lexiconOf(dialect, functions)
   const reads = new Set(functions?.read?.map((name) => name.toLowerCase().replaceAll(/["`]/g, '')))
-  return { dialect, lexicon, reads, scanner: new Scanner(lexicon), facts: new Facts(lexicon) }
+  return { dialect, lexicon, reads, scanner: new TextScanner(lexicon), notes: new Notes(lexicon) }
 }
 
 const plain = new Map<Dialect, Engine>()

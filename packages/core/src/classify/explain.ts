@@ -1,8 +1,8 @@
 import { engineOf } from './engine.ts'
-import { Facts } from './facts.ts'
 import { judge } from './judge.ts'
+import { Notes } from './notes.ts'
 import { read, stronger } from './rules.ts'
-import { Scanner } from './scan.ts'
+import { TextScanner } from './scan.ts'
 import { END, WORD } from './tokens.ts'
 import type { Classification, ClassifyOptions, Dialect } from './types.ts'
 
@@ -37,12 +37,12 @@ export function explainClassification(
   options?: ClassifyOptions,
 ): ClassificationExplanation {
   const { lexicon } = engineOf(dialect, options)
-  const scanner = new Scanner(lexicon, sql)
+  const scanner = new TextScanner(lexicon, sql)
   const place = placer(sql)
   const statements: StatementExplanation[] = []
   while (scanner.begin()) {
     const first = scanner.start
-    const verdict = judge(scanner, new Facts(lexicon))
+    const verdict = judge(scanner, new Notes(lexicon))
     const offset = verdict.access === 'read' ? first : Math.min(scanner.start, sql.length)
     statements.push({ ...verdict, words: wordsUpTo(sql, first, scanner.end), offset, ...place(offset) })
     scanner.finish()
@@ -53,7 +53,7 @@ export function explainClassification(
 
   function wordsUpTo(text: string, start: number, end: number): string[] {
     const words: string[] = []
-    const inside = new Scanner(lexicon, text.slice(start, end))
+    const inside = new TextScanner(lexicon, text.slice(start, end))
     while (words.length < 40 && inside.next() !== END) {
       if (inside.token === WORD) words.push(text.slice(start + inside.start, start + inside.end).toUpperCase())
     }

@@ -1,12 +1,10 @@
-import type { Facts } from './facts.ts'
-import { unknown, type Verdict } from './rules.ts'
-import type { Scanner } from './scan.ts'
+import { type Scanner, type StatementNotes, unknown, type Verdict } from './rules.ts'
 import { WORD } from './tokens.ts'
 
 const UNPARSED = unknown('unparsed')
 
 /** The verdict on the statement whose first token has just been read. */
-export function judge(scanner: Scanner, facts: Facts): Verdict {
+export function judge(scanner: Scanner, notes: StatementNotes): Verdict {
   if (scanner.token !== WORD) return UNPARSED
-  return scanner.meaning?.statement?.(scanner, facts) ?? UNPARSED
+  return scanner.meaning?.statement?.(scanner, notes) ?? UNPARSED
 }

@@ -1,15 +1,10 @@
 import { mysql } from './mysql/index.ts'
 import { postgres } from './postgres/index.ts'
-import { type CallRule, write } from './rules.ts'
+import { type CallRule, type DialectRules, type Lexicon, write } from './rules.ts'
 import { sqlite } from './sqlite/index.ts'
-import { classesOf, type Lexicon, type Syntax } from './syntax.ts'
+import { classesOf } from './syntax.ts'
 import type { Dialect, FunctionNames } from './types.ts'
-import { type Meanings, Vocabulary } from './words.ts'
-
-/** All that is particular to a dialect. */
-export interface DialectRules extends Meanings {
-  readonly syntax: Syntax
-}
+import { Vocabulary } from './words.ts'
 
 const RULES: Record<Dialect, DialectRules> = { postgres, mysql, sqlite }
 

@@ -1,5 +1,4 @@
-import { stronger, unknown, type Verdict, write } from './rules.ts'
-import type { Scanner } from './scan.ts'
+import { type Scanner, stronger, unknown, type Verdict, write } from './rules.ts'
 import { CLOSE, COMMA, END, OPEN, WORD } from './tokens.ts'
 
 /**

@@ -48,7 +48,7 @@ const BYTE_ORDER_MARK = 0xfeff
  * SQL text → tokens, one at a time and in one pass. White space, comments and what is inside quotes are passed over; the
  * meaning of a word is looked up as it is read. Never throws: what is not closed ends with the text.
  */
-export class Scanner {
+export class TextScanner<Statement, Clause, Call> {
   text!: string
   /** Kind of the current token. */
   token: number = END
@@ -56,11 +56,11 @@ export class Scanner {
   start = 0
   end = 0
   /** What the last word means, if anything. */
-  meaning: Meaning | undefined = undefined
+  meaning: Meaning<Statement, Clause, Call> | undefined = undefined
   /** Open parentheses. */
   depth = 0
 
-  readonly #lexicon: Lexicon
+  readonly #lexicon: Lexicon<Statement, Clause, Call>
   readonly #classes: Uint8Array
   /** How far is read: to the end of the statement, once that has been met. */
   #limit = 0
@@ -70,7 +70,7 @@ export class Scanner {
   /** Inside a comment whose text is code. */
   #executable = false
 
-  constructor(lexicon: Lexicon, text = '') {
+  constructor(lexicon: Lexicon<Statement, Clause, Call>, text = '') {
     this.#lexicon = lexicon
     this.#classes = lexicon.classes
     this.load(text)

@@ -1,8 +1,15 @@
 import { stringOf } from './content.ts'
-import type { Facts } from './facts.ts'
 import { walkCtes, walkQuery } from './query.ts'
-import { read, type StatementRule, stronger, unknown, type Verdict, write } from './rules.ts'
-import type { Scanner } from './scan.ts'
+import {
+  read,
+  type Scanner,
+  type StatementNotes,
+  type StatementRule,
+  stronger,
+  unknown,
+  type Verdict,
+  write,
+} from './rules.ts'
 import { END, OPEN, STRING, WORD } from './tokens.ts'
 
 /** A statement whose first word says it all. */
@@ -18,26 +25,26 @@ export function query(verdict: Verdict): StatementRule {
 /** A write after which other texts may mean something else. */
 export function ddl(reason: string): StatementRule {
   const verdict = write(reason)
-  return (_, facts) => {
-    facts.schema = true
-    facts.creates = reason === 'create'
+  return (_, notes) => {
+    notes.schema = true
+    notes.creates = reason === 'create'
     return verdict
   }
 }
 
 /** Judges the statement whose first token has just been read; it must begin with one of `verbs`. */
-export function inner(scanner: Scanner, facts: Facts, verbs: ReadonlySet<string>): Verdict {
+export function inner(scanner: Scanner, notes: StatementNotes, verbs: ReadonlySet<string>): Verdict {
   while (scanner.token === OPEN) scanner.next()
   if (!scanner.isOneOf(verbs)) return unknown('unparsed')
-  return scanner.meaning!.statement!(scanner, facts)
+  return scanner.meaning!.statement!(scanner, notes)
 }
 
 /** WITH: the CTEs, and the main statement behind them, which begins with one of `verbs`; not with another WITH. */
 export function withQuery(verbs: ReadonlySet<string>): StatementRule {
-  return (scanner, facts) => {
+  return (scanner, notes) => {
     const found = walkCtes(scanner, read('select'))
     if (found.access === 'write' || scanner.token === END) return found
-    const main = inner(scanner, facts, verbs)
+    const main = inner(scanner, notes, verbs)
     return found.access === 'read' ? main : stronger(main, found)
   }
 }
@@ -46,9 +53,9 @@ export function withQuery(verbs: ReadonlySet<string>): StatementRule {
  * A statement that is made when it runs (`'text'`, `'text' || more`, `format('text', …)`), judged by the text it begins with.
  * `undefined` where that is not there to read.
  */
-export function madeStatement(scanner: Scanner, facts: Facts): Verdict | undefined {
+export function madeStatement(scanner: Scanner, notes: StatementNotes): Verdict | undefined {
   while (scanner.next() === WORD && scanner.call());
-  if (scanner.token === STRING) return facts.classify(stringOf(scanner))
+  if (scanner.token === STRING) return notes.classify(stringOf(scanner))
   scanner.unread()
   return undefined
 }

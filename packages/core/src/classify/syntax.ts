@@ -20,10 +20,10 @@ export interface Syntax {
 }
 
 /** A dialect's syntax and vocabulary in the form the scanner reads. */
-export interface Lexicon {
+export interface Lexicon<Statement, Clause, Call> {
   readonly syntax: Syntax
   readonly classes: Uint8Array
-  readonly vocabulary: Vocabulary
+  readonly vocabulary: Vocabulary<Statement, Clause, Call>
 }
 
 // Classes of character.

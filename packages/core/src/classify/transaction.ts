@@ -1,22 +1,20 @@
-import type { Facts } from './facts.ts'
-import { read, type StatementRule, type Verdict, write } from './rules.ts'
-import type { Scanner } from './scan.ts'
+import { read, type Scanner, type StatementNotes, type StatementRule, type Verdict, write } from './rules.ts'
 import { END } from './tokens.ts'
 
 /** COMMIT and ROLLBACK in all spellings, with AND CHAIN, TO SAVEPOINT or PREPARED. */
 export function closing(control: 'commit' | 'rollback'): StatementRule {
-  return (scanner, facts) => {
-    facts.control(control)
+  return (scanner, notes) => {
+    notes.control(control)
     while (scanner.next() !== END) {
       if (scanner.is('prepared')) {
-        facts.control(`${control}-prepared`)
+        notes.control(`${control}-prepared`)
         return write('two-phase')
       }
       if (control === 'rollback' && scanner.is('to')) {
-        facts.control('rollback-to')
+        notes.control('rollback-to')
         return read('rollback-to')
       }
-      if (scanner.is('and')) facts.chain = !scanner.accept('no')
+      if (scanner.is('and')) notes.chain = !scanner.accept('no')
     }
     return read(control)
   }
@@ -24,21 +22,21 @@ export function closing(control: 'commit' | 'rollback'): StatementRule {
 
 /** SAVEPOINT and RELEASE. */
 export function savepoint(control: 'savepoint' | 'release'): StatementRule {
-  return (_, facts) => {
-    facts.control(control)
+  return (_, notes) => {
+    notes.control(control)
     return read(control)
   }
 }
 
 /** Reads the modes of a transaction to the end of its statement, and notes READ ONLY and READ WRITE. */
-export function readModes(scanner: Scanner, facts: Facts, verdict: Verdict): Verdict {
+export function readModes(scanner: Scanner, notes: StatementNotes, verdict: Verdict): Verdict {
   // READ is the end of REPEATABLE READ, or the beginning of READ ONLY, READ WRITE, READ COMMITTED, READ UNCOMMITTED.
   let behindRead = false
   for (let token = scanner.token; token !== END; token = scanner.next()) {
     if (scanner.is('serializable')) verdict = write('serializable')
-    if (behindRead && scanner.is('only')) facts.readOnly = true
+    if (behindRead && scanner.is('only')) notes.readOnly = true
     if (behindRead && scanner.is('write')) {
-      facts.readOnly = false
+      notes.readOnly = false
       if (verdict.access === 'read') verdict = write('read-write')
     }
     behindRead = scanner.is('read')

@@ -1,21 +1,23 @@
-import type { CallRule, ClauseRule, StatementRule } from './rules.ts'
-
-/** What one word can mean, depending on where it stands. */
-export interface Meaning {
+/**
+ * What one word can mean, depending on where it stands.
+ *
+ * @typeParam Statement, Clause, Call a rule for each place; what they are is known to `rules.ts` only
+ */
+export interface Meaning<Statement, Clause, Call> {
   /** The word in lower case. */
   readonly word: string
   /** As the first word of a statement. */
-  statement: StatementRule | undefined
+  statement: Statement | undefined
   /** Inside a query, at any depth. */
-  clause: ClauseRule | undefined
+  clause: Clause | undefined
   /** In front of a parenthesis. */
-  call: CallRule | undefined
+  call: Call | undefined
 }
 
-export interface Meanings {
-  readonly statements: Readonly<Record<string, StatementRule>>
-  readonly clauses: Readonly<Record<string, ClauseRule>>
-  readonly calls: Readonly<Record<string, CallRule>>
+export interface Meanings<Statement, Clause, Call> {
+  readonly statements: Readonly<Record<string, Statement>>
+  readonly clauses: Readonly<Record<string, Clause>>
+  readonly calls: Readonly<Record<string, Call>>
 }
 
 /** Slots a word: so thin a table that a word which means nothing nearly always meets an empty slot. */
@@ -25,8 +27,8 @@ const SPREAD = 16
  * The words that mean something in a dialect. A look-up neither cuts a string out of the text nor lowers its case: it
  * hashes the length and three of the characters, and compares where a slot is taken.
  */
-export class Vocabulary {
-  readonly #meanings: Meaning[] = []
+export class Vocabulary<Statement, Clause, Call> {
+  readonly #meanings: Meaning<Statement, Clause, Call>[] = []
   readonly #slots: Int16Array
   readonly #mask: number
   /** Which lengths the words have, by first letter: a bit a length. */
@@ -34,9 +36,9 @@ export class Vocabulary {
   /** The same for the words that matter inside a query. */
   readonly #inQuery = new Int32Array(32)
 
-  constructor({ statements, clauses, calls }: Meanings) {
-    const byWord = new Map<string, Meaning>()
-    const meaning = (word: string): Meaning => {
+  constructor({ statements, clauses, calls }: Meanings<Statement, Clause, Call>) {
+    const byWord = new Map<string, Meaning<Statement, Clause, Call>>()
+    const meaning = (word: string): Meaning<Statement, Clause, Call> => {
       let found = byWord.get(word)
       if (found === undefined) {
         found = { word, statement: undefined, clause: undefined, call: undefined }
@@ -66,7 +68,7 @@ export class Vocabulary {
   }
 
   /** The meaning of `text[start, end)`, in any case. */
-  lookUp(text: string, start: number, end: number): Meaning | undefined {
+  lookUp(text: string, start: number, end: number): Meaning<Statement, Clause, Call> | undefined {
     if ((this.#lengths[text.charCodeAt(start) & 31]! & lengthBit(end - start)) === 0) return undefined
     let slot = hash(text, start, end) & this.#mask
     for (;;) {

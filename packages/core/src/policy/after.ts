@@ -1,9 +1,5 @@
-import {
-  findPrimaryRequired,
-  findReplayUnavailable,
-  type PrimaryRequiredError,
-  ReplayUnavailableError,
-} from '../errors.ts'
+import { findPrimaryRequired, findReplayUnavailable } from '../errors/find.ts'
+import { type PrimaryRequiredError, ReplayUnavailableError } from '../errors.ts'
 import type { HttpAnswer } from '../replay.ts'
 import type { DatabaseReplication } from '../replication/index.ts'
 import { replayAnswer, unavailableAnswer } from './answers.ts'

@@ -11,7 +11,7 @@ import { isKnownRegion } from '../regions.ts'
 import { changed, fromUrl, type Origin, piecesOf, sameDatabase } from './endpoints.ts'
 import { type Primary, primaryOfPieces, primaryOfUrlVariable } from './primary.ts'
 import { ConfigurationProblems } from './problems.ts'
-import type { ReplicaContext, ReplicaSetting } from './replicas.ts'
+import type { ReplicaContext, ReplicaSetting } from './replica-settings.ts'
 import type { TopologyNote } from './topology.ts'
 
 /**

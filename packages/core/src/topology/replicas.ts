@@ -1,7 +1,7 @@
 import type { Endpoint } from '../endpoint.ts'
 import { isRegionCode } from '../regions.ts'
 import { changed, fromUrl, readConnection, sameLogin } from './endpoints.ts'
-import type { Primary, PrimarySettings } from './primary.ts'
+import type { ReplicaContext, ReplicaSetting } from './replica-settings.ts'
 import { readReplicaVariables } from './replica-variables.ts'
 import type { TopologyNote } from './topology.ts'
 
@@ -14,22 +14,6 @@ export interface Replicas {
   /** Every setting that is about replicas, by name. */
   readonly sources: readonly string[]
   readonly notes: readonly TopologyNote[]
-}
-
-/** A setting that names a replica. */
-export interface ReplicaSetting {
-  readonly source: string
-  /** The region it is about; `undefined` where it is about any. */
-  readonly region: string | undefined
-  /** `undefined` where the setting is wrong, which has been noted. */
-  readonly endpoint: Endpoint | undefined
-}
-
-/** What replica settings are read against. */
-export interface ReplicaContext extends PrimarySettings {
-  readonly primary: Primary
-  /** The region this process runs in. */
-  readonly region: string
 }
 
 /** Reads every replica setting, also those of other regions: a mistake should show in the first region it is deployed to. */

@@ -1,5 +1,4 @@
-import { type ClauseRule, type Verdict, write } from '../rules.ts'
-import type { Scanner } from '../scan.ts'
+import { type ClauseRule, type Scanner, type Verdict, write } from '../rules.ts'
 
 /** FOR UPDATE is refused; FOR SHARE and LOCK IN SHARE MODE run on a replica. */
 function locking(scanner: Scanner): Verdict | undefined {

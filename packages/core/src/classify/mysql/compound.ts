@@ -1,6 +1,4 @@
-import type { Facts } from '../facts.ts'
-import { read, stronger, type Verdict } from '../rules.ts'
-import type { Scanner } from '../scan.ts'
+import { read, type Scanner, type StatementNotes, stronger, type Verdict } from '../rules.ts'
 import { END, OPEN, WORD } from '../tokens.ts'
 
 /** Words behind which a statement begins. */
@@ -22,7 +20,7 @@ export const NESTING: ReadonlySet<string> = new Set([
  * A compound statement outside of a stored program (MariaDB): `BEGIN NOT ATOMIC … END`, `IF … END IF` and so on, in
  * `sql_mode=ORACLE` also `BEGIN … END` and `DECLARE … BEGIN … END`. It is as strong as the strongest statement within, whether that will be reached or not. All that is left of the text belongs to it.
  */
-export function compound(scanner: Scanner, facts: Facts): Verdict {
+export function compound(scanner: Scanner, notes: StatementNotes): Verdict {
   let found = read('compound')
   let begins = BEFORE_STATEMENT.some((word) => scanner.is(word))
   for (;;) {
@@ -38,7 +36,7 @@ export function compound(scanner: Scanner, facts: Facts): Verdict {
       // INSERT, REPLACE and TRUNCATE are functions as well.
       if (scanner.next() === OPEN && !scanner.is('select')) continue
       scanner.unread()
-      found = stronger(found, statement(scanner, facts))
+      found = stronger(found, statement(scanner, notes))
       if (found.access === 'write') return found
       begins = false
     } else begins = BEFORE_STATEMENT.some((word) => scanner.is(word))

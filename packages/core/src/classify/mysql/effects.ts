@@ -1,6 +1,6 @@
 import { stringOf } from '../content.ts'
 import { all, depends, type EffectNotes, type EffectRules, isUserVariable, readCreate } from '../effect-rules.ts'
-import type { Scanner } from '../scan.ts'
+import type { Scanner } from '../rules.ts'
 import { CLOSE, COMMA, DOT, END, EQUALS, NAME, STRING, VALUE, WORD } from '../tokens.ts'
 import { KNOWN, KNOWN_PREFIXES } from './own-functions.ts'
 

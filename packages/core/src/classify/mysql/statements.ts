@@ -1,7 +1,5 @@
-import type { Facts } from '../facts.ts'
 import { walkQuery } from '../query.ts'
-import { read, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
-import type { Scanner } from '../scan.ts'
+import { read, type Scanner, type StatementNotes, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
 import { always, ddl, inner, query, withQuery } from '../shared.ts'
 import { END, WORD } from '../tokens.ts'
 import { closing, readModes, savepoint } from '../transaction.ts'
@@ -17,23 +15,23 @@ const DML = new Set([...MAIN, 'with'])
 const ANY = new Set<string>()
 
 /** EXPLAIN and ANALYZE of a write are refused, whether they execute it or only plan. DESCRIBE is the same word. */
-function explain(scanner: Scanner, facts: Facts): Verdict {
+function explain(scanner: Scanner, notes: StatementNotes): Verdict {
   while (scanner.next() !== END) {
     const word = scanner.token === WORD ? scanner.meaning?.word : undefined
     if (word === undefined || !DML.has(word)) continue
     if (word === 'table') return read('explain')
-    return inner(scanner, facts, DML).access === 'write' ? write('explain-write') : read('explain')
+    return inner(scanner, notes, DML).access === 'write' ? write('explain-write') : read('explain')
   }
   return read('explain')
 }
 
 /** ANALYZE TABLE is refused, except for histograms (MySQL) and PERSISTENT statistics (MariaDB). ANALYZE of a statement is MariaDB's EXPLAIN ANALYZE. */
-function analyze(scanner: Scanner, facts: Facts): Verdict {
+function analyze(scanner: Scanner, notes: StatementNotes): Verdict {
   scanner.next()
   if (scanner.is('local') || scanner.is('no_write_to_binlog')) scanner.next()
   if (!scanner.is('table') && !scanner.is('tables')) {
     scanner.unread()
-    return explain(scanner, facts)
+    return explain(scanner, notes)
   }
   while (scanner.next() !== END) {
     if (scanner.is('histogram') || scanner.is('persistent')) return read('statistics')
@@ -42,17 +40,17 @@ function analyze(scanner: Scanner, facts: Facts): Verdict {
 }
 
 /** START TRANSACTION READ WRITE is refused. START REPLICA is a matter of the replica. */
-function start(scanner: Scanner, facts: Facts): Verdict {
+function start(scanner: Scanner, notes: StatementNotes): Verdict {
   if (!scanner.accept('transaction')) return read('replication')
-  facts.control('begin')
-  return readModes(scanner, facts, read('begin'))
+  notes.control('begin')
+  return readModes(scanner, notes, read('begin'))
 }
 
-function begin(scanner: Scanner, facts: Facts): Verdict {
+function begin(scanner: Scanner, notes: StatementNotes): Verdict {
   const block = scanner.next() !== END && !scanner.is('work')
   scanner.unread()
-  if (block) return compound(scanner, facts)
-  facts.control('begin')
+  if (block) return compound(scanner, notes)
+  notes.control('begin')
   return read('begin')
 }
 
@@ -63,23 +61,23 @@ function lock(scanner: Scanner): Verdict {
 }
 
 /** Temporary tables can be made on a replica, unless what fills them takes locks; temporary sequences cannot. */
-function create(scanner: Scanner, facts: Facts): Verdict {
+function create(scanner: Scanner, notes: StatementNotes): Verdict {
   if (scanner.accept('or')) scanner.next()
   if (scanner.accept('temporary')) {
     return scanner.accept('sequence') ? write('create') : walkQuery(scanner, read('temporary-table'))
   }
-  facts.schema = true
-  facts.creates = true
+  notes.schema = true
+  notes.creates = true
   return write('create')
 }
 
-function drop(scanner: Scanner, facts: Facts): Verdict {
+function drop(scanner: Scanner, notes: StatementNotes): Verdict {
   if (scanner.accept('temporary')) return scanner.accept('sequence') ? write('drop') : read('temporary-table')
   if (scanner.accept('prepare')) {
     scanner.unread()
-    return deallocate(scanner, facts)
+    return deallocate(scanner, notes)
   }
-  facts.schema = true
+  notes.schema = true
   return write('drop')
 }
 
@@ -89,7 +87,7 @@ function load(scanner: Scanner): Verdict {
 }
 
 /** SET changes the session, except for passwords and default roles. `SET STATEMENT … FOR` (MariaDB) is what follows it. */
-function set(scanner: Scanner, facts: Facts): Verdict {
+function set(scanner: Scanner, notes: StatementNotes): Verdict {
   scanner.next()
   if (scanner.is('password')) return write('set-password')
   if (scanner.is('default') && scanner.accept('role')) return write('set-default-role')
@@ -97,12 +95,12 @@ function set(scanner: Scanner, facts: Facts): Verdict {
     while (scanner.next() !== END) {
       if (!scanner.is('for')) continue
       scanner.next()
-      return inner(scanner, facts, ANY)
+      return inner(scanner, notes, ANY)
     }
     return unknown('unparsed')
   }
   if (scanner.is('session') || scanner.is('local')) scanner.next()
-  if (scanner.is('transaction')) facts.control('set')
+  if (scanner.is('transaction')) notes.control('set')
   scanner.unread()
   return walkQuery(scanner, read('set'))
 }

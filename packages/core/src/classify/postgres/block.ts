@@ -1,7 +1,5 @@
 import { stringOf, valueOf } from '../content.ts'
-import type { Facts } from '../facts.ts'
-import { unknown, type Verdict } from '../rules.ts'
-import type { Scanner } from '../scan.ts'
+import { type Scanner, type StatementNotes, unknown, type Verdict } from '../rules.ts'
 import { madeStatement } from '../shared.ts'
 import { END, STRING, WORD } from '../tokens.ts'
 
@@ -9,7 +7,7 @@ import { END, STRING, WORD } from '../tokens.ts'
 const BEFORE_STATEMENT = ['begin', 'then', 'else', 'loop', 'in']
 
 /** `DO [LANGUAGE name] 'body'`: a write where the body has one, whether it will be reached or not; else unknown. */
-export function anonymousBlock(scanner: Scanner, facts: Facts): Verdict {
+export function anonymousBlock(scanner: Scanner, notes: StatementNotes): Verdict {
   let body: string | undefined
   while (scanner.next() !== END) {
     if (scanner.is('language')) {
@@ -17,11 +15,11 @@ export function anonymousBlock(scanner: Scanner, facts: Facts): Verdict {
       if (valueOf(scanner) !== 'plpgsql') return unknown('do')
     } else if (scanner.token === STRING) body = stringOf(scanner)
   }
-  return body === undefined ? unknown('unparsed') : facts.nested(body, block)
+  return body === undefined ? unknown('unparsed') : notes.nested(body, block)
 }
 
 /** Judges the body of a PL/pgSQL block. Unlike in a query, INTO is an assignment there. */
-function block(scanner: Scanner, facts: Facts): Verdict {
+function block(scanner: Scanner, notes: StatementNotes): Verdict {
   let begins = false
   for (;;) {
     const token = scanner.next()
@@ -33,9 +31,9 @@ function block(scanner: Scanner, facts: Facts): Verdict {
     let heard: Verdict | undefined
     if (token === WORD) {
       const { meaning } = scanner
-      if (begins && scanner.is('execute')) heard = madeStatement(scanner, facts)
+      if (begins && scanner.is('execute')) heard = madeStatement(scanner, notes)
       else if (begins && meaning?.statement !== undefined && !OTHERWISE.has(meaning.word))
-        heard = meaning.statement(scanner, facts)
+        heard = meaning.statement(scanner, notes)
       else if (meaning?.clause !== undefined && meaning.word !== 'into') heard = meaning.clause(scanner)
       else if (meaning?.call !== undefined && scanner.call()) heard = meaning.call(scanner)
       begins = BEFORE_STATEMENT.some((word) => scanner.is(word))

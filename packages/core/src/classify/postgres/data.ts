@@ -1,6 +1,4 @@
-import type { Facts } from '../facts.ts'
-import { read, unknown, type Verdict, write } from '../rules.ts'
-import type { Scanner } from '../scan.ts'
+import { read, type Scanner, type StatementNotes, unknown, type Verdict, write } from '../rules.ts'
 import { inner } from '../shared.ts'
 import { END, OPEN } from '../tokens.ts'
 import { DML } from './verbs.ts'
@@ -17,10 +15,10 @@ export function merge(scanner: Scanner): Verdict {
 }
 
 /** COPY … TO reads; COPY … FROM writes, and so does COPY of a statement that does. */
-export function copy(scanner: Scanner, facts: Facts): Verdict {
+export function copy(scanner: Scanner, notes: StatementNotes): Verdict {
   if (scanner.next() === OPEN) {
     scanner.next()
-    const found = inner(scanner, facts, DML)
+    const found = inner(scanner, notes, DML)
     return found.access === 'read' ? read('copy-to') : found
   }
   while (scanner.token !== END) {
@@ -42,9 +40,9 @@ export function lock(scanner: Scanner): Verdict {
   return scanner.is('share') || (row && scanner.is('exclusive')) ? read('lock') : write('lock')
 }
 
-export function declare(scanner: Scanner, facts: Facts): Verdict {
+export function declare(scanner: Scanner, notes: StatementNotes): Verdict {
   while (scanner.token !== END && !scanner.is('for')) scanner.next()
   if (scanner.token === END) return unknown('unparsed')
   scanner.next()
-  return inner(scanner, facts, DML)
+  return inner(scanner, notes, DML)
 }

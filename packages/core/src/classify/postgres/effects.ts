@@ -1,5 +1,5 @@
 import { all, depends, type EffectNotes, type EffectRules, readCreate } from '../effect-rules.ts'
-import type { Scanner } from '../scan.ts'
+import type { Scanner } from '../rules.ts'
 import { CLOSE, COMMA, DOT, END, EQUALS, NAME, OPEN, STRING, VALUE, WORD } from '../tokens.ts'
 import { KNOWN, KNOWN_PREFIXES } from './own-functions.ts'
 

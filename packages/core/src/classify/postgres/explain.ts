@@ -1,7 +1,5 @@
 import { valueOf } from '../content.ts'
-import type { Facts } from '../facts.ts'
-import { read, type Verdict } from '../rules.ts'
-import type { Scanner } from '../scan.ts'
+import { read, type Scanner, type StatementNotes, type Verdict } from '../rules.ts'
 import { inner } from '../shared.ts'
 import { END, NAME, OPEN, STRING, VALUE, WORD } from '../tokens.ts'
 import { DML, OFF } from './verbs.ts'
@@ -9,7 +7,7 @@ import { DML, OFF } from './verbs.ts'
 const EXPLAINABLE = new Set([...DML, 'declare', 'create', 'refresh', 'execute'])
 
 /** EXPLAIN plans; EXPLAIN ANALYZE executes. */
-export function explain(scanner: Scanner, facts: Facts): Verdict {
+export function explain(scanner: Scanner, notes: StatementNotes): Verdict {
   let analyze = false
   scanner.next()
   if (scanner.token === OPEN && !opensQuery(scanner)) {
@@ -21,7 +19,7 @@ export function explain(scanner: Scanner, facts: Facts): Verdict {
       scanner.next()
     }
   }
-  return analyze ? inner(scanner, facts, EXPLAINABLE) : read('explain')
+  return analyze ? inner(scanner, notes, EXPLAINABLE) : read('explain')
 }
 
 /** `EXPLAIN (SELECT …)` has no options. */

@@ -1,5 +1,4 @@
-import { type CallRule, unknown, type Verdict, write } from '../rules.ts'
-import type { Scanner } from '../scan.ts'
+import { type CallRule, type Scanner, unknown, type Verdict, write } from '../rules.ts'
 import { COMMA, END, STRING, VALUE } from '../tokens.ts'
 
 const BUILT_IN_SCHEMAS = new Set([undefined, 'pg_catalog', 'public'])

@@ -1,4 +1,4 @@
-import type { DialectRules } from '../lexicon.ts'
+import type { DialectRules } from '../rules.ts'
 import { clauses } from './clauses.ts'
 import { calls } from './functions.ts'
 import { statements } from './statements.ts'

@@ -1,28 +1,26 @@
 import { nameOf, valueOf } from '../content.ts'
-import type { Facts } from '../facts.ts'
 import { walkQuery } from '../query.ts'
-import { read, unknown, type Verdict, write } from '../rules.ts'
-import type { Scanner } from '../scan.ts'
+import { read, type Scanner, type StatementNotes, unknown, type Verdict, write } from '../rules.ts'
 import { inner } from '../shared.ts'
 import { END, EQUALS, STRING } from '../tokens.ts'
 import { readModes } from '../transaction.ts'
 import { DML, OFF } from './verbs.ts'
 
-export function begin(scanner: Scanner, facts: Facts): Verdict {
-  facts.control('begin')
-  return readModes(scanner, facts, read('begin'))
+export function begin(scanner: Scanner, notes: StatementNotes): Verdict {
+  notes.control('begin')
+  return readModes(scanner, notes, read('begin'))
 }
 
 /** SET changes the session only, but it cannot make a standby's transaction writable or serializable. */
-export function set(scanner: Scanner, facts: Facts): Verdict {
+export function set(scanner: Scanner, notes: StatementNotes): Verdict {
   scanner.next()
   const session = scanner.is('session')
   if (session || scanner.is('local')) scanner.next()
   // As defaults they bind no transaction yet.
   if (session && scanner.is('characteristics')) return read('set')
   if (scanner.is('transaction')) {
-    facts.control('set')
-    return readModes(scanner, facts, read('set-transaction'))
+    notes.control('set')
+    return readModes(scanner, notes, read('set-transaction'))
   }
   const isolation = scanner.is('transaction_isolation')
   const readOnly = scanner.is('transaction_read_only')
@@ -37,12 +35,12 @@ export function set(scanner: Scanner, facts: Facts): Verdict {
 }
 
 /** PREPARE of a write succeeds on a standby; its EXECUTE does not. PREPARE TRANSACTION writes. */
-export function prepare(scanner: Scanner, facts: Facts): Verdict {
+export function prepare(scanner: Scanner, notes: StatementNotes): Verdict {
   scanner.next()
   if (scanner.is('transaction')) {
     scanner.next()
     if (scanner.token === STRING) {
-      facts.control('prepare')
+      notes.control('prepare')
       return write('two-phase')
     }
     scanner.unread()
@@ -51,25 +49,25 @@ export function prepare(scanner: Scanner, facts: Facts): Verdict {
   while (scanner.token !== END && !(scanner.depth <= 0 && scanner.is('as'))) scanner.next()
   if (scanner.token === END) return unknown('unparsed')
   scanner.next()
-  facts.prepare({ action: 'prepare', name, verdict: inner(scanner, facts, DML) })
+  notes.prepare({ action: 'prepare', name, verdict: inner(scanner, notes, DML) })
   return read('prepare')
 }
 
-export function execute(scanner: Scanner, facts: Facts): Verdict {
+export function execute(scanner: Scanner, notes: StatementNotes): Verdict {
   scanner.next()
-  facts.prepare({ action: 'execute', name: nameOf(scanner) })
+  notes.prepare({ action: 'execute', name: nameOf(scanner) })
   return walkQuery(scanner, unknown('execute'))
 }
 
-export function deallocate(scanner: Scanner, facts: Facts): Verdict {
+export function deallocate(scanner: Scanner, notes: StatementNotes): Verdict {
   scanner.next()
   if (scanner.is('prepare')) scanner.next()
-  facts.prepare(scanner.is('all') ? { action: 'deallocate-all' } : { action: 'deallocate', name: nameOf(scanner) })
+  notes.prepare(scanner.is('all') ? { action: 'deallocate-all' } : { action: 'deallocate', name: nameOf(scanner) })
   return read('deallocate')
 }
 
-export function discard(scanner: Scanner, facts: Facts): Verdict {
+export function discard(scanner: Scanner, notes: StatementNotes): Verdict {
   scanner.next()
-  if (scanner.is('all')) facts.prepare({ action: 'deallocate-all' })
+  if (scanner.is('all')) notes.prepare({ action: 'deallocate-all' })
   return read('discard')
 }

@@ -1,6 +1,4 @@
-import type { Facts } from '../facts.ts'
-import { read, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
-import type { Scanner } from '../scan.ts'
+import { read, type Scanner, type StatementNotes, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
 import { always, ddl, query, withQuery } from '../shared.ts'
 import { closing, savepoint } from '../transaction.ts'
 import { anonymousBlock } from './block.ts'
@@ -9,10 +7,10 @@ import { explain } from './explain.ts'
 import { begin, deallocate, discard, execute, prepare, set } from './session.ts'
 import { BEHIND_CTES } from './verbs.ts'
 
-function alter(scanner: Scanner, facts: Facts): Verdict {
+function alter(scanner: Scanner, notes: StatementNotes): Verdict {
   // ALTER SYSTEM writes a file of this server, replica or not.
   if (scanner.accept('system')) return read('alter-system')
-  facts.schema = true
+  notes.schema = true
   return write('alter')
 }
 

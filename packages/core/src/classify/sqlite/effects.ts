@@ -1,5 +1,5 @@
 import { all, depends, type EffectNotes, type EffectRules, readCreate } from '../effect-rules.ts'
-import type { Scanner } from '../scan.ts'
+import type { Scanner } from '../rules.ts'
 import { KNOWN, KNOWN_PREFIXES } from './own-functions.ts'
 
 /** Temporary tables, views and triggers live in the connection. */

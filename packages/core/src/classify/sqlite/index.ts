@@ -1,4 +1,4 @@
-import type { DialectRules } from '../lexicon.ts'
+import type { DialectRules } from '../rules.ts'
 import { statements } from './statements.ts'
 
 export const sqlite: DialectRules = {

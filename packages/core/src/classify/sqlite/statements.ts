@@ -1,7 +1,5 @@
 import { valueOf } from '../content.ts'
-import type { Facts } from '../facts.ts'
-import { read, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
-import type { Scanner } from '../scan.ts'
+import { read, type Scanner, type StatementNotes, type StatementRule, unknown, type Verdict, write } from '../rules.ts'
 import { always, ddl, inner, query, withQuery } from '../shared.ts'
 import { DOT, EQUALS, OPEN } from '../tokens.ts'
 import { closing, savepoint } from '../transaction.ts'
@@ -11,8 +9,8 @@ const DML = new Set(['select', 'insert', 'replace', 'update', 'delete', 'values'
 const EXPLAINABLE = new Set<string>()
 
 /** DEFERRED is the default; IMMEDIATE and EXCLUSIVE take the write lock at once. */
-function begin(scanner: Scanner, facts: Facts): Verdict {
-  facts.control('begin')
+function begin(scanner: Scanner, notes: StatementNotes): Verdict {
+  notes.control('begin')
   scanner.next()
   return scanner.is('immediate') || scanner.is('exclusive') ? write('begin-immediate') : read('begin')
 }
@@ -45,13 +43,13 @@ function pragmaName(scanner: Scanner): string {
 }
 
 /** As `sqlite3_stmt_readonly()`: EXPLAIN is judged by what it explains, although it does not run it. */
-function explain(scanner: Scanner, facts: Facts): Verdict {
+function explain(scanner: Scanner, notes: StatementNotes): Verdict {
   scanner.next()
   if (scanner.is('query')) {
     scanner.next()
     scanner.next()
   }
-  return inner(scanner, facts, EXPLAINABLE).access === 'write' ? write('explain-write') : read('explain')
+  return inner(scanner, notes, EXPLAINABLE).access === 'write' ? write('explain-write') : read('explain')
 }
 
 const commit = closing('commit')

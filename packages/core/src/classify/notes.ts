@@ -1,17 +1,15 @@
 import { judge } from './judge.ts'
-import { type StatementRule, unknown, type Verdict } from './rules.ts'
-import { Scanner } from './scan.ts'
-import type { Lexicon } from './syntax.ts'
+import { type Lexicon, type StatementNotes, type StatementRule, unknown, type Verdict } from './rules.ts'
+import { TextScanner } from './scan.ts'
 import type { PreparedStep, TransactionControl } from './types.ts'
 
-/** What the rules note about a text on their way, beside the verdict. */
-export class Facts {
+/** The notes on one text. */
+export class Notes implements StatementNotes {
   transaction: TransactionControl | undefined = undefined
   readOnly: boolean | undefined = undefined
   chain = false
   schema = false
   prepared: PreparedStep[] | undefined = undefined
-  /** The statement is a CREATE, whose body may hold semicolons. */
   creates = false
 
   readonly #lexicon: Lexicon
@@ -33,14 +31,12 @@ export class Facts {
     this.prepared.push(step)
   }
 
-  /** Judges a statement that is the content of a string literal. */
   classify(sql: string): Verdict {
-    return this.nested(sql, (scanner, facts) => (scanner.begin() ? judge(scanner, facts) : unknown('unparsed')))
+    return this.nested(sql, (scanner, notes) => (scanner.begin() ? judge(scanner, notes) : unknown('unparsed')))
   }
 
-  /** Judges a text within the text by a rule; three levels deep at most, so that no text exhausts the stack. */
   nested(text: string, rule: StatementRule): Verdict {
     if (this.#depth === 3) return unknown('unparsed')
-    return rule(new Scanner(this.#lexicon, text), new Facts(this.#lexicon, this.#depth + 1))
+    return rule(new TextScanner(this.#lexicon, text), new Notes(this.#lexicon, this.#depth + 1))
   }
 }
