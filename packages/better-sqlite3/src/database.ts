@@ -1,20 +1,12 @@
 import { basename } from 'node:path'
-import type { Replication } from '@flyroute/core'
-import {
-  createClassifier,
-  DatabaseReplication,
-  memberTopology,
-  type ReplicationSource,
-  withRole,
-} from '@flyroute/core/adapter'
+import { ConfigurationError, type Replication, type Topology } from '@flyroute/core'
+import { DatabaseReplication, memberTopology, type ReplicationSource, withRole } from '@flyroute/core/adapter'
 import Database from 'better-sqlite3'
-import { Guard } from './guard.ts'
-import { locate } from './location.ts'
+import { GuardedDatabase } from './guarded-database.ts'
+import { type Filename, type Location, locate } from './location.ts'
 import { type FlyrouteDatabaseOptions, type FlyrouteOptions, splitOptions } from './options.ts'
-import { isDecidedByTheEngine, isOfAnotherFile, isRefusal } from './refusal.ts'
+import { isRefusal } from './refusal.ts'
 import { LitefsSource, singleSource } from './replication.ts'
-import { type BareStatement, StatementGuard } from './statement.ts'
-import { guardTransaction } from './transaction.ts'
 
 /** A database of better-sqlite3, and where its data comes from. */
 export type FlyrouteDatabase = Database.Database & { readonly replication: Replication }
@@ -24,30 +16,32 @@ export type FlyrouteDatabase = Database.Database & { readonly replication: Repli
  * `PrimaryRequiredError` that leads to the primary's machine; on the primary, and without LiteFS, it is the driver's
  * database. The role is LiteFS's word, and changes with it.
  *
- * @param filename default: what `DATABASE_PATH`, or `LITEFS_DIR` and `DATABASE_FILENAME` say
- * @throws ConfigurationError where nothing says which file
+ * @param filename what the driver's constructor takes: a file name, `:memory:`, the bytes of a database (`Buffer`).
+ *   Default: the file that `DATABASE_PATH`, `LITEFS_DIR` and `DATABASE_FILENAME`, or a `DATABASE_URL` of the form `file:…` say
+ * @throws ConfigurationError where nothing says which file; where LiteFS's files are none of LiteFS; and for a file that
+ *   nothing replicates in another region than the primary one, unless `unreplicated` asks for it
  * @throws PrimaryRequiredError where it has to be created, and this is a replica
  * @example
  * const db = openDatabase('/litefs/app.db')
  * db.prepare('select * from post where id = ?').get(7)
  */
-export function openDatabase(filename?: string, options: FlyrouteDatabaseOptions = {}): FlyrouteDatabase {
-  const [ours, drivers] = splitOptions(options)
-  const { path, mount } = locate(filename, ours)
+export function openDatabase(filename?: Filename, options?: FlyrouteDatabaseOptions | null): FlyrouteDatabase {
+  const [ours, drivers] = splitOptions(options ?? {})
+  const location = locate(filename, ours)
+  const { path, mount } = location
   const { env, region, primaryRegion } = ours
-  const database = basename(path) || 'default'
+  const database = path === undefined ? 'default' : basename(path)
   const expected = memberTopology({ env, region, primaryRegion, source: 'the database file', database })
   if (mount === undefined) {
-    return withReplication(
-      new Database(path, drivers),
-      replicationOf(ours, withRole(expected, 'primary'), singleSource),
-    )
+    if (!ours.unreplicated && !drivers.readonly) requireOneRegion(location, expected)
+    const bare = new Database(location.filename as string, drivers)
+    return withReplication(bare, replicationOf(ours, withRole(expected, 'primary'), singleSource))
   }
   const litefs = new LitefsSource(mount, expected, ours.candidate ?? expected.inPrimaryRegion)
   const { role } = litefs.probeSync()
   const replication = replicationOf(ours, withRole(expected, role), litefs)
   try {
-    const guarded = new GuardedDatabase(path, drivers, replication, litefs)
+    const guarded = new GuardedDatabase(location.filename as string, drivers, replication, litefs)
     litefs.follow(replication)
     return withReplication(guarded, replication)
   } catch (error) {
@@ -56,9 +50,22 @@ export function openDatabase(filename?: string, options: FlyrouteDatabaseOptions
   }
 }
 
+/** A file that nothing replicates can be the database of one region only. */
+function requireOneRegion({ path }: Location, { region, primaryRegion, inPrimaryRegion }: Topology): void {
+  if (path === undefined || primaryRegion === undefined || inPrimaryRegion) return
+  throw new ConfigurationError([
+    {
+      setting: basename(path),
+      message: `is replicated by nothing: LiteFS is not mounted here, and this is ${region}, not the primary region ${primaryRegion}`,
+      remedy:
+        'mount LiteFS before the app starts, or pass unreplicated: true where each machine may have a file of its own',
+    },
+  ])
+}
+
 function replicationOf(
   { name, replayCostMs, secret }: FlyrouteOptions,
-  topology: DatabaseReplication['topology'],
+  topology: Topology,
   source: ReplicationSource,
 ): DatabaseReplication {
   const secrets = typeof secret === 'string' ? [secret] : secret
@@ -68,51 +75,4 @@ function replicationOf(
 function withReplication(database: Database.Database, replication: DatabaseReplication): FlyrouteDatabase {
   Object.defineProperty(database, 'replication', { value: replication, enumerable: false })
   return database as FlyrouteDatabase
-}
-
-/** The driver's database with the guard in front of whatever runs SQL. */
-class GuardedDatabase extends Database {
-  // ORMs know the driver by the name of its class.
-  static override readonly name: string = 'Database'
-  readonly #guard: Guard
-  readonly #statements: StatementGuard
-  readonly #replication: DatabaseReplication
-  readonly #classify: (sql: string) => { access: string; reason: string; several: boolean }
-
-  constructor(path: string, options: Database.Options, replication: DatabaseReplication, source: LitefsSource) {
-    super(path, options)
-    this.#guard = new Guard(this, () => super.pragma('query_only', { simple: true }) === 1, replication, source)
-    this.#statements = new StatementGuard(this.#guard)
-    this.#replication = replication
-    this.#classify = createClassifier({ dialect: 'sqlite' }).classify
-  }
-
-  override prepare(sql: string): never {
-    return this.#statements.guard(super.prepare(sql) as BareStatement) as never
-  }
-
-  /** Several statements at once cannot be prepared: here the text has to tell. */
-  override exec(sql: string): this {
-    const { access, reason, several } = this.#classify(sql)
-    if (access === 'read') return this.#guard.controls(sql, () => super.exec(sql))
-    if (!several && isOfAnotherFile(sql)) return super.exec(sql)
-    const isCertain = access === 'write' && (several || !isDecidedByTheEngine(sql))
-    return this.#guard.writes(isCertain, reason, () => super.exec(sql))
-  }
-
-  /** Most of them look, or set what is there already; the engine decides. */
-  override pragma(source: string, options?: Database.PragmaOptions): unknown {
-    return this.#guard.writes(false, 'pragma', () => super.pragma(source, options))
-  }
-
-  override transaction<F extends (...params: never[]) => unknown>(fn: F): never {
-    return guardTransaction(this.#guard, this, fn, (inner) => super.transaction(inner as never)) as never
-  }
-
-  override close(): this {
-    // Refused while an iterator is open: then it goes on.
-    super.close()
-    void this.#replication.end()
-    return this
-  }
 }

@@ -1,9 +1,12 @@
-import { readFileSync, readlinkSync, realpathSync } from 'node:fs'
+import { closeSync, openSync, readlinkSync, readSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { ConfigurationError } from '@flyroute/core'
 import { readTxid } from '@flyroute/core/adapter'
 
-/** Bytes are one character each, and a full read of a small file is one call. */
-const encoding = 'latin1'
+/** What LiteFS's files hold at most (bytes): a host name, a position, a number. More than that is no file of LiteFS. */
+const longest = 512
+
+const buffer = Buffer.alloc(longest + 1)
 
 /** What LiteFS shows of a database in its mount, beside the database itself. */
 export class LitefsMount {
@@ -35,7 +38,7 @@ export class LitefsMount {
    * The primary's host name ("Determining the LiteFS primary"), empty where the file is there and says nothing; undefined
    * where none is named, which says that this node is the primary or that it has lost it.
    *
-   * @throws whatever the file system says, except that there is no such file
+   * @throws ConfigurationError for whatever the file system says, except that there is no such file
    */
   primaryHost(): string | undefined {
     return read(this.#primary)?.trim()
@@ -45,21 +48,22 @@ export class LitefsMount {
    * The id of the last transaction that is here; undefined where no transaction has made the database yet, or no LiteFS is
    * mounted.
    *
-   * @throws Error where the file is no position
+   * @throws ConfigurationError where the file is no position
    */
   txid(): string | undefined {
     const text = read(this.#position)
     if (text === undefined) return undefined
     const txid = readTxid(text)
-    if (txid === undefined)
-      throw new Error(`${this.#position} holds no position of LiteFS; is another program writing it?`)
+    if (txid === undefined) {
+      throw malformed(this.#position, 'holds no position of LiteFS', 'see to it that no other program writes it')
+    }
     return txid
   }
 
   /** How far this node is behind; a second is usual where nothing is written, since LiteFS's heartbeats come each second. */
   lagSeconds(): number | undefined {
-    const milliseconds = Number(read(this.#lag) ?? Number.NaN)
-    return milliseconds >= 0 ? milliseconds / 1_000 : undefined
+    const text = /^\d{1,15}$/.exec(read(this.#lag)?.trim() ?? '')?.[0]
+    return text === undefined ? undefined : Number(text) / 1_000
   }
 
   /**
@@ -75,12 +79,32 @@ export class LitefsMount {
   }
 }
 
+/**
+ * A small file, one character a byte; undefined where there is none. Whatever else is in its place (a folder, something
+ * huge, what may not be read) is one error that names it, and costs no more than a small file does.
+ */
 function read(path: string): string | undefined {
+  let file: number | undefined
+  let length = 0
   try {
-    return readFileSync(path, encoding)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
+    file = openSync(path, 'r')
+    // Until its end: a pipe may give it in pieces.
+    for (let count = -1; count !== 0 && length <= longest; length += count) {
+      count = readSync(file, buffer, length, buffer.length - length, null)
+    }
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT') return undefined
-    throw error
+    throw malformed(path, `cannot be read (${code})`, mountRemedy, cause)
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
+  if (length > longest) throw malformed(path, 'is larger than any file of LiteFS by that name', mountRemedy)
+  return buffer.toString('latin1', 0, length)
+}
+
+const mountRemedy = 'LITEFS_DIR (or litefsDir) has to be the folder where LiteFS is mounted, and LiteFS has to run'
+
+function malformed(path: string, message: string, remedy: string, cause?: unknown): ConfigurationError {
+  return new ConfigurationError([{ setting: path, message, remedy }], { cause })
 }

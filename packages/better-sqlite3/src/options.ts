@@ -12,6 +12,12 @@ export interface FlyrouteOptions extends Pick<ResolveTopologyOptions, 'env' | 'r
    * primary. Default: in the primary's region, as LiteFS's documentation has it.
    */
   readonly candidate?: boolean | undefined
+  /**
+   * Whether each machine may have a file of its own, which nothing replicates: a cache, a job queue. Otherwise a file
+   * outside of LiteFS is refused where this is not the primary region, because what is written to it would be seen nowhere
+   * else. Default: false.
+   */
+  readonly unreplicated?: boolean | undefined
   /** What a replay to the primary's machine costs from here (ms). Default: estimated from the distance. */
   readonly replayCostMs?: number | undefined
   /** Signs what `currentToken()` gives. Default: `FLYROUTE_SECRET`. */
@@ -23,6 +29,9 @@ export interface FlyrouteDatabaseOptions extends Options, FlyrouteOptions {}
 
 /** The two sorts of options apart. */
 export function splitOptions(options: FlyrouteDatabaseOptions): [ours: FlyrouteOptions, drivers: Options] {
-  const { name, litefsDir, candidate, replayCostMs, secret, env, region, primaryRegion, ...drivers } = options
-  return [{ name, litefsDir, candidate, replayCostMs, secret, env, region, primaryRegion }, drivers]
+  // For the driver to refuse, in its own words.
+  if (typeof options !== 'object') return [{}, options]
+  const { name, litefsDir, candidate, unreplicated, replayCostMs, secret, env, region, primaryRegion, ...drivers } =
+    options
+  return [{ name, litefsDir, candidate, unreplicated, replayCostMs, secret, env, region, primaryRegion }, drivers]
 }

@@ -8,6 +8,7 @@ import {
   type Role,
   txid,
 } from '@flyroute/core/adapter'
+import { contains } from './location.ts'
 import type { LitefsMount } from './mount.ts'
 import { follow } from './watch.ts'
 
@@ -30,7 +31,8 @@ export class LitefsSource implements ReplicationSource {
   /** Counts how often the position went back, as it does where a failover has lost transactions. */
   #run = 0
   #unfollow: (() => void) | undefined
-  #say: ((message: string) => void) | undefined
+  /** A database that the app forgets to close is not kept by this. */
+  #replication: WeakRef<DatabaseReplication> | undefined
 
   constructor(mount: LitefsMount, topology: Topology, isCandidate: boolean) {
     this.#mount = mount
@@ -49,13 +51,22 @@ export class LitefsSource implements ReplicationSource {
     return { cluster, epoch: 0, at: this.#mount.txid() ?? noTransaction, time: Date.now() }
   }
 
-  /** @throws the file system's error, other than that there is no such file */
+  /** Whether a file is in LiteFS's mount. */
+  isReplicated(file: string): boolean {
+    return file !== '' && contains(this.#mount.dir, file)
+  }
+
+  /** @throws ConfigurationError where LiteFS's files cannot be read, or are none of LiteFS */
   probeSync(): Observation {
     this.#host = this.#mount.primaryHost()
     const seen = this.#mount.txid()
     const role = this.#role(seen)
     const at = seen ?? this.#at ?? noTransaction
-    if (this.#at !== undefined && at < this.#at) this.#run++
+    if (this.#at !== undefined && at < this.#at) {
+      this.#run++
+      // What was known of the run before holds no longer.
+      this.#replication?.deref()?.prober.connectionLost()
+    }
     this.#at = seen ?? this.#at
     return {
       instance: `${this.#mount.dir}#${this.#run}`,
@@ -87,11 +98,14 @@ export class LitefsSource implements ReplicationSource {
   target(): ReplayTarget | undefined {
     const { primaryRegion, inPrimaryRegion, machineId } = this.#topology
     const name = this.#host?.split('.')[0] ?? ''
-    if (machineId === undefined ? /^[A-Za-z0-9-]+$/.test(name) : /^[0-9a-f]{8,}$/.test(name)) return { instance: name }
+    const pattern = machineId === undefined ? /^[A-Za-z0-9][A-Za-z0-9-]{0,127}$/ : /^[0-9a-f]{8,64}$/
+    if (pattern.test(name)) return { instance: name }
     if (name !== '') {
-      this.#say?.(
-        'LiteFS calls its primary by a name that is no Machine id, so requests are replayed to the primary region; leave lease.hostname of litefs.yml unset',
-      )
+      this.#replication
+        ?.deref()
+        ?.noticeOnce(
+          'LiteFS calls its primary by a name that is no Machine id, so requests are replayed to the primary region; leave lease.hostname of litefs.yml unset',
+        )
       return primaryRegion === undefined ? {} : { region: primaryRegion }
     }
     // The primary's own region knows nothing better than this node does.
@@ -100,13 +114,12 @@ export class LitefsSource implements ReplicationSource {
 
   /** Follows the role from now on. */
   follow(replication: DatabaseReplication): void {
-    this.#say = (message) => replication.noticeOnce(message)
-    // Who forgets to close a database does not keep it.
     const followed = new WeakRef(replication)
+    this.#replication = followed
     const look = (): void => {
       const still = followed.deref()
       if (still === undefined) unfollow()
-      // What cannot be read now is an error of whoever asks next.
+      // What cannot be read now is an error of what asks next.
       else still.prober.probe().catch(() => undefined)
     }
     const unfollow = follow(this.#mount.dir, look)
@@ -119,7 +132,7 @@ export class LitefsSource implements ReplicationSource {
   }
 }
 
-/** A database that nobody replicates: the primary, without positions. */
+/** A database that nothing replicates: the primary, without positions. */
 export const singleSource: ReplicationSource = {
   algebra: txid,
   probe: async () => ({ instance: 'file', role: 'primary', cluster: '', epoch: 0, at: undefined }),

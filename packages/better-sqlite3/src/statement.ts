@@ -1,32 +1,35 @@
-import { currentScope } from '@flyroute/core/adapter'
-import type { Statement } from 'better-sqlite3'
+import { type Classifier, currentScope } from '@flyroute/core/adapter'
+import type { RunResult } from 'better-sqlite3'
+import type { BareStatement } from './bare.ts'
 import type { Guard } from './guard.ts'
-import { isDecidedByTheEngine, isOfAnotherFile } from './refusal.ts'
-
-/** A statement as the driver makes it, below its types. */
-export type BareStatement = Statement<unknown[]>
+import { type Programs, type Writes, withoutLead } from './program.ts'
+import { WritingIterators } from './writing-iterator.ts'
 
 type Method = (this: BareStatement, ...params: unknown[]) => unknown
 
+/** What guards statements. */
+export interface StatementGuards {
+  readonly guard: Guard
+  readonly programs: Programs
+  readonly classify: Classifier['classify']
+}
+
 /** Puts the guard in front of a database's statements: between each of them and the prototype that the driver gave it. */
 export class StatementGuard {
-  readonly #guard: Guard
+  readonly #guards: StatementGuards
   #reading: object | undefined
   #writing: object | undefined
 
-  constructor(guard: Guard) {
-    this.#guard = guard
+  constructor(guards: StatementGuards) {
+    this.#guards = guards
   }
 
   /** The same statement, guarded; the engine itself says whether it writes. */
   guard(statement: BareStatement): BareStatement {
-    const isReading = statement.readonly
-    // What makes another file of this database (VACUUM INTO) may well do so on a replica.
-    if (!isReading && isOfAnotherFile(statement.source)) return statement
     const driver = Object.getPrototypeOf(statement) as BareStatement
-    if (isReading) this.#reading ??= Object.create(driver, methods(readingMethods(this.#guard, driver)))
-    else this.#writing ??= Object.create(driver, methods(writingMethods(this.#guard, driver)))
-    return Object.setPrototypeOf(statement, (isReading ? this.#reading : this.#writing) as object)
+    if (statement.readonly) this.#reading ??= Object.create(driver, methods(readingMethods(this.#guards, driver)))
+    else this.#writing ??= Object.create(driver, methods(writingMethods(this.#guards, driver)))
+    return Object.setPrototypeOf(statement, (statement.readonly ? this.#reading : this.#writing) as object)
   }
 }
 
@@ -36,7 +39,9 @@ function methods(byName: Record<string, Method>): PropertyDescriptorMap {
   )
 }
 
-function readingMethods(guard: Guard, driver: BareStatement): Record<string, Method> {
+const nothingChanged = (): RunResult => ({ changes: 0, lastInsertRowid: 0 })
+
+function readingMethods({ guard, classify }: StatementGuards, driver: BareStatement): Record<string, Method> {
   const { run, get, all, iterate } = driver as unknown as Record<string, Method>
   return {
     get: reading(guard, get as Method),
@@ -44,7 +49,8 @@ function readingMethods(guard: Guard, driver: BareStatement): Record<string, Met
     iterate: reading(guard, iterate as Method),
     // What reads and returns nothing: BEGIN, COMMIT, ROLLBACK, SAVEPOINT, ATTACH.
     run(...params) {
-      return guard.controls(this.source, () => (run as Method).apply(this, params))
+      const { transaction } = classify(this.source)
+      return guard.controls(transaction, () => (run as Method).apply(this, params), nothingChanged)
     },
   }
 }
@@ -65,68 +71,33 @@ function reading(guard: Guard, method: Method): Method {
       return result
     } catch (error) {
       // A PRAGMA or a function may write although the engine expects no writing of it.
-      throw guard.judged(error, scope, false)
+      throw guard.judged(error, scope, undefined)
     }
   }
   return read
 }
 
-function writingMethods(guard: Guard, driver: BareStatement): Record<string, Method> {
+function writingMethods({ guard, programs }: StatementGuards, driver: BareStatement): Record<string, Method> {
   const guarded = (method: Method): Method =>
     function (...params) {
       const { source } = this
-      return guard.writes(!isDecidedByTheEngine(source), wordOf(source), () => method.apply(this, params))
+      const what = (): Writes => programs.writes(source, params)
+      return guard.writes(what, wordOf(source), () => method.apply(this, params))
     }
   const { run, get, all, iterate } = driver as unknown as Record<string, Method>
+  const iterators = new WritingIterators(guard)
   return {
     run: guarded(run as Method),
     get: guarded(get as Method),
     all: guarded(all as Method),
     iterate(...params) {
-      const { source } = this
-      const iterator = guard.writes(!isDecidedByTheEngine(source), wordOf(source), () =>
-        (iterate as Method).apply(this, params),
-      )
-      return new WritingIterator(guard, iterator as IterableIterator<unknown>)
+      const rows = guarded(iterate as Method).apply(this, params)
+      return iterators.guard(rows as IterableIterator<unknown>)
     },
-  }
-}
-
-/** Rows of a statement that writes as they are asked for. */
-class WritingIterator implements IterableIterator<unknown> {
-  readonly #guard: Guard
-  readonly #rows: IterableIterator<unknown>
-
-  constructor(guard: Guard, rows: IterableIterator<unknown>) {
-    this.#guard = guard
-    this.#rows = rows
-  }
-
-  next(): IteratorResult<unknown> {
-    this.#guard.begins(currentScope())
-    try {
-      const result = this.#rows.next()
-      if (result.done) this.#guard.ends()
-      return result
-    } catch (error) {
-      const judged = this.#guard.judged(error)
-      this.#guard.ends()
-      throw judged
-    }
-  }
-
-  return(): IteratorResult<unknown> {
-    const result = this.#rows.return?.() ?? { done: true, value: undefined }
-    this.#guard.ends()
-    return result
-  }
-
-  [Symbol.iterator](): this {
-    return this
   }
 }
 
 /** The first word of a statement, for messages. */
 function wordOf(sql: string): string {
-  return /^\s*([a-z]+)/i.exec(sql)?.[1]?.toLowerCase() ?? 'write'
+  return /^[a-z]+/i.exec(withoutLead(sql))?.[0]?.toLowerCase() ?? 'write'
 }

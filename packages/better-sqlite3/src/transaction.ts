@@ -31,7 +31,7 @@ export function guardTransaction(
       function transaction(this: unknown, ...params: unknown[]): unknown {
         const locks = (kind === 'immediate' || kind === 'exclusive') && !database.inTransaction
         const run = (): unknown => inner[kind].apply(this, params)
-        return locks ? guard.writes(true, `begin-${kind}`, run) : guard.transacts(run)
+        return locks ? guard.writes(() => 'replicated', `begin-${kind}`, run) : guard.transacts(run)
       },
     ]),
   ) as Record<Kind, Run>

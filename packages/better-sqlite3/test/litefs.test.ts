@@ -108,7 +108,8 @@ describe('refusals', () => {
   test('a pragma that writes is refused by the engine, and one that looks is not', () => {
     expect(far().pragma('journal_mode', { simple: true })).toBe('delete')
     expect(far().prepare('explain delete from post').all()).not.toEqual([])
-    const error = thrown(() => far().pragma('user_version = 3'))
+    expect(thrown(() => far().pragma('user_version = 3'))).toMatchObject(refusal)
+    const error = thrown(() => far().pragma('journal_mode = wal'))
     expect(error).toMatchObject({ ...refusal, reason: 'refused', cause: { code: 'SQLITE_CANTOPEN' } })
   })
 

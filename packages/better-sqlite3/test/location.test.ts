@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { openDatabase } from '@flyroute/better-sqlite3'
+import { join, relative } from 'node:path'
+import { type FlyrouteDatabaseOptions, openDatabase } from '@flyroute/better-sqlite3'
 import { readSqliteError } from '@flyroute/core/adapter'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import Database from 'better-sqlite3'
 
 let folder: string
@@ -25,13 +25,99 @@ function thrown(run: () => unknown): unknown {
   throw new Error('It was to be refused, and was not')
 }
 
-test("without LiteFS it is the driver's database, in whichever region", () => {
-  const db = openDatabase(path, { env: { FLY_REGION: 'ams', PRIMARY_REGION: 'ord' } })
-  expect(Object.getPrototypeOf(db)).toBe(Database.prototype)
-  expect(db.prepare('insert into post values (1) returning id').pluck().get()).toBe(1)
-  expect(db.replication.topology.role).toBe('primary')
-  db.close()
-  openDatabase(':memory:', { env: {} }).close()
+test.each([
+  ['on a laptop', {}, {}],
+  ['in the primary region', { FLY_REGION: 'ord', PRIMARY_REGION: 'ord' }, {}],
+  ['in the one region there is', { FLY_REGION: 'ams' }, {}],
+  ['in another region that asks for it', { FLY_REGION: 'ams', PRIMARY_REGION: 'ord' }, { unreplicated: true }],
+] as [string, Record<string, string>, object][])(
+  "without LiteFS it is the driver's database: %s",
+  (_, env, options) => {
+    const db = openDatabase(path, { env, ...options })
+    expect(Object.getPrototypeOf(db)).toBe(Database.prototype)
+    expect(db.prepare('insert or replace into post values (1) returning id').pluck().get()).toBe(1)
+    expect(db.replication.topology.role).toBe('primary')
+    db.close()
+  },
+)
+
+test('a file that nothing replicates is refused in another region than the primary one, unless it is only read', () => {
+  const env = { FLY_REGION: 'ams', PRIMARY_REGION: 'ord' }
+  expect(thrown(() => openDatabase(path, { env }))).toMatchObject({
+    code: 'ERR_CONFIGURATION',
+    problems: [{ setting: 'app.db', message: expect.stringContaining('replicated by nothing') }],
+  })
+  openDatabase(path, { env, readonly: true }).close()
+  openDatabase(':memory:', { env }).close()
+})
+
+describe("every form of the driver's constructor", () => {
+  test.each([
+    ['the bytes of a database', () => readFileSync(path)],
+    ['in memory', () => ' :memory: '],
+    ['a temporary database', () => ''],
+    ['null, which is the same', () => null],
+    ['white space around the name', () => ` ${path} `],
+  ])('%s', (_, filename) => {
+    const bare = new Database(filename() as string)
+    const db = openDatabase(filename(), { env: { FLY_REGION: 'ams', PRIMARY_REGION: 'ord' }, unreplicated: true })
+    expect([db.name, db.memory, db.open, db.readonly]).toEqual([bare.name, bare.memory, bare.open, bare.readonly])
+    const tables = (of: Database.Database) => of.prepare('select name from sqlite_schema').pluck().all()
+    expect(tables(db)).toEqual(tables(bare))
+    db.close()
+    bare.close()
+  })
+
+  test('a file descriptor', () => {
+    const [file, journal] = [openSync(path, 'r'), openSync(join(folder, 'fd-journal'), 'w+')]
+    const options = { journalFd: journal, readonly: true }
+    const db = openDatabase(file, { env: {}, ...options } as FlyrouteDatabaseOptions)
+    expect(db.prepare('select name from sqlite_schema').pluck().all()).toEqual(['post'])
+    db.close()
+    closeSync(file)
+    closeSync(journal)
+  })
+
+  test('options of null, and an in-memory copy that may only be read', () => {
+    openDatabase(':memory:', null).close()
+    const db = openDatabase(readFileSync(path), { readonly: true })
+    expect(thrown(() => db.exec('delete from post'))).toMatchObject({ code: 'SQLITE_READONLY' })
+    db.close()
+  })
+
+  test.each([
+    ['a name that is none', 7.5, {}],
+    ['an object', new URL('file:///tmp/app.db'), {}],
+    ['options that are none', ':memory:', 'readonly'],
+    ['an option of older versions', ':memory:', { memory: true }],
+    ['a folder that does not exist', '/nowhere/at/all.db', {}],
+    ['what is no function', ':memory:', { verbose: 1 }],
+  ] as [string, never, never][])("misuse has the driver's own words: %s", (_, filename, options) => {
+    const { name, message } = thrown(() => new Database(filename, options)) as Error
+    expect(thrown(() => openDatabase(filename, options))).toMatchObject({ name, message })
+  })
+})
+
+test('a link into the mount is the file that it leads to', () => {
+  const mount = mkdtempSync(join(folder, 'mount-'))
+  const link = join(folder, 'link.db')
+  new Database(join(mount, 'app.db')).exec('create table post (id integer primary key)').close()
+  writeFileSync(join(mount, '.primary'), 'ord\n')
+  symlinkSync(join(mount, 'app.db'), link)
+  const linked = join(folder, 'linked')
+  symlinkSync(mount, linked)
+  for (const [given, env] of [
+    [link, {}],
+    [link, { LITEFS_DIR: linked }],
+    [join(linked, 'app.db'), { LITEFS_DIR: mount }],
+    [relative(process.cwd(), link), {}],
+    [`file:${link}`, {}],
+  ] as const) {
+    const url = given.startsWith('file:') ? { DATABASE_URL: given } : {}
+    const db = openDatabase(given.startsWith('file:') ? undefined : given, { env: { ...env, ...url } })
+    expect(thrown(() => db.exec('insert into post values (1)'))).toMatchObject({ target: { instance: 'ord' } })
+    db.close()
+  }
 })
 
 test.each([
@@ -55,7 +141,11 @@ test('only the absence of .primary means that none is named; another error is an
   const primary = join(folder, '.primary')
   symlinkSync(primary, primary)
   try {
-    expect(thrown(() => openDatabase(path, { env: { LITEFS_DIR: folder } }))).toMatchObject({ code: 'ELOOP' })
+    expect(thrown(() => openDatabase(path, { env: { LITEFS_DIR: folder } }))).toMatchObject({
+      code: 'ERR_CONFIGURATION',
+      problems: [{ setting: primary, message: 'cannot be read (ELOOP)' }],
+      cause: { code: 'ELOOP' },
+    })
   } finally {
     rmSync(primary)
   }

@@ -1,0 +1,49 @@
+import type { BarePrepare, BareStatement } from './bare.ts'
+
+/** One statement of a text; without `statement` where SQLite finds a fault in it, or nothing in it. */
+export interface Piece {
+  readonly sql: string
+  readonly statement: BareStatement | undefined
+}
+
+/**
+ * Takes a text of several statements apart. SQLite itself says where a statement ends, so that comments, strings and the
+ * bodies of triggers are what they are for it: the driver does not hand on the rest of a text, but it says whether there
+ * is more than one statement in it. Each statement is compiled when it is asked for, behind the ones before it.
+ *
+ * @param prepare the driver's own
+ */
+export function* piecesOf(text: string, prepare: BarePrepare): Generator<Piece, void> {
+  for (let rest = text; ; ) {
+    const whole = attempt(rest, prepare)
+    if (whole !== 'several') {
+      yield { sql: rest, statement: whole }
+      return
+    }
+    const end = endOfFirst(rest, prepare)
+    const sql = rest.slice(0, end)
+    const first = attempt(sql, prepare)
+    yield { sql, statement: first === 'several' ? undefined : first }
+    rest = rest.slice(end)
+  }
+}
+
+/** Behind the first statement of several: what ends it is the first semicolon behind which another statement begins. */
+function endOfFirst(text: string, prepare: BarePrepare): number {
+  for (let at = text.indexOf(';'); at !== -1; at = text.indexOf(';', at + 1)) {
+    // In a comment or a string, or in the body of a trigger, the word would be a part of it.
+    if (attempt(`${text.slice(0, at + 1)}\nx`, prepare) === 'several') return at + 1
+  }
+  return text.length
+}
+
+/** Compiles a text; undefined where the engine has something to say about it, which it says again when it is run. */
+function attempt(text: string, prepare: BarePrepare): BareStatement | 'several' | undefined {
+  try {
+    return prepare(text)
+  } catch (error) {
+    // The driver has no code for it.
+    const { name, message } = error as Error
+    return name === 'RangeError' && /more than one statement/.test(message) ? 'several' : undefined
+  }
+}
