@@ -11,7 +11,7 @@ const single = {
 
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
-  '@flyroute/better-sqlite3': 72_000,
+  '@flyroute/better-sqlite3': 96_000,
   '@flyroute/cli': 120_000,
   '@flyroute/core': 85_000,
   '@flyroute/core/adapter': 85_000,
@@ -27,7 +27,7 @@ const whole = {
 
 /** What is downloaded: tarballs. */
 const packed = {
-  '@flyroute/better-sqlite3': 16_000,
+  '@flyroute/better-sqlite3': 20_000,
   '@flyroute/cli': 16_000,
   '@flyroute/core': 150_000,
   '@flyroute/kysely': 26_000,
