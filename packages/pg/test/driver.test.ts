@@ -3,7 +3,7 @@ import { createDriver } from '@flyroute/pg'
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
-import { fieldsOf, inRequest, rejection } from './support/request.ts'
+import { failedRequest, fieldsOf, inRequest, rejection } from './support/request.ts'
 
 // The drop-in for the module: what libraries do with `pg`, as their sources have it.
 
@@ -107,8 +107,8 @@ describe('new driver.Client', () => {
       const driver = createDriver({ env: gone(bench.env) })
       expect(await rejection(new driver.Client().connect())).toMatchObject({ code: 'ECONNREFUSED' })
       for (const run of [
-        () => inRequest(() => new driver.Client().connect(), { obstacle: 'upgrade' }),
-        () => inRequest(() => runOnPrimary(() => new driver.Client().connect())),
+        () => failedRequest(() => new driver.Client().connect(), { obstacle: 'upgrade' }),
+        () => failedRequest(() => runOnPrimary(() => new driver.Client().connect())),
       ]) {
         const { state, error } = await run()
         expect(error).toMatchObject({ code: 'ECONNREFUSED' })
@@ -119,7 +119,7 @@ describe('new driver.Client', () => {
     test('a primary that cannot be had is noted for the door', async () => {
       const env = { FLY_REGION: 'ord', PRIMARY_REGION: 'ord', DATABASE_URL: 'postgres://app:x@127.0.0.1:1/app' }
       const driver = createDriver({ env })
-      const { state, error } = await inRequest(() => new driver.Client().connect())
+      const { state, error } = await failedRequest(() => new driver.Client().connect())
       expect(error).toMatchObject({ code: 'ECONNREFUSED' })
       expect(state.primaryUnreachable).toBe(error)
     })

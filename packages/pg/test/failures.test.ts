@@ -5,7 +5,7 @@ import { createRequestState, createScope, runInScope } from '@flyroute/core/adap
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type pg from 'pg'
 import { Bench } from './support/open.ts'
-import { inRequest, rejection } from './support/request.ts'
+import { failedRequest, inRequest, rejection } from './support/request.ts'
 import { Wire } from './support/wire.ts'
 
 // A replica that goes away in all its ways: no crash, no lost read, no leaked connection, and the way back.
@@ -101,7 +101,7 @@ test.each<[string, (pool: pg.Pool, sql: string) => Promise<unknown>]>([
     }
     expect(await interrupted(() => query(pool, slow))).toEqual(onPrimary)
     await back(pool)
-    const { error, state } = await interrupted(() => inRequest(() => query(pool, slow)))
+    const { error, state } = await interrupted(() => failedRequest(() => query(pool, slow)))
     expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable', cause: { code: '57P01' } })
     expect(state.refusal).toBe(error)
     await back(pool)
@@ -125,7 +125,7 @@ test('in a transaction that has read, the error is the app’s; in a request it 
   }
   expect(await rejection(transaction())).not.toMatchObject({ code: 'ERR_PRIMARY_REQUIRED' })
   await back(pool)
-  const { error } = await inRequest(transaction)
+  const { error } = await failedRequest(transaction)
   expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
 })
 
@@ -176,7 +176,7 @@ test('57P03: a server that is shutting down takes no more connections', async ()
   const [row] = await bench.replica.query<{ data_directory: string }>('show data_directory')
   const pid = Number((await readFile(`${row?.data_directory}/postmaster.pid`, 'utf8')).split('\n')[0])
   process.kill(pid, 'SIGTERM') // Waits for the sessions that there are.
-  const { error } = await inRequest(() => pool.query(where))
+  const { error } = await failedRequest(() => pool.query(where))
   expect(error).toMatchObject({ reason: 'unavailable', cause: { code: '57P03' } })
   expect((await pool.query(where)).rows).toEqual(onPrimary)
   await client.query('rollback')
@@ -229,10 +229,12 @@ describe('nothing is written twice', () => {
       wire.onStatement = (text, cut) => {
         if (text === sql) cut()
       }
-      for (const run of [() => pool.query(sql), () => inRequest(() => pool.query(sql), { obstacle: 'upgrade' })]) {
+      const outside = (): Promise<Error> => rejection(pool.query(sql))
+      const inside = async (): Promise<Error> =>
+        (await failedRequest(() => pool.query(sql), { obstacle: 'upgrade' })).error
+      for (const run of [outside, inside]) {
         const before = wire.statements.length
-        const { error } = (await run().catch((reason: unknown) => ({ error: reason }))) as { error?: unknown }
-        expect(error).toMatchObject({ message: expect.stringMatching(/terminated|ECONNRESET/) })
+        expect(await run()).toMatchObject({ message: expect.stringMatching(/terminated|ECONNRESET/) })
         expect(wire.statements.slice(before).filter((text) => text === sql)).toHaveLength(1)
       }
       await pool.end()
@@ -302,7 +304,7 @@ test('a pool that the app itself has exhausted is no replica that is down', asyn
   const expected = 'timeout exceeded when trying to connect'
   await withClient(pool, async () => {
     expect(await rejection(pool.query(where))).toMatchObject({ message: expected })
-    expect((await inRequest(() => pool.connect())).error).toMatchObject({ message: expected })
+    expect((await failedRequest(() => pool.connect())).error).toMatchObject({ message: expected })
   })
   expect((await pool.query(where)).rows).toEqual(onReplica)
 })
@@ -317,7 +319,7 @@ test('a primary that is down: the write fails as with the driver, and the scope 
     [far, { obstacle: 'upgrade' as const }],
     [near, {}],
   ] as const) {
-    const { error, state } = await inRequest(() => pool.query('insert into item values (0)'), options)
+    const { error, state } = await failedRequest(() => pool.query('insert into item values (0)'), options)
     expect(error).toMatchObject({ message: expect.stringMatching(/ECONNREFUSED|ECONNRESET|terminated/) })
     expect(state.primaryUnreachable).toBe(error)
   }
@@ -332,7 +334,7 @@ test('connections to the primary that are all taken: no fault of the app, and th
     () => runOnPrimary(() => pool.connect()),
   ]
   for (const ask of asking) {
-    const { error, state } = await inRequest(ask, { obstacle: 'upgrade' })
+    const { error, state } = await failedRequest(ask, { obstacle: 'upgrade' })
     expect(error).toMatchObject({ message: 'timeout exceeded when trying to connect' })
     expect(state.primaryUnreachable).toBe(error)
   }

@@ -2,7 +2,7 @@ import { isPrimaryRequired } from '@flyroute/core'
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
-import { inRequest, rejection, request } from './support/request.ts'
+import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 
 // On a replica: what is refused before a byte is sent, what the server refuses, and what it means afterwards.
 
@@ -180,7 +180,7 @@ describe('what belongs on the primary although a replica would do it', () => {
 })
 
 test('an error of the app’s own is not touched, and does not count as a refusal', async () => {
-  const { state, error } = await inRequest(() => bench.far().query('select 1/0'))
+  const { state, error } = await failedRequest(() => bench.far().query('select 1/0'))
   expect(error).toBeInstanceOf(pg.DatabaseError)
   expect(error).toMatchObject({ code: '22012' })
   expect([isPrimaryRequired(error), state.refusal]).toEqual([false, undefined])

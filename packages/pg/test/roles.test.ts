@@ -4,7 +4,7 @@ import { replayable } from '@flyroute/core/fetch'
 import { createPool } from '@flyroute/pg'
 import { describe, expect, test } from '@jest/globals'
 import { Bench } from './support/open.ts'
-import { inRequest, rejection, request } from './support/request.ts'
+import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 import { Wire } from './support/wire.ts'
 
 // Who is primary and who is replica: asked of the server, on each connection, and again when it says so.
@@ -58,7 +58,7 @@ test('settings of the primary that lead to a replica: writes are refused as on o
 test('a primary endpoint that leads to a replica: runOnPrimary fails and says so, and nothing goes in circles', async () => {
   await using wire = await Wire.to(bench.replica.port)
   const pool = bench.far({ env: { ...bench.env, DATABASE_URL: wire.url(bench.cluster.primary.url) } })
-  const { error, state } = await inRequest(() => runOnPrimary(() => pool.query('delete from item')))
+  const { error, state } = await failedRequest(() => runOnPrimary(() => pool.query('delete from item')))
   expect(error).toMatchObject({ code: 'ERR_REPLAY_UNAVAILABLE', reason: 'no-primary' })
   expect(state.primaryUnreachable).toBe(error)
   expect(wire.connections).toBe(1)

@@ -3,7 +3,7 @@ import { currentScope } from '@flyroute/core/adapter'
 import type { FlyroutePool } from '@flyroute/pg'
 import { describe, expect, test } from '@jest/globals'
 import { Bench } from './support/open.ts'
-import { inRequest, rejection, request } from './support/request.ts'
+import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 
 // Whose statement it is: that of the request which called, whoever's turn it is when it is sent and answered.
 
@@ -179,7 +179,7 @@ describe('outside of any request', () => {
         await expect(far.replication.waitFor(token, { signal })).rejects.toThrow()
       })
       const client = await far.connect()
-      const { error } = await inRequest(() => runWithToken(token, () => client.query('select 1')))
+      const { error } = await failedRequest(() => runWithToken(token, () => client.query('select 1')))
       expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'stale' })
       expect((await client.query('select 1 as x')).rows).toEqual([{ x: 1 }])
       client.release()

@@ -2,7 +2,7 @@ import { findPrimaryRequired, isPrimaryRequired, runOnPrimary } from '@flyroute/
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
-import { inRequest, rejection, request } from './support/request.ts'
+import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 
 // Transactions on a replica's connection: aborted by a refusal as the server would, or moved to the primary as a whole.
 
@@ -122,7 +122,7 @@ describe('a transaction that was begun as READ ONLY refuses by itself', () => {
     ['SET TRANSACTION READ ONLY', ['begin', 'set transaction read only']],
   ])('%s: 25006 is passed on as it is, on the replica and on the primary', async (_, begin) => {
     for (const pool of [bench.far(), bench.near()]) {
-      const { state, error } = await inRequest(() =>
+      const { state, error } = await failedRequest(() =>
         withClient(pool, async (client) => {
           for (const sql of begin) await client.query(sql)
           try {
@@ -140,7 +140,7 @@ describe('a transaction that was begun as READ ONLY refuses by itself', () => {
 
   test('on the primary also where it is the default', async () => {
     const pool = bench.near({ options: '-c default_transaction_read_only=on' })
-    const { state, error } = await inRequest(() => pool.query('insert into item values (1)'))
+    const { state, error } = await failedRequest(() => pool.query('insert into item values (1)'))
     expect(error).toMatchObject({ code: '25006' })
     expect([isPrimaryRequired(error), state.refusal]).toEqual([false, undefined])
   })
@@ -196,7 +196,7 @@ describe('where the request cannot be replayed', () => {
   })
 
   test('one that has read something is refused: it cannot be moved', async () => {
-    const { error } = await inRequest(
+    const { error } = await failedRequest(
       () =>
         withClient(bench.far(), async (client) => {
           await client.query('begin')
