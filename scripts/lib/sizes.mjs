@@ -11,23 +11,23 @@ const single = {
 
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
-  '@flyroute/better-sqlite3': 96_000,
+  '@flyroute/better-sqlite3': 100_000,
   '@flyroute/cli': 120_000,
-  '@flyroute/core': 85_000,
-  '@flyroute/core/adapter': 85_000,
+  '@flyroute/core': 100_000,
+  '@flyroute/core/adapter': 110_000,
   '@flyroute/core/fetch': 36_000,
   '@flyroute/core/node': 38_000,
-  '@flyroute/kysely': 100_000,
+  '@flyroute/kysely': 130_000,
   '@flyroute/lab': 85_000,
   '@flyroute/lab/databases': 48_000,
-  '@flyroute/mysql2': 120_000,
-  '@flyroute/mysql2/promise': 120_000,
-  '@flyroute/pg': 115_000,
+  '@flyroute/mysql2': 150_000,
+  '@flyroute/mysql2/promise': 150_000,
+  '@flyroute/pg': 150_000,
 }
 
 /** What is downloaded: tarballs. */
 const packed = {
-  '@flyroute/better-sqlite3': 20_000,
+  '@flyroute/better-sqlite3': 16_000,
   '@flyroute/cli': 16_000,
   '@flyroute/core': 150_000,
   '@flyroute/kysely': 26_000,

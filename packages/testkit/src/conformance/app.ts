@@ -63,12 +63,15 @@ export class App {
     for (let target = region; ; ) {
       if (way.push(target) > 3) throw new Error(`A replay that goes in circles: ${way.join(' → ')}`)
       const response = await this.#handle(target, this.#request(id, options, region, state))
+      const error = this.#errors.get(id)
+      // What a test expects of its work is not the framework's to answer.
+      if (error instanceof Error && 'matcherResult' in error) throw error
       const replay = response?.headers.get('fly-replay')
       if (replay == null) {
         return {
           status: response?.status ?? 500,
           value: response?.ok ? await response.json() : undefined,
-          error: response === undefined ? this.#errors.get(id) : undefined,
+          error: response === undefined ? error : undefined,
           token: response?.headers.get('flyroute-token') ?? undefined,
           way,
           reason: /^flyroute:(\w+)/.exec(state ?? '')?.[1],
