@@ -11,6 +11,8 @@ export {
   type StatementMemory,
   type TransactionControl,
 } from './classify/index.ts'
+export type { Ask } from './dialect/ask.ts'
+export { Catalogue, type CatalogueOptions } from './dialect/catalogue.ts'
 export { gtids, upTo, visible } from './dialect/gtid.ts'
 export { isOfReadOnlyTransaction, readMysqlError } from './dialect/mysql.ts'
 export {
@@ -27,6 +29,7 @@ export {
   runOfMysql,
   writeProbe,
 } from './dialect/mysql-observation.ts'
+export { mysqlWriters } from './dialect/mysql-writers.ts'
 export { lsn, readPostgresError, type ServerWord, waitForReplay } from './dialect/postgres.ts'
 export {
   briefColumns,
@@ -36,6 +39,7 @@ export {
   refusesPostgresQuestion,
   unlessCancelled,
 } from './dialect/postgres-observation.ts'
+export { postgresWriters } from './dialect/postgres-writers.ts'
 export { noTransaction, readSqliteError, readTxid, txid } from './dialect/sqlite.ts'
 export {
   readRecordEnd,
@@ -44,6 +48,7 @@ export {
   separatorColumns,
   walPositionColumns,
 } from './dialect/wal-position.ts'
+export { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers } from './dialect/writers.ts'
 export { type Environment, type LitefsEnvironment, readLitefs } from './env.ts'
 export { errorCode, publish } from './events.ts'
 export { asksForNothing, isPlainRead } from './plain-read.ts'

@@ -47,7 +47,9 @@ export function isCall(
   if (scanner.isAlias() || (before === COLON && earlier === COLON)) return false
   // INTERVAL 'value' DAY(precision), "name" name (columns), f() name (columns).
   if (before === STRING || before === NAME || (before === CLOSE && hasAliases)) return false
-  if (before === COMMA || scanner.isBehindWith(start)) {
+  // INSERT INTO name (columns).
+  if (scanner.isBehind('into', start)) return false
+  if (before === COMMA || scanner.isBehind('with', start) || scanner.isBehind('recursive', start)) {
     CTE.lastIndex = scanner.start
     return !CTE.test(text)
   }

@@ -76,5 +76,7 @@ export function analyse(sql: string, engine: Engine): Analysis {
     calls,
     leaves,
     dependsOnSession,
+    catalogueSays: 0,
+    catalogueGeneration: 0,
   }
 }

@@ -105,7 +105,7 @@ export class Effects implements EffectNotes {
   /** A name: the call of a function, where it is one. */
   #name(scanner: Scanner, before: number, earlier: number): void {
     const { lexicon, reads } = this.#engine
-    const { functions, known, knownPrefixes } = this.#rules
+    const { functions } = this.#rules
     const { text, token, start, end } = scanner
     if (!scanner.call()) return
     if (!isCall(scanner, start, end, token, before, earlier, this.#hasAliases)) return
@@ -118,7 +118,7 @@ export class Effects implements EffectNotes {
         functions[name]!(scanner, this)
         return
       }
-      if (known.has(name) || knownPrefixes.some((prefix) => name.startsWith(prefix))) return
+      if (isServersOwn(name, this.#engine.dialect)) return
     }
     this.leave('something')
     const quotes = token === NAME ? 1 : 0
@@ -129,4 +129,10 @@ export class Effects implements EffectNotes {
 
 function quotedName(text: string, start: number, end: number): string {
   return nameOf({ text, token: NAME, start, end }).toLowerCase()
+}
+
+/** Whether a function of this name, in lower case, is known as the server's own. */
+export function isServersOwn(name: string, dialect: Dialect): boolean {
+  const { known, knownPrefixes, functions } = RULES[dialect]
+  return known.has(name) || Object.hasOwn(functions, name) || knownPrefixes.some((prefix) => name.startsWith(prefix))
 }

@@ -1,5 +1,6 @@
 export { type Classifier, type ClassifierOptions, createClassifier } from './classifier.ts'
 export { classify } from './classify.ts'
+export { isServersOwn } from './effects.ts'
 export { type ClassificationExplanation, explainClassification, type StatementExplanation } from './explain.ts'
 export { createStatementMemory, type StatementMemory } from './memory.ts'
 export type {

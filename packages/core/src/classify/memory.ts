@@ -36,12 +36,17 @@ export function createStatementMemory(classifier: Classifier): StatementMemory {
     for (const step of steps) {
       switch (step.action) {
         case 'prepare':
-          prepared.set(step.name, { ...analysis, ...step.verdict, prepared: undefined })
+          prepared.set(step.name, { ...analysis, ...step.verdict, prepared: undefined, catalogueGeneration: 0 })
           break
         case 'execute': {
           const known = recall(step.name)
           if (known !== undefined)
-            result = { ...analysis, ...resolved(result, known), calls: joined(result.calls, known.calls) }
+            result = {
+              ...analysis,
+              ...resolved(result, known),
+              calls: joined(result.calls, known.calls),
+              catalogueGeneration: 0,
+            }
           break
         }
         case 'deallocate':

@@ -274,9 +274,9 @@ export class TextScanner<Statement, Clause, Call> {
     return this.#follows(this.#callStart, 'as')
   }
 
-  /** Whether the name that begins at `start` stands right behind WITH or RECURSIVE. */
-  isBehindWith(start: number): boolean {
-    return this.#follows(start, 'with') || this.#follows(start, 'recursive')
+  /** Whether the name that begins at `start` stands right behind this key word. */
+  isBehind(word: string, start: number): boolean {
+    return this.#follows(start, word)
   }
 
   /** The qualifier of the function's name in lower case, '' where it cannot be read. Asked at the parenthesis of a call. */

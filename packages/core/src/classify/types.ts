@@ -70,4 +70,10 @@ export interface Analysis extends Classification {
   readonly leaves: Leaves
   /** The answer tells what the session did before (`lastval()`, `FOUND_ROWS()`, `@variable`, FETCH), beyond its settings. */
   readonly dependsOnSession: boolean
+  /**
+   * What a `Catalogue` has said of the text, and in which of its generations: kept here, so that asking again is one
+   * comparison. Written by catalogues alone.
+   */
+  catalogueSays: number
+  catalogueGeneration: number
 }

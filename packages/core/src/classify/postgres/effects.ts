@@ -1,3 +1,4 @@
+import { stringOf } from '../content.ts'
 import { all, depends, type EffectNotes, type EffectRules, readCreate } from '../effect-rules.ts'
 import type { Scanner } from '../rules.ts'
 import { CLOSE, COMMA, DOT, END, EQUALS, NAME, OPEN, STRING, VALUE, WORD } from '../tokens.ts'
@@ -61,7 +62,19 @@ function prepare(scanner: Scanner, notes: EffectNotes): void {
   if (scanner.next() === OPEN) while (scanner.token !== CLOSE && scanner.token !== END) scanner.next()
 }
 
-const WRITING = 'insert update delete merge copy truncate comment security grant revoke reassign refresh vacuum analyze'
+/** DO: its body may do anything; what it calls, the text calls. */
+function anonymousBlock(scanner: Scanner, notes: EffectNotes): void {
+  notes.leave('something')
+  while (scanner.next() !== END) if (scanner.token === STRING) notes.prepares(stringOf(scanner))
+}
+
+/** COPY table (columns) has no call there. */
+function copy(scanner: Scanner, notes: EffectNotes): void {
+  if (scanner.next() === OPEN) notes.leave('nothing')
+  else while (scanner.token === WORD || scanner.token === NAME || scanner.token === DOT) scanner.next()
+}
+
+const WRITING = 'insert update delete merge truncate comment security grant revoke reassign refresh vacuum analyze'
 const MORE_WRITING = 'analyse reindex cluster repack notify alter drop import'
 const CONTROL = 'begin start commit end rollback abort savepoint release'
 
@@ -73,6 +86,8 @@ export const postgresEffects: EffectRules = {
     set,
     create,
     prepare,
+    copy,
+    do: anonymousBlock,
     fetch: depends,
     move: depends,
     close: depends,

@@ -1,10 +1,17 @@
 import { all, depends, type EffectNotes, type EffectRules, readCreate } from '../effect-rules.ts'
 import type { Scanner } from '../rules.ts'
+import { DOT, NAME, WORD } from '../tokens.ts'
 import { KNOWN, KNOWN_PREFIXES } from './own-functions.ts'
 
 /** Temporary tables, views and triggers live in the connection. */
 function create(scanner: Scanner, notes: EffectNotes): void {
   if (readCreate(scanner)) notes.leave('something')
+}
+
+/** `PRAGMA name(value)` is no call. */
+function pragma(scanner: Scanner, notes: EffectNotes): void {
+  notes.leave('setting')
+  for (let token = scanner.next(); token === WORD || token === NAME || token === DOT; ) token = scanner.next()
 }
 
 const WRITING = 'insert replace update delete drop alter reindex analyze vacuum'
@@ -13,8 +20,9 @@ const CONTROL = 'begin commit end rollback savepoint release'
 export const sqliteEffects: EffectRules = {
   statements: {
     ...all(`select values with explain ${WRITING} ${CONTROL}`, 'nothing'),
-    ...all('pragma attach detach', 'setting'),
+    ...all('attach detach', 'setting'),
     create,
+    pragma,
   },
   control: new Set(CONTROL.split(' ')),
   known: new Set(KNOWN.join(' ').split(' ')),

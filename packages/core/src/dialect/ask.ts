@@ -1,0 +1,5 @@
+/**
+ * Runs a text of ours on the connection that is meant, below every guard, and resolves with its rows: arrays, every value
+ * as the text that the server wrote.
+ */
+export type Ask = (sql: string) => Promise<readonly (readonly (string | null)[])[]>

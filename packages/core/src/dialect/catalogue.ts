@@ -1,0 +1,155 @@
+import type { Analysis } from '../classify/index.ts'
+import { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers } from './writers.ts'
+
+/** How often (ms) the server is asked at most. */
+const pauseMs = 1_000
+/** After how long (ms) an answer is asked for again, where a new connection gives the occasion; or after a failure. */
+const oldMs = 60_000
+/** Names that were looked for in vain and are remembered. */
+const mostAbsent = 1_000
+
+/** In the text itself: what would keep a refusal from us. Asked of anonymous blocks only. */
+const hides = /(?<!\braise\s+)\bexception\b|\bpg_is_in_recovery\b|\bread_only\b|_read_only\b|\bhandler\b/i
+
+/** One count for all catalogues, so that an analysis which two of them judge is never taken for judged by the other. */
+let generations = 0
+
+export interface CatalogueOptions {
+  /** The clock, in milliseconds. Default `Date.now`. */
+  readonly now?: () => number
+}
+
+/**
+ * What is known of the app's own routines and views: whether a text may write by calling them, and whether they may hide a
+ * replica's refusal. On a primary, where no refusal corrects a guess, only what is known to read is a read.
+ *
+ * The server is asked in the background: at first use, at names that it does not know yet, after schema changes, and now
+ * and then at new connections. Until it has answered, a function that is not the server's own may do anything.
+ *
+ * What it says of a text is kept in the text's analysis: asking again is one comparison.
+ */
+export class Catalogue {
+  readonly #ask: () => Promise<Writers>
+  readonly #now: () => number
+  #writers: Writers | undefined
+  #generation = ++generations
+  #asking: Promise<void> | undefined
+  #askedAt = Number.NEGATIVE_INFINITY
+  #pauseMs = pauseMs
+  /** The schema has changed since the question that is under way was asked. */
+  #isOutdated = false
+  /** Names that are not known, and those of them that the server did not know either. */
+  readonly #missed: Set<string> = new Set()
+  readonly #absent: Set<string> = new Set()
+  /** Names in `mentions` that a look-up of single words would not find. */
+  #phrases: readonly string[] = []
+
+  /** @param ask asks the server, on the adapter's own connection; see `DialectFacts.writers` */
+  constructor(ask: () => Promise<Writers>, { now = Date.now }: CatalogueOptions = {}) {
+    this.#ask = ask
+    this.#now = now
+  }
+
+  /** Whether the text may write although its analysis says that it reads: for a primary. */
+  mayWrite(analysis: Analysis, text: string): boolean {
+    return (this.#of(analysis, text) & MAY_WRITE) !== 0
+  }
+
+  /** Whether a replica's refusal of the text may be kept from us: then it goes to the primary, even from a replica. */
+  mayHideRefusal(analysis: Analysis, text: string): boolean {
+    return (this.#of(analysis, text) & MAY_HIDE_REFUSAL) !== 0
+  }
+
+  /** A statement has run whose analysis says `schema`: nothing that was known of routines and views holds. */
+  changed(): void {
+    this.#writers = undefined
+    this.#absent.clear()
+    this.#isOutdated = this.#asking !== undefined
+    this.#generation = ++generations
+    this.#askSoon()
+  }
+
+  /** A connection was made: an occasion to look whether anything has changed elsewhere. */
+  refresh(): void {
+    if (this.#now() - this.#askedAt >= oldMs) this.#askSoon()
+  }
+
+  /** Resolves when nothing is being asked. */
+  async settled(): Promise<void> {
+    while (this.#asking !== undefined) await this.#asking
+  }
+
+  #of(analysis: Analysis, text: string): number {
+    return analysis.catalogueGeneration === this.#generation ? analysis.catalogueSays : this.#look(analysis, text)
+  }
+
+  #look(analysis: Analysis, text: string): number {
+    const writers = this.#writers
+    const { calls } = analysis
+    let says = analysis.access === 'unknown' && hides.test(text) ? MAY_HIDE_REFUSAL : 0
+    let missed = false
+    if (calls !== undefined) {
+      for (const call of calls) {
+        const known = writers?.routines.get(call)
+        if (known !== undefined) says |= known
+        else {
+          const isAbsent = this.#absent.has(call)
+          says |= isAbsent ? MAY_WRITE : MAY_WRITE | MAY_HIDE_REFUSAL
+          if (!isAbsent) {
+            missed = true
+            if (this.#missed.size < mostAbsent) this.#missed.add(call)
+          }
+        }
+      }
+    }
+    if (writers === undefined || missed) this.#askSoon()
+    if (writers !== undefined) says |= this.#mentioned(writers, text)
+    // A name that is being asked for is looked up again each time until it is settled.
+    if (!missed) {
+      analysis.catalogueSays = says
+      analysis.catalogueGeneration = this.#generation
+    }
+    return says
+  }
+
+  #mentioned({ mentions }: Writers, text: string): number {
+    if (mentions.size === 0) return 0
+    let says = 0
+    const lower = text.toLowerCase()
+    for (const [word] of lower.matchAll(/[\w$\u0080-\uffff]+/g)) says |= mentions.get(word) ?? 0
+    for (const phrase of this.#phrases) if (lower.includes(phrase)) says |= mentions.get(phrase) ?? 0
+    return says
+  }
+
+  #askSoon(): void {
+    if (this.#asking !== undefined || this.#now() - this.#askedAt < this.#pauseMs) return
+    this.#askedAt = this.#now()
+    this.#isOutdated = false
+    const missed = [...this.#missed]
+    this.#asking = this.#ask()
+      .then(
+        (writers) => {
+          this.#pauseMs = pauseMs
+          if (!this.#isOutdated) this.#learn(writers, missed)
+        },
+        () => {
+          // The server cannot be asked, now or ever: what is not known stays so.
+          this.#pauseMs = Math.min(oldMs, this.#pauseMs * 2)
+        },
+      )
+      .finally(() => {
+        this.#asking = undefined
+      })
+  }
+
+  #learn(writers: Writers, missed: readonly string[]): void {
+    this.#writers = writers
+    this.#phrases = [...writers.mentions.keys()].filter((name) => !/^[\w$\u0080-\uffff]+$/.test(name))
+    for (const name of missed) {
+      this.#missed.delete(name)
+      if (!writers.routines.has(name) && this.#absent.size < mostAbsent) this.#absent.add(name)
+    }
+    for (const name of this.#absent) if (writers.routines.has(name)) this.#absent.delete(name)
+    this.#generation = ++generations
+  }
+}

@@ -1,0 +1,168 @@
+import { Catalogue, createClassifier, createStatementMemory, type Writers } from '@flyroute/core/adapter'
+import { describe, expect, test } from '@jest/globals'
+
+const write = 1
+const hide = 2
+
+/** A server whose answers the test gives, and whose clock it turns. */
+class Server {
+  time = 0
+  questions = 0
+  readonly catalogue: Catalogue
+  #answer: ((writers: Writers | Error) => void) | undefined
+
+  constructor() {
+    const ask = (): Promise<Writers> => {
+      this.questions++
+      return new Promise((resolve, reject) => {
+        this.#answer = (answer) => (answer instanceof Error ? reject(answer) : resolve(answer))
+      })
+    }
+    this.catalogue = new Catalogue(ask, { now: () => this.time })
+  }
+
+  async says(routines: Record<string, number>, mentions: Record<string, number> = {}): Promise<void> {
+    this.#answer!({ routines: new Map(Object.entries(routines)), mentions: new Map(Object.entries(mentions)) })
+    await this.catalogue.settled()
+  }
+
+  async fails(): Promise<void> {
+    this.#answer!(new Error('no'))
+    await this.catalogue.settled()
+  }
+}
+
+const classifier = createClassifier({ dialect: 'postgres' })
+
+function judge({ catalogue }: Server, text: string): string {
+  const analysis = classifier.classify(text)
+  return [catalogue.mayWrite(analysis, text) && 'writes', catalogue.mayHideRefusal(analysis, text) && 'hides']
+    .filter(Boolean)
+    .join()
+}
+
+describe('what a catalogue knows', () => {
+  test('before it has answered, a function of the app may do anything, and the server is asked', async () => {
+    const server = new Server()
+    expect(judge(server, 'select f()')).toBe('writes,hides')
+    expect(judge(server, 'select now() from t')).toBe('')
+    expect(server.questions).toBe(1)
+    await server.says({ f: 0 })
+    expect(judge(server, 'select f()')).toBe('')
+  })
+
+  test('a text is as strong as all that it calls and mentions', async () => {
+    const server = new Server()
+    server.catalogue.refresh()
+    await server.says({ 'app.w': write, w: write, r: 0, h: write | hide }, { audited: write, 'an "odd" view': hide })
+    expect(judge(server, 'select r(), "W"()')).toBe('writes')
+    expect(judge(server, 'select app.w()')).toBe('writes')
+    expect(judge(server, 'select r(h())')).toBe('writes,hides')
+    expect(judge(server, 'select * from App.AUDITED a')).toBe('writes')
+    expect(judge(server, 'select * from audited2, my_audited')).toBe('')
+    expect(judge(server, 'select * from "An ""odd"" view"')).toBe('')
+    expect(judge(server, 'select * from `an "odd" view`')).toBe('hides')
+    expect(server.questions).toBe(1)
+  })
+
+  test('a block that runs where it is sent is read for what hides a refusal', async () => {
+    const server = new Server()
+    server.catalogue.refresh()
+    await server.says({ p: write, h: write | hide })
+    expect(judge(server, 'do $$ begin perform p(); exception when others then null; end $$')).toBe('writes,hides')
+    expect(judge(server, "do $$ begin if pg_is_in_recovery() then raise 'x'; end if; perform 1; end $$")).toBe('hides')
+    expect(judge(server, "do $$ begin perform p(); raise exception 'x'; end $$")).toBe('writes')
+    expect(judge(server, 'do $$ begin perform h(); end $$')).toBe('writes,hides')
+    expect(judge(server, 'call h()')).toBe('writes,hides')
+  })
+
+  test('an EXECUTE is judged by what was prepared, each time', async () => {
+    const server = new Server()
+    server.catalogue.refresh()
+    await server.says({ r: 0, w: write })
+    const memory = createStatementMemory(classifier)
+    memory.classify('prepare p as select r()')
+    expect(server.catalogue.mayWrite(memory.classify('execute p'), 'execute p')).toBe(false)
+    memory.classify('deallocate p; prepare p as select w()')
+    expect(server.catalogue.mayWrite(memory.classify('execute p'), 'execute p')).toBe(true)
+  })
+})
+
+describe('when the server is asked', () => {
+  test('at a name that it does not know, at most once a second; a name that is nowhere is not asked for again', async () => {
+    const server = new Server()
+    server.catalogue.refresh()
+    await server.says({})
+    expect(judge(server, 'select late()')).toBe('writes,hides')
+    expect(server.questions).toBe(1)
+    server.time = 1_000
+    expect(judge(server, 'select late()')).toBe('writes,hides')
+    expect(server.questions).toBe(2)
+    await server.says({})
+    // Known to be nobody's: it may be the server's own, and hides nothing.
+    expect(judge(server, 'select late()')).toBe('writes')
+    server.time = 5_000
+    expect(judge(server, 'select late()')).toBe('writes')
+    expect(server.questions).toBe(2)
+    expect(judge(server, 'select later()')).toBe('writes,hides')
+    expect(server.questions).toBe(3)
+    await server.says({ late: 0, later: 0 })
+    expect(judge(server, 'select late(), later()')).toBe('')
+  })
+
+  test('after a schema change; an answer from before it does not count', async () => {
+    const server = new Server()
+    expect(judge(server, 'select f()')).toBe('writes,hides')
+    server.catalogue.changed()
+    await server.says({ f: 0 })
+    expect(judge(server, 'select f()')).toBe('writes,hides')
+    server.time = 1_000
+    judge(server, 'select f()')
+    expect(server.questions).toBe(2)
+    await server.says({ f: write })
+    expect(judge(server, 'select f()')).toBe('writes')
+    server.time = 2_000
+    server.catalogue.changed()
+    expect(judge(server, 'select f()')).toBe('writes,hides')
+    expect(server.questions).toBe(3)
+  })
+
+  test('at a new connection, where the answer is a minute old', async () => {
+    const server = new Server()
+    server.catalogue.refresh()
+    await server.says({ f: write })
+    server.time = 59_999
+    server.catalogue.refresh()
+    expect(server.questions).toBe(1)
+    server.time = 60_000
+    server.catalogue.refresh()
+    expect(server.questions).toBe(2)
+    // What is known holds until the answer is there.
+    expect(judge(server, 'select f()')).toBe('writes')
+    await server.says({ f: 0 })
+    expect(judge(server, 'select f()')).toBe('')
+  })
+
+  test('more and more seldom, where it does not answer', async () => {
+    const server = new Server()
+    const asked: number[] = []
+    for (server.time = 0; server.time < 30_000; server.time += 100) {
+      const before = server.questions
+      expect(judge(server, 'select f()')).toBe('writes,hides')
+      if (server.questions === before) continue
+      asked.push(server.time)
+      await server.fails()
+    }
+    expect(asked).toEqual([0, 2_000, 6_000, 14_000])
+  })
+})
+
+test('what was judged by one catalogue is judged anew by another', async () => {
+  const [one, other] = [new Server(), new Server()]
+  for (const server of [one, other]) server.catalogue.refresh()
+  await one.says({ f: 0 })
+  await other.says({ f: write })
+  expect(judge(one, 'select f()')).toBe('')
+  expect(judge(other, 'select f()')).toBe('writes')
+  expect(judge(one, 'select f()')).toBe('')
+})

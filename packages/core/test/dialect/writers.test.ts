@@ -1,0 +1,182 @@
+import { type Ask, mysqlWriters, postgresWriters, type Writers } from '@flyroute/core/adapter'
+import { type MysqlCluster, startMariadb, startMysql, startPostgres, whyNoMysql } from '@flyroute/lab/databases'
+import { expect, test } from '@jest/globals'
+import mysql2 from 'mysql2/promise'
+import pg from 'pg'
+
+const names = ['reads', 'writes', 'hides']
+
+/** In words: `reads`, `writes`, `hides`. */
+function saidOf({ routines, mentions }: Writers, of: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    of.map((name) => {
+      const flags = routines.get(name) ?? mentions.get(name)
+      const words = flags === undefined ? ['unknown'] : names.filter((_, index) => index > 0 && flags & index)
+      return [name, words.join() || 'reads']
+    }),
+  )
+}
+
+const rawText = { getTypeParser: () => (value: string) => value }
+
+test('Postgres: functions by their volatility, bodies that hide a refusal, views that call them', async () => {
+  await using cluster = await startPostgres({ replicas: 1 })
+  const admin = new pg.Client(cluster.primary.adminUrl)
+  await admin.connect()
+  const plpgsql = (body: string): string => `language plpgsql as $$ begin ${body} end $$`
+  for (const sql of [
+    'create table visit (n int)',
+    'create sequence s',
+    'create schema app',
+    "create function plain() returns int language sql as 'select 1'",
+    "create function stable_one() returns int stable language sql as 'select 1'",
+    "create function app.pure(int) returns int immutable language sql as 'select 1'",
+    "create function app.pure(text) returns int language sql as 'select 1'",
+    'create function app.standard() returns int stable return (select 1)',
+    `create function "Odd'Name"() returns int stable ${plpgsql('return 1;')}`,
+    `create function count_visit() returns boolean ${plpgsql('insert into visit values (1); return true; exception when others then return false;')}`,
+    `create procedure try_count() ${plpgsql('insert into visit values (1); exception when others then null;')}`,
+    `create function raises() returns int ${plpgsql("raise exception 'no';")}`,
+    `create function asks() returns int ${plpgsql('if pg_is_in_recovery() then return 0; end if; return 1;')}`,
+    `create function stable_asks() returns int stable ${plpgsql('if pg_is_in_recovery() then return 0; end if; return 1;')}`,
+    `create function calls_it() returns boolean ${plpgsql('return count_visit();')}`,
+    `create function calls_that() returns boolean ${plpgsql('return calls_it();')}`,
+    `create function lower(int) returns int ${plpgsql('insert into visit values (1); return 1;')}`,
+    'create view reading as select stable_one()',
+    'create view writing as select plain()',
+    'create view over_it as select * from writing',
+    'create view over_that as select * from over_it join reading on true',
+    "create view next as select nextval('s')",
+    'create view harmless as select uuid_generate_v4()',
+    'create function on_visit() returns trigger language plpgsql as $$ begin return new; end $$',
+  ]) {
+    if (sql.includes('uuid_generate')) {
+      const there = await admin.query("select from pg_available_extensions where name = 'uuid-ossp'")
+      if (there.rowCount === 0) continue
+      await admin.query('create extension "uuid-ossp"')
+    }
+    await admin.query(sql)
+  }
+  await admin.end()
+  await cluster.caughtUp()
+  for (const url of [cluster.primary.url, cluster.replicas[0]!.url]) {
+    const client = new pg.Client(url)
+    await client.connect()
+    const ask: Ask = async (text) => (await client.query({ text, rowMode: 'array', types: rawText })).rows
+    const writers = await postgresWriters(ask)
+    expect(
+      saidOf(writers, [
+        ...['plain', 'public.plain', 'stable_one', 'app.pure', 'pure', 'app.standard', "odd'name", 'count_visit'],
+        ...['try_count', 'raises', 'asks', 'stable_asks', 'calls_it', 'calls_that', 'lower', 'on_visit', 'now'],
+        ...['reading', 'writing', 'over_it', 'over_that', 'next', 'harmless'],
+      ]),
+    ).toEqual({
+      plain: 'writes',
+      'public.plain': 'writes',
+      stable_one: 'reads',
+      'app.pure': 'writes',
+      pure: 'writes',
+      'app.standard': 'reads',
+      "odd'name": 'reads',
+      count_visit: 'writes,hides',
+      try_count: 'writes,hides',
+      raises: 'writes',
+      asks: 'writes,hides',
+      stable_asks: 'reads',
+      calls_it: 'writes,hides',
+      calls_that: 'writes,hides',
+      lower: 'writes',
+      on_visit: 'unknown',
+      now: 'unknown',
+      reading: 'unknown',
+      writing: 'writes,hides',
+      over_it: 'writes,hides',
+      over_that: 'writes,hides',
+      next: 'writes,hides',
+      harmless: 'unknown',
+    })
+    expect(writers.mentions.has('lower')).toBe(true)
+    await client.end()
+  }
+})
+
+async function testMysql(cluster: MysqlCluster): Promise<void> {
+  const admin = await mysql2.createConnection(cluster.primary.adminUrl)
+  await admin.query('create database shop')
+  await admin.query('use shop')
+  await admin.query('create table visit (n int)')
+  for (const sql of [
+    'create function pure() returns int deterministic no sql return 1',
+    'create function asking() returns int deterministic reads sql data return (select max(n) from visit)',
+    'create function silent() returns int deterministic return 1',
+    'create function Writing() returns int deterministic modifies sql data begin insert into visit values (1); return 1; end',
+    'create procedure reading() reads sql data select 1',
+    'create procedure plain() begin insert into visit values (1); end',
+    'create procedure handled() begin declare continue handler for sqlexception begin end; insert into visit values (1); end',
+    'create procedure calls_it() begin call handled(); end',
+    'create procedure calls_that() begin call calls_it(); end',
+    'create procedure asks() begin if @@global.read_only = 0 then insert into visit values (1); end if; end',
+    'create view table_view as select n from visit where n in (1, 2)',
+    'create view pure_view as select pure(), count(*) from visit',
+    'create view writing_view as select writing() as a',
+    'create view over_it as select a from writing_view',
+    'create view lock_view as select get_lock("a", 0) as a',
+  ]) {
+    await admin.query(sql)
+  }
+  await admin.query("create user visitor identified by 'visitor'")
+  await admin.query('grant select, execute on shop.* to visitor')
+  const said = async (url: string): Promise<Record<string, string>> => {
+    const connection = await mysql2.createConnection(url)
+    const ask: Ask = async (sql) => {
+      const [rows] = await connection.query({ sql, rowsAsArray: true })
+      return (rows as unknown[][]).map((row) => row.map((value) => (value === null ? null : String(value))))
+    }
+    const writers = await mysqlWriters(ask)
+    await connection.end()
+    return saidOf(writers, [
+      ...['pure', 'shop.asking', 'silent', 'writing', 'reading', 'shop.plain', 'handled', 'calls_it', 'calls_that'],
+      ...['asks', 'now', 'table_view', 'pure_view', 'writing_view', 'over_it', 'lock_view'],
+    ])
+  }
+  expect(await said(cluster.primary.adminUrl)).toEqual({
+    pure: 'reads',
+    'shop.asking': 'reads',
+    silent: 'writes',
+    writing: 'writes',
+    reading: 'reads',
+    'shop.plain': 'writes',
+    handled: 'writes,hides',
+    calls_it: 'writes,hides',
+    calls_that: 'writes,hides',
+    asks: 'writes,hides',
+    now: 'unknown',
+    table_view: 'unknown',
+    pure_view: 'unknown',
+    writing_view: 'writes,hides',
+    over_it: 'writes,hides',
+    lock_view: 'writes,hides',
+  })
+  // Who may call a routine and not read its body does not know what that does with a refusal.
+  const visitor = new URL(cluster.primary.url)
+  visitor.username = visitor.password = 'visitor'
+  visitor.pathname = '/shop'
+  expect(await said(visitor.href)).toMatchObject({ pure: 'reads', 'shop.plain': 'writes,hides', reading: 'reads' })
+  await admin.end()
+}
+
+test('MariaDB: routines by what they say of themselves, handlers, views that call them', async () => {
+  await using cluster = await startMariadb({ replicas: 0 })
+  await testMysql(cluster)
+})
+
+const why = await whyNoMysql()
+const onMysql = why === undefined ? test : test.skip
+
+onMysql(
+  `MySQL${why === undefined ? '' : ` (${why})`}: routines by what they say of themselves, handlers, views that call them`,
+  async () => {
+    await using cluster = await startMysql({ replicas: 0 })
+    await testMysql(cluster)
+  },
+)
