@@ -70,7 +70,7 @@ export class Guard {
    * @throws PrimaryRequiredError where this node is behind what the request has to see, or cannot be read
    */
   reads(scope: Scope | undefined): Scope | undefined {
-    if (this.isAborted) this.#checkAborted()
+    if (this.isAborted) this.#checkAborted(scope)
     if (scope === undefined) return undefined
     const replication = this.#replication
     if (replication.topology.role === 'replica' && !this.#isPlain(scope)) {
@@ -150,7 +150,7 @@ export class Guard {
       // Its transaction was rolled back with the replay; what is open now is another request's.
       if (!this.#transaction.isOf(scope.request)) return undone()
     }
-    if (!isRollback) this.#checkAborted()
+    if (!isRollback) this.#checkAborted(scope)
     const wasInTransaction = this.#database.inTransaction
     try {
       const result = run()
@@ -165,7 +165,7 @@ export class Guard {
   /** Runs a whole transaction, which the driver begins and ends below the guard. */
   transacts<T>(run: () => T): T {
     const isNested = this.#database.inTransaction
-    this.#checkAborted()
+    this.#checkAborted(currentScope())
     try {
       return run()
     } catch (error) {
@@ -179,7 +179,7 @@ export class Guard {
 
   /** Before a COMMIT of the driver. */
   commits(): void {
-    this.#checkAborted()
+    this.#checkAborted(currentScope())
   }
 
   /**
@@ -188,7 +188,7 @@ export class Guard {
    * @throws PrimaryRequiredError where it must not begin
    */
   begins(scope: Scope | undefined, what: () => Writes, detail: string): void {
-    this.#checkAborted()
+    this.#checkAborted(scope)
     const request = scope?.request
     // Not with the transaction that is open: that may be another request's.
     if (request?.isReplayed) throw this.#refusalOf(scope as Scope)
@@ -286,9 +286,10 @@ export class Guard {
     }
   }
 
-  #checkAborted(): void {
+  /** What another request asks while the transaction is open is none of it: on this one connection it would have been answered. */
+  #checkAborted(scope: Scope | undefined): void {
     if (this.#transaction.isAbandoned) this.#transaction.rollBack()
-    if (this.#refusal === undefined) return
+    if (this.#refusal === undefined || !this.#transaction.mayBeOf(scope?.request)) return
     if (this.#database.inTransaction) throw this.#refusal
     this.#refusal = undefined
   }

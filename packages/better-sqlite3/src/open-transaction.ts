@@ -24,6 +24,11 @@ export class OpenTransaction implements HeldConnection {
     return this.#owner === request
   }
 
+  /** Whether it is not known to be another request's. */
+  mayBeOf(request: RequestState | undefined): boolean {
+    return this.#owner === undefined || this.#owner === request
+  }
+
   /** After what may have begun one. */
   isBegun(scope: Scope | undefined): void {
     if (scope?.request.kind !== 'request' || !this.#database.inTransaction) return

@@ -159,6 +159,20 @@ describe('the transaction that it has left open', () => {
   })
 })
 
+test('what was refused in one transaction is refused to its own request only', () => {
+  mount.namePrimary('ord\n')
+  const db = mount.open('ams')
+  const other = createRequestState('request')
+  const read = () => db.prepare(count).pluck().get()
+  inRequest(() => db.exec('begin'))
+  const refusal = thrown(() => inRequest(() => db.prepare(insert).run(1)))
+  expect(thrown(() => inRequest(read))).toBe(refusal)
+  expect([inRequest(read, other), read()]).toEqual([0, 0])
+  expect(inRequest(() => db.transaction(read)(), other)).toBe(0)
+  expect(other.refusal).toBeUndefined()
+  inRequest(() => db.exec('rollback'))
+})
+
 describe('a request that another database has refused, and that is going to be replayed,', () => {
   test.each(writes.filter(([name]) => name !== 'BEGIN'))('begins no write on a primary: %s', (_, write) => {
     const { refusal } = refusedOnReplica()
