@@ -11,8 +11,6 @@ import { guardTransaction } from './transaction.ts'
 
 /** The driver's database on LiteFS, with the guard in front of what runs SQL. */
 export class GuardedDatabase extends Database {
-  // ORMs know the driver by the name of its class.
-  static override readonly name: string = 'Database'
   readonly #guard: Guard
   readonly #programs: Programs
   readonly #statements: StatementGuard
@@ -55,10 +53,13 @@ export class GuardedDatabase extends Database {
 
   /** On the primary the text goes to the engine as it is; on a replica each statement of it is judged by the engine's own word. */
   override exec(sql: string): this {
-    const run = (): this => super.exec(sql)
     // What is no text is for the driver to refuse, in its own words.
-    if (typeof sql !== 'string') return run()
-    if (this.#guard.isReplica) return this.#execOnReplica(sql)
+    if (typeof sql !== 'string') return super.exec(sql)
+    return this.#guard.isReplica ? this.#execOnReplica(sql) : this.#execWhole(sql)
+  }
+
+  #execWhole(sql: string): this {
+    const run = (): this => super.exec(sql)
     const { access, reason, transaction } = this.#classify(sql)
     if (access === 'read') return this.#guard.controls(transaction, run, () => this)
     return this.#guard.writes(() => this.#programs.writes(sql), reason, run)
@@ -70,7 +71,8 @@ export class GuardedDatabase extends Database {
       for (const { sql: piece, statement } of piecesOf(sql, (text) => super.prepare(text) as BareStatement)) {
         const { reason, transaction } = this.#classify(piece)
         const run = (): this => super.exec(piece)
-        if (statement === undefined || statement.readonly) this.#guard.controls(transaction, run, () => this)
+        if (statement === 'several') this.#execWhole(piece)
+        else if (statement === undefined || statement.readonly) this.#guard.controls(transaction, run, () => this)
         else this.#guard.writes(() => this.#programs.writes(piece), reason, run)
       }
     } catch (error) {
@@ -103,3 +105,6 @@ export class GuardedDatabase extends Database {
     return this
   }
 }
+
+// ORMs know the driver by its class, and make further databases with it.
+Object.defineProperty(GuardedDatabase.prototype, 'constructor', { value: Database, configurable: true, writable: true })

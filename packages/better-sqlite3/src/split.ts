@@ -1,9 +1,15 @@
 import type { BarePrepare, BareStatement } from './bare.ts'
 
-/** One statement of a text; without `statement` where SQLite finds a fault in it, or nothing in it. */
+/** How many semicolons are tried for the end of one statement: in a long text in quotes each would cost another look at it. */
+const mostSemicolons = 500
+
+/**
+ * One statement of a text; without `statement` where SQLite finds a fault in it, or nothing in it. `several`: the rest of the
+ * text, not taken apart.
+ */
 export interface Piece {
   readonly sql: string
-  readonly statement: BareStatement | undefined
+  readonly statement: BareStatement | 'several' | undefined
 }
 
 /**
@@ -21,20 +27,24 @@ export function* piecesOf(text: string, prepare: BarePrepare): Generator<Piece, 
       return
     }
     const end = endOfFirst(rest, prepare)
+    if (end === undefined) {
+      yield { sql: rest, statement: whole }
+      return
+    }
     const sql = rest.slice(0, end)
-    const first = attempt(sql, prepare)
-    yield { sql, statement: first === 'several' ? undefined : first }
+    yield { sql, statement: attempt(sql, prepare) }
     rest = rest.slice(end)
   }
 }
 
 /** Behind the first statement of several: what ends it is the first semicolon behind which another statement begins. */
-function endOfFirst(text: string, prepare: BarePrepare): number {
-  for (let at = text.indexOf(';'); at !== -1; at = text.indexOf(';', at + 1)) {
+function endOfFirst(text: string, prepare: BarePrepare): number | undefined {
+  let tries = 0
+  for (let at = text.indexOf(';'); at !== -1 && tries < mostSemicolons; at = text.indexOf(';', at + 1), tries++) {
     // In a comment or a string, or in the body of a trigger, the word would be a part of it.
     if (attempt(`${text.slice(0, at + 1)}\nx`, prepare) === 'several') return at + 1
   }
-  return text.length
+  return undefined
 }
 
 /** Compiles a text; undefined where the engine has something to say about it, which it says again when it is run. */

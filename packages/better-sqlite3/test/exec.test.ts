@@ -1,3 +1,4 @@
+import { rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { isPrimaryRequired } from '@flyroute/core'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
@@ -118,6 +119,33 @@ describe('on a replica', () => {
     expect(heard.map((sql) => String(sql).trim())).toEqual(['select 1;', 'select 2'])
   })
 
+  test('errors of files that LiteFS does not replicate are none of the replica', () => {
+    const db = onReplica()
+    const copy = db.transaction(() => db.prepare('insert into copy.t values (1)').run())
+    const other = join(mount.folder, '..', `other-${process.pid}.db`)
+    new Database(other).exec('create table t (a)').close()
+    symlinkSync('/proc/flyroute-read-only', `${other}-journal`)
+    try {
+      db.exec(`attach '${other}' as copy`)
+      expect(thrown(() => db.exec('insert into copy.t values (1)'))).toMatchObject({ code: 'SQLITE_CANTOPEN' })
+      expect(thrown(copy)).toMatchObject({ code: 'SQLITE_CANTOPEN' })
+    } finally {
+      rmSync(other)
+      rmSync(`${other}-journal`)
+    }
+  })
+
+  test('a nested transaction that was refused leaves the one around it going', () => {
+    const db = onReplica()
+    const inner = db.transaction(() => db.prepare('insert into post values (1, null)').run())
+    const outer = db.transaction(() => {
+      expect(thrown(inner)).toMatchObject(refused)
+      return db.prepare('select count(*) from post').pluck().get()
+    })
+    expect(outer()).toBe(0)
+    expect(db.inTransaction).toBe(false)
+  })
+
   test('numbers as the app wants them change nothing', () => {
     const db = onReplica().defaultSafeIntegers(true)
     expect(thrown(() => db.exec('insert into post values (1, null)'))).toMatchObject(refused)
@@ -195,11 +223,19 @@ describe('a text is taken apart as SQLite does it', () => {
     )
   })
 
+  test('but for one with more semicolons in it than are worth trying', () => {
+    const db = onReplica()
+    const semicolons = `'${';'.repeat(20_000)}'`
+    expect(thrown(() => db.exec(`select ${semicolons}; insert into post values (1, null)`))).toMatchObject(refused)
+    expect(db.exec(`select ${semicolons}; select 1`)).toBe(db)
+    expect(mount.rows()).toEqual([])
+  })
+
   test('each statement is a piece of its own', () => {
     const db = new Database(':memory:')
     const pieces = [...piecesOf("select ';'; select 2 -- ;\n; select 3", (sql) => db.prepare(sql))]
     expect(pieces.map(({ sql }) => sql.trim())).toEqual(["select ';';", 'select 2 -- ;\n;', 'select 3'])
-    expect(pieces.every(({ statement }) => statement?.readonly)).toBe(true)
+    expect(pieces.every(({ statement }) => statement !== 'several' && statement?.readonly)).toBe(true)
     db.close()
   })
 })

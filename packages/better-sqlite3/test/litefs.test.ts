@@ -44,6 +44,7 @@ describe('routing', () => {
   test("it is the driver's own database, and reads what its node has", async () => {
     const [far, near] = [app.on('ams'), app.on('ord')]
     expect(far).toBeInstanceOf(Database)
+    expect(far.constructor).toBe(Database)
     expect(Object.keys(far)).toEqual(Object.keys(new Database(':memory:')))
     const id = nextId()
     near.prepare(insert).run(id)

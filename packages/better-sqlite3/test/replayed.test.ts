@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FlyrouteDatabase } from '@flyroute/better-sqlite3'
 import { isPrimaryRequired } from '@flyroute/core'
@@ -50,12 +51,9 @@ describe('a request that was answered with a replay', () => {
     expect(mount.rows()).toEqual([])
   })
 
-  test.each(writes)('not even where the node has become the primary: %s', (_, write) => {
-    const { db, refusal } = refusedOnReplica()
+  test.each(writes)('not even to a primary: %s', (_, write) => {
+    const { refusal } = refusedOnReplica()
     request.answerReplay()
-    mount.namePrimary('')
-    const promoted = mount.open('ord', { candidate: true, env: { FLY_REGION: 'ord' } })
-    promoted.close()
     const primary = new HandMadeMount()
     try {
       const other = primary.open('ord')
@@ -64,7 +62,6 @@ describe('a request that was answered with a replay', () => {
     } finally {
       primary[Symbol.dispose]()
     }
-    expect(db.open).toBe(true)
   })
 
   test('reads on: that changes nothing, and a timer that reads must not end the process', async () => {
@@ -173,6 +170,23 @@ test('what was refused in one transaction is refused to its own request only', (
   inRequest(() => db.exec('rollback'))
 })
 
+test('what was refused in the transaction of a job is refused to all that comes in between', () => {
+  mount.namePrimary('ord\n')
+  const db = mount.open('ams')
+  const job = createRequestState('job')
+  inRequest(() => db.exec('begin'), job)
+  const refusal = thrown(() => inRequest(() => db.prepare(insert).run(1), job))
+  expect(thrown(() => inRequest(() => db.prepare(count).get()))).toBe(refusal)
+  inRequest(() => db.exec('rollback'), job)
+})
+
+test('where nothing tells a position, a write counts as done, without one', () => {
+  rmSync(`${mount.path}-pos`)
+  const db = mount.open('ord', { litefsDir: mount.folder })
+  inRequest(() => db.prepare(insert).run(1))
+  expect([request.committed, request.positions.size]).toEqual([true, 0])
+})
+
 describe('a request that another database has refused, and that is going to be replayed,', () => {
   test.each(writes.filter(([name]) => name !== 'BEGIN'))('begins no write on a primary: %s', (_, write) => {
     const { refusal } = refusedOnReplica()
@@ -182,6 +196,20 @@ describe('a request that another database has refused, and that is going to be r
       expect(thrown(() => inRequest(() => write(db)))).toBe(refusal)
       expect([db.inTransaction, request.writesUnderWay, primary.rows()]).toEqual([false, 0, []])
       expect(inRequest(() => db.prepare(count).pluck().get())).toBe(0)
+    } finally {
+      primary[Symbol.dispose]()
+    }
+  })
+
+  test('asks for no first row, and leaves the database free', () => {
+    const primary = new HandMadeMount()
+    try {
+      const db = primary.open('ord')
+      const rows = inRequest(() => db.prepare(`${insert} returning id`).iterate(5))
+      const { refusal } = refusedOnReplica()
+      expect(thrown(() => inRequest(() => rows.next()))).toBe(refusal)
+      expect(db.exec('delete from post').open).toBe(true)
+      expect(primary.rows()).toEqual([])
     } finally {
       primary[Symbol.dispose]()
     }
