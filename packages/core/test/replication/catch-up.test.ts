@@ -134,8 +134,10 @@ test('goes on looking for what nobody waits for any more, ever more seldom, and 
     asked = replica.asked
     looks.push(performance.now())
   }
-  const lastPause = (looks.at(-1) as number) - (looks.at(-2) as number)
-  expect(lastPause).toBeGreaterThan(3 * ((looks[4] as number) - (looks[3] as number)))
+  const pauses = looks.slice(1).map((at, index) => at - (looks[index] as number))
+  const lastPause = pauses.at(-1) as number
+  // A busy machine makes some of them longer, and none shorter.
+  expect(lastPause).toBeGreaterThan(3 * Math.min(...pauses.slice(0, 5)))
   // The pause that it is in now is longer still; a new wait cuts it short.
   replica.at = 10
   const begun = performance.now()

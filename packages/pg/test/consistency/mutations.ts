@@ -1,23 +1,21 @@
 import type { PostgresNode } from '@flyroute/testkit'
-import { nothingElse, oneRow, type PlantedBug, replayedAfterACommit } from '@flyroute/testkit/consistency'
+import {
+  loweredToken,
+  nothingElse,
+  noWaiting,
+  oneRow,
+  type PlantedBug,
+  replayedAfterACommit,
+} from '@flyroute/testkit/consistency'
 import { zombie } from './scenarios/index.ts'
 
 /** In this order: the last one leaves nothing to play in. */
 export const plantedBugs: readonly PlantedBug<PostgresNode>[] = [
-  {
-    mutation: 'no-waiting',
-    rule: 'read-your-writes',
-    scenario: {
-      name: 'lag',
-      async faults({ load, ams, gru }) {
-        for (const node of [ams, gru]) await node.setApplyDelay(300)
-        await load.more(100)
-      },
-    },
-  },
+  noWaiting,
   {
     mutation: 'position-in-the-same-string',
     rule: 'read-your-writes',
+    soonMs: 200,
     scenario: {
       name: 'writes in one string, read at once',
       workload: {
@@ -32,18 +30,7 @@ export const plantedBugs: readonly PlantedBug<PostgresNode>[] = [
       },
     },
   },
-  {
-    mutation: 'token-lowered-by-an-overtaken-answer',
-    rule: 'read-your-writes',
-    scenario: {
-      name: 'slow answers behind quick ones',
-      workload: { ...oneRow, parallel: 0.8, weights: { ...nothingElse, read: 5, write: 2, 'write-slowly': 3 } },
-      async faults({ load, ams, gru }) {
-        for (const node of [ams, gru]) await node.setApplyDelay(350)
-        await load.more(200)
-      },
-    },
-  },
+  loweredToken,
   replayedAfterACommit,
   {
     mutation: 'position-kept-over-a-restart',

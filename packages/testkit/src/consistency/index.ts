@@ -1,5 +1,14 @@
 export { Browser } from './browser.ts'
-export { nothingElse, oneRow, type PlantedBug, replayedAfterACommit } from './planted-bug.ts'
+export { findBug } from './find-bug.ts'
+export {
+  halting,
+  loweredToken,
+  nothingElse,
+  noWaiting,
+  oneRow,
+  type PlantedBug,
+  replayedAfterACommit,
+} from './planted-bug.ts'
 export { playAll } from './play.ts'
 export { describeVerdict, playIn } from './run.ts'
 export { type Scenario, withoutPrimary } from './scenario.ts'

@@ -2,6 +2,7 @@ import { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   check,
+  type History,
   type Operation,
   type Promises,
   Recorder,
@@ -92,14 +93,16 @@ export class Load {
   }
 
   /** What the checker says of all that has happened. */
-  async verdict(promises: Promises = {}): Promise<Verdict> {
+  async verdict(promises: Promises = {}): Promise<Verdict & { history: History }> {
     const survivors = await this.#world.survivors(`${this.#prefix}:`)
-    return check(this.recorder.history(survivors), {
+    const history = this.recorder.history(survivors)
+    const verdict = check(history, {
       monotonic: this.#world.options.consistency === 'monotonic',
       deaths: this.#deaths,
       mayFail: (operation) => this.#isExcused(operation),
       ...promises,
     })
+    return { ...verdict, history }
   }
 
   #isExcused(operation: Operation): boolean {

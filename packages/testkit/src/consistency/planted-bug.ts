@@ -7,6 +7,11 @@ export interface PlantedBug<Node extends DatabaseNode = DatabaseNode> {
   /** What the checker has to call it. */
   readonly rule: string
   readonly scenario: Scenario<Node>
+  /**
+   * How soon (ms) after a write's answer its user has to read the row for the bug to show. A round with few such reads, on a
+   * busy machine, tells nothing. Default: every round tells.
+   */
+  readonly soonMs?: number
 }
 
 /** For a workload that says by itself which requests there are. */
@@ -25,6 +30,39 @@ export const nothingElse = {
 
 /** Every user reads what they write: a bug shows soon. */
 export const oneRow = { ownRows: 1, sharing: 0 }
+
+/** Both replicas stand still, again and again, while users go on: so no machine is too slow to read what is not there yet. */
+export const halting: Scenario['faults'] = async ({ load, ams, gru }) => {
+  for (let stops = 0; stops < 3; stops++) {
+    await Promise.all([ams, gru].map((node) => node.pauseReplay()))
+    await load.more(40)
+    await Promise.all([ams, gru].map((node) => node.resumeReplay()))
+  }
+}
+
+export const noWaiting: PlantedBug = {
+  mutation: 'no-waiting',
+  rule: 'read-your-writes',
+  scenario: { name: 'replicas that halt', faults: halting },
+}
+
+export const loweredToken: PlantedBug = {
+  mutation: 'token-lowered-by-an-overtaken-answer',
+  rule: 'read-your-writes',
+  scenario: {
+    name: 'slow answers behind quick ones',
+    workload: { ...oneRow, parallel: 0.8, weights: { ...nothingElse, read: 5, write: 2, 'write-slowly': 3 } },
+    async faults({ load, ams, gru }) {
+      // So that what the slow answer tells has arrived, and what the quick one told has not.
+      for (let stops = 0; stops < 8; stops++) {
+        await Promise.all([ams, gru].map((node) => node.pauseReplay()))
+        await load.more(40)
+        await Promise.all([ams, gru].map((node) => node.resumeReplay()))
+        await load.more(5)
+      }
+    },
+  },
+}
 
 export const replayedAfterACommit: PlantedBug = {
   mutation: 'replayed-after-a-commit',

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describeFindings, Random, type Verdict } from '../checker/index.ts'
+import { describeFindings, type History, Random, type Verdict } from '../checker/index.ts'
 import type { DatabaseNode } from '../clusters.ts'
 import { Load } from './load.ts'
 import type { Scenario } from './scenario.ts'
@@ -23,7 +23,7 @@ export async function playIn<Node extends DatabaseNode>(
   world: World<Node>,
   { workload, faults, promises, isFinal }: Scenario<Node>,
   { seed, operations = 0, users = 20, pace = 1 }: RunOptions,
-): Promise<Verdict> {
+): Promise<Verdict & { history: History }> {
   const prefix = `p${++plays}-`
   const load = new Load(world, { seed, users, prefix, ...workload })
   const [ord, ams, gru] = ['ord', 'ams', 'gru'].map((node) => world.databases.node(node))
