@@ -11,8 +11,29 @@ export {
   type StatementMemory,
   type TransactionControl,
 } from './classify/index.ts'
+export {
+  Action,
+  BorrowedPrimary,
+  ConnectionGuard,
+  decide,
+  Effect,
+  type Failure,
+  type GuardedDatabase,
+  interpretError,
+  mayWrite,
+  type PrimaryConnection,
+  Session,
+  type Setting,
+  type Side,
+  Transaction,
+  type TransactionStatus,
+  type Verdict,
+  type Wire,
+  whenFresh,
+} from './connection/index.ts'
 export type { Ask } from './dialect/ask.ts'
 export { Catalogue, type CatalogueOptions } from './dialect/catalogue.ts'
+export type { DialectFacts } from './dialect/facts.ts'
 export { gtids, upTo, visible } from './dialect/gtid.ts'
 export { isOfReadOnlyTransaction, readMysqlError } from './dialect/mysql.ts'
 export {
@@ -31,6 +52,7 @@ export {
 } from './dialect/mysql-observation.ts'
 export { mysqlWriters } from './dialect/mysql-writers.ts'
 export { lsn, readPostgresError, type ServerWord, waitForReplay } from './dialect/postgres.ts'
+export { postgresFacts } from './dialect/postgres-facts.ts'
 export {
   briefColumns,
   postgresQuestions,
@@ -51,6 +73,7 @@ export {
 export { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers } from './dialect/writers.ts'
 export { type Environment, type LitefsEnvironment, readLitefs } from './env.ts'
 export { errorCode, publish } from './events.ts'
+export { noteUnavailable, noteUnreachable } from './member/unreachable.ts'
 export { asksForNothing, isPlainRead } from './plain-read.ts'
 export {
   hasReached,
@@ -76,3 +99,6 @@ export {
 export { createRequestState, type HeldConnection, RequestState, type WriteOutcome } from './request/state.ts'
 export { decodeToken, encodeToken, type Freshness, type TokenContent } from './token.ts'
 export { createTopology, type MemberOptions, memberTopology, withRole } from './topology.ts'
+export function neverSettles(_d: string): Promise<never> {
+  return new Promise(() => undefined)
+}

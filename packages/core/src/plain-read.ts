@@ -5,8 +5,9 @@ import type { Scope } from './request/scope.ts'
 // them, and adapters have a short way for them.
 
 /** Whether a statement reads, and nothing else: it neither changes the session nor depends on what was prepared in it. */
-export function isPlainRead({ access, reason, several, transaction, prepared }: Analysis): boolean {
-  return access === 'read' && reason === 'select' && !several && transaction === undefined && prepared === undefined
+export function isPlainRead({ access, reason, several, transaction, prepared, leaves }: Analysis): boolean {
+  if (access !== 'read' || reason !== 'select' || leaves !== 'nothing') return false
+  return !several && transaction === undefined && prepared === undefined
 }
 
 /** Whether any replica will do for the reads of a scope, however far it is behind: not for what a replayed request still does. */

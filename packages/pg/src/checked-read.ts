@@ -1,8 +1,8 @@
 import type { Freshness, Position } from '@flyroute/core/adapter'
 import { isSubmittable, type QueryConfig } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
-import { rawText } from './observer.ts'
 import { makeQuery, type Statement } from './statement.ts'
+import { rawText } from './wire.ts'
 
 /** Where the replica stands: asked ahead of a read, so that the read's snapshot has all of that. */
 const placeQuestion = 'select pg_is_in_recovery()::text, pg_last_wal_replay_lsn()::text'
@@ -20,14 +20,14 @@ export interface CheckedRead {
  * connection that nothing else is waiting on, and whose values cannot fail on their way to the wire.
  */
 export function canCheck(
-  { client, server, session }: Guarded,
+  { client, guard: { server, session, wire } }: Guarded,
   { config, values, analysis, scope }: Statement,
   need: Freshness,
 ): need is Position {
   if ('until' in need || server?.at === undefined || server.cluster !== need.cluster || server.epoch < need.epoch)
     return false
   if (analysis.access !== 'read' || analysis.reason !== 'select' || analysis.several) return false
-  if (session.transaction !== undefined || !session.isQuiet || client.pipeline || client.connection === undefined)
+  if (session.transaction !== undefined || !wire.isQuiet || client.pipeline || client.connection === undefined)
     return false
   if (isSubmittable(config) || scope?.consistency === 'monotonic') return false
   const given = typeof values === 'function' ? undefined : (values ?? (config as QueryConfig).values)
@@ -38,8 +38,9 @@ export function canCheck(
  * Sends the question where the replica stands and, right behind it on the same wire, the read: one round trip for both. The
  * server answers them in their order, so what the read sees is never older than what the question found.
  */
-export function sendChecked(guard: Guarded, statement: Statement, need: Position, read: CheckedRead): void {
-  const { client, server, database, Query, send } = guard
+export function sendChecked(connection: Guarded, statement: Statement, need: Position, read: CheckedRead): void {
+  const { client, database, Query, send } = connection
+  const { server } = connection.guard
   const { algebra } = database.replication
   let isFresh = false
   const config = { text: placeQuestion, rowMode: 'array', types: rawText }
@@ -52,7 +53,7 @@ export function sendChecked(guard: Guarded, statement: Statement, need: Position
       isFresh = algebra.covers(at, need.at)
     }),
   )
-  const query = makeQuery(guard, statement.config, statement.values, undefined)
+  const query = makeQuery(connection, statement.config, statement.values, undefined)
   query.callback = (error, value) => (isFresh ? read.answer(error, value) : read.behind(error))
   send(query)
   // The driver would write it when the first answer is there; by then it is on the wire, unless the driver refuses it.

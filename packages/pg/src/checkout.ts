@@ -1,7 +1,8 @@
 import { runInScope, type Scope } from '@flyroute/core/adapter'
 import type { BareClient, Callback, Release } from './driver-types.ts'
-import { guardOf } from './guarded.ts'
-import { type Reply, replyTo, type Single } from './statement.ts'
+import { guardedOf } from './guarded.ts'
+import type { PoolQuery } from './pool-query.ts'
+import { type Reply, replyTo } from './statement.ts'
 
 const nothing: Release = () => undefined
 
@@ -12,14 +13,20 @@ const nothing: Release = () => undefined
 export function checkoutTo(callback: Callback | undefined, scope: Scope | undefined): Reply {
   if (callback === undefined) {
     const { deliver, result } = replyTo(undefined, scope)
-    return { deliver: (error, client) => handOver(deliver, undefined, error, client), result }
+    return { deliver: (error, client) => checkOut(deliver, scope, error, client), result }
   }
-  const deliver: Callback = (error, client) => runInScope(scope, () => handOver(callback, undefined, error, client))
+  const deliver: Callback = (error, client) => runInScope(scope, () => checkOut(callback, scope, error, client))
   return { deliver, result: undefined }
 }
 
-/** Hands a client over that the pool has given, or why there is none; its guard is told what it is wanted for. */
-export function handOver(callback: Callback, single: Single | undefined, error: unknown, client: unknown): void {
+/** Hands a client over to be used, unless its request was answered with a replay while it waited. */
+function checkOut(callback: Callback, scope: Scope | undefined, error: unknown, client: unknown): void {
+  if (error || !scope?.request.isReplayed) return handOver(callback, undefined, error, client)
+  ;(client as BareClient).release?.()
+}
+
+/** Hands a client over that the pool has given, or why there is none; it is told what it is wanted for. */
+export function handOver(callback: Callback, query: PoolQuery | undefined, error: unknown, client: unknown): void {
   if (error) return callback(error, undefined, nothing)
-  callback(undefined, client, guardOf(client as object)?.lend(single) ?? (client as BareClient).release)
+  callback(undefined, client, guardedOf(client as object)?.lend(query) ?? (client as BareClient).release)
 }

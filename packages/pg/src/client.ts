@@ -1,11 +1,11 @@
 import { currentScope, runInScope } from '@flyroute/core/adapter'
+import { type ConnectionOptions, PgConnection } from './connection.ts'
 import type { Callback, ClientClass } from './driver-types.ts'
-import { Guard, type GuardOptions } from './guard.ts'
-import { setGuard } from './guarded.ts'
+import { setGuarded } from './guarded.ts'
 import { keepPassword } from './options.ts'
 
 /** What a client is made for, and with which of the driver's options. */
-export interface ClientEntry extends Pick<GuardOptions, 'database' | 'side' | 'answerMs'> {
+export interface ClientEntry extends Pick<ConnectionOptions, 'database' | 'side' | 'answerMs'> {
   readonly config: { readonly connectionTimeoutMillis?: number | undefined; readonly password?: unknown }
 }
 
@@ -17,19 +17,19 @@ export interface ClientEntry extends Pick<GuardOptions, 'database' | 'side' | 'a
  */
 export function guardClient(Base: ClientClass, enter: (config: unknown) => ClientEntry): ClientClass {
   return class FlyrouteClient extends Base {
-    readonly #guard: Guard
+    readonly #guarded: PgConnection
 
     constructor(config?: unknown) {
       const { config: own, ...entry } = enter(config)
       super(own)
       keepPassword(this, own)
-      this.#guard = new Guard(this, {
+      this.#guarded = new PgConnection(this, {
         ...entry,
         Query: Base.Query,
-        greetingMs: own.connectionTimeoutMillis ?? 0,
+        questionMs: own.connectionTimeoutMillis ?? 0,
         send: (query, values, callback) => super.query(query, values, callback),
       })
-      setGuard(this, this.#guard)
+      setGuarded(this, this.#guarded)
     }
 
     override connect(callback?: Callback): Promise<unknown> | undefined {
@@ -38,7 +38,7 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
       return runInScope(undefined, () => {
         if (callback === undefined) {
           return super.connect()?.then(async (value) => {
-            await this.#greet()
+            await this.#identify()
             return value
           })
         }
@@ -46,7 +46,7 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
         const deliver: Callback = (error, client) => runInScope(scope, () => callback(error, client))
         void super.connect((error, client) => {
           if (error) return deliver(error)
-          this.#greet().then(() => deliver(null, client), deliver)
+          this.#identify().then(() => deliver(null, client), deliver)
         })
         return undefined
       })
@@ -54,28 +54,29 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
 
     override query(config: unknown, values?: unknown, callback?: unknown): unknown {
       if (config === null || config === undefined) return super.query(config, values, callback)
-      return this.#guard.query(config, values, callback)
+      return this.#guarded.query(config, values, callback)
     }
 
     // Both in place of a listener, which would be called, or moved aside for others, with each statement.
     override _handleReadyForQuery(message: { status: 'I' | 'T' | 'E' }): void {
-      this.#guard.session.status = message.status
+      this.#guarded.wire.isReady(message.status)
       super._handleReadyForQuery?.(message)
     }
 
     override _handleErrorEvent(error: Error): void {
-      this.#guard.dies()
+      this.#guarded.dies()
       super._handleErrorEvent?.(error)
     }
 
     override end(callback?: () => void): Promise<void> | undefined {
-      this.#guard.leave()
+      this.#guarded.leave()
       return super.end(callback)
     }
 
-    async #greet(): Promise<void> {
+    async #identify(): Promise<void> {
       try {
-        await this.#guard.greet()
+        await this.#guarded.guard.identify()
+        this.#guarded.isEstablished()
       } catch (error) {
         // Nobody will ever use it: the pool has not got it yet.
         void super.end(() => undefined)

@@ -1,6 +1,14 @@
 import type { EventEmitter } from 'node:events'
 import { resolveTopology, type Topology } from '@flyroute/core'
-import { type Classifier, createClassifier, createTopology, DatabaseReplication } from '@flyroute/core/adapter'
+import {
+  Catalogue,
+  type Classifier,
+  createClassifier,
+  createTopology,
+  DatabaseReplication,
+  type GuardedDatabase,
+  postgresFacts,
+} from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 import type { BareClient, ClientClass, Driver } from './driver-types.ts'
 import { Observer } from './observer.ts'
@@ -29,7 +37,7 @@ const replicaConnectionTimeoutMs = 5_000
 const lastTryMs = 250
 
 /** One database: what its pools and clients share. */
-export interface PgDatabase {
+export interface PgDatabase extends GuardedDatabase {
   readonly driver: Driver
   readonly replication: DatabaseReplication
   readonly classifier: Classifier
@@ -75,6 +83,7 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
     const config = driverOptions(own)
     return configFor(topology.local, simulated ? readOnly(config) : config)
   }
+  const facts = postgresFacts({ simulated, refused: (error) => replication.written.withoutPosition(error) })
   const observer = new Observer(topology.role, simulated, (error) => replication.written.withoutPosition(error))
   const Client = driver.Client as unknown as ClientClass
   const primaryConfig = (): PoolConfig => configFor(topology.primary, primaryOptions(rest, options.primaryPool))
@@ -103,6 +112,8 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
   const database: PgDatabase = {
     driver,
     replication,
+    facts,
+    catalogue: new Catalogue(() => facts.writers((sql) => source.ask(sql))),
     observer,
     localConfig,
     listeners: new Set(),

@@ -1,23 +1,20 @@
-import type { Role, ServerInstance } from '@flyroute/core/adapter'
+import type { Freshness, PrimaryConnection } from '@flyroute/core/adapter'
 import type { PgDatabase } from './database.ts'
 import type { BareClient, Callback, QueryArgument, QueryClass, Release } from './driver-types.ts'
-import type { Side } from './observer.ts'
-import type { PlainSingle } from './plain-read.ts'
-import type { Session } from './session.ts'
-import type { Single } from './statement.ts'
+import type { PlainPoolQuery } from './plain-read.ts'
+import type { PoolQuery } from './pool-query.ts'
+import type { Statement } from './statement.ts'
+import type { PgWire } from './wire.ts'
 
-/** A guarded connection, as the parts of its guard and the pools see it. */
-export interface Guarded {
+/** A guarded connection, as its parts and the pools see it. */
+export interface Guarded extends PrimaryConnection<QueryArgument> {
   readonly client: BareClient
   readonly database: PgDatabase
-  readonly side: Side
-  readonly session: Session
+  readonly wire: PgWire
+  /** It is checked out from a pool of ours, which sees it given back. */
+  readonly isLent: boolean
   /** The class whose objects the driver makes of texts. */
   readonly Query: QueryClass
-  /** What the server says it is; until then, what the settings say. */
-  readonly role: Role
-  /** The run of the server that this connection leads to; undefined until it has said what it is. */
-  readonly server: ServerInstance | undefined
   /** How long (ms) the answer to a statement may take; undefined: as long as the driver's own options say. */
   readonly answerMs: number | undefined
   /** The driver's own `query`, below the guard. */
@@ -25,26 +22,28 @@ export interface Guarded {
   /**
    * Sends a plain read, if this connection is one to a replica with nothing else going on.
    *
-   * @param answer called once, with the driver's own error (which `judge` translates) or the result
+   * @param answer called once, with the driver's own error (which `interpretPlain` interprets) or the result
    * @returns whether it is on its way
    */
-  read(single: PlainSingle, answer: Callback): boolean
+  sendPlain(query: PlainPoolQuery, answer: Callback): boolean
   /** What the error that a plain read has met is to the app and to the pool. */
-  judge(single: PlainSingle, error: unknown): unknown
+  interpretPlain(query: PlainPoolQuery, error: unknown): unknown
+  /** Sends a statement as soon as the server is fresh enough for it, or has it go where it is. */
+  whenFresh(statement: Statement, need: Freshness): unknown
+  /** Runs a statement on the primary, in place of this connection. */
+  runOnPrimary(statement: Statement): unknown
   /** What the client's `query` does, in all its forms. */
   query(config: QueryArgument, values: unknown, callback: unknown): unknown
-  /** Asks this connection's server what it is. */
-  greet(): Promise<void>
   /**
    * The pool has checked the connection out: for a statement of `pool.query`, or for the app to use.
    *
    * @returns what gives it back
    */
-  lend(single?: Single): Release
+  lend(query?: PoolQuery): Release
   /** What the connection is given back with is looked at first: an error that does it no harm is no reason to drop it. */
   watchRelease(): void
-  /** Gives a connection back that has taken over. */
-  leave(error?: unknown): void
+  /** Gives back what is used in place of this connection. */
+  leave(): void
 }
 
 /** Gives what it is made of as what it has made. */
@@ -55,7 +54,7 @@ class Same {
   }
 }
 
-/** A private field on clients that somebody else has made: nobody sees it, and it is found as fast as any property. */
+/** A private field on clients that the driver has made: it does not show, and is found as fast as any property. */
 class Slot extends Same {
   readonly #guard: Guarded
 
@@ -69,12 +68,12 @@ class Slot extends Same {
   }
 }
 
-/** Remembers the guard of a client, without a property that would show on it. */
-export function setGuard(client: object, guard: Guarded): void {
-  new Slot(client, guard)
+/** Remembers the guarded connection of a client, without a property that would show on it. */
+export function setGuarded(client: object, guarded: Guarded): void {
+  new Slot(client, guarded)
 }
 
-/** The guard of a client; undefined for one of the driver's own. */
-export function guardOf(client: object): Guarded | undefined {
+/** The guarded connection of a client; undefined for one of the driver's own. */
+export function guardedOf(client: object): Guarded | undefined {
   return Slot.of(client)
 }

@@ -1,9 +1,8 @@
-import type { Position } from '@flyroute/core/adapter'
+import type { DialectFacts, Position } from '@flyroute/core/adapter'
 import { type Callback, isSubmittable, type Submittable } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { askPosition } from './position-query.ts'
-import { isAnswer } from './refusal.ts'
-import { keepInScope, makeQuery, replyTo, type Statement } from './statement.ts'
+import { answerTo, keepInScope, makeQuery, type Statement } from './statement.ts'
 
 /** How a statement ended: `unknown` where no answer came, so that it may have happened. */
 export type Outcome = 'done' | 'failed' | 'unknown'
@@ -19,7 +18,7 @@ export interface Hold {
   /** The position behind it, or why there is none. Called at most once, and only behind a statement that was done. */
   taken(position: Position | Error): void
   /** Delivers an error. Default: as it is. */
-  failed?(error: unknown, deliver: Callback): void
+  readonly failed?: (error: unknown, deliver: Callback) => void
 }
 
 /** How long (ms) the answer to a statement is held for its position at most. */
@@ -27,9 +26,9 @@ const patienceMs = 2_000
 
 /** Sends a statement, and holds its answer until the position behind it is known: whoever has the answer has the token. */
 export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold): unknown {
-  const { config, values, callback, analysis, scope, isSingle } = statement
+  const { config, values, callback, analysis, scope } = statement
   const { client, send } = guard
-  const held = new HeldAnswer(hold, (taken) => askPosition(guard, hold.asynchronous, taken))
+  const held = new HeldAnswer(hold, guard.database.facts, (taken) => askPosition(guard, hold.asynchronous, taken))
   if (isSubmittable(config)) {
     keepInScope(config, scope)
     held.follow(config)
@@ -37,8 +36,7 @@ export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold
   }
   const query = makeQuery(guard, config, values, callback)
   const asked = query.callback
-  const { deliver, result } =
-    isSingle && asked !== undefined ? { deliver: asked, result: undefined } : replyTo(asked, scope, client._Promise)
+  const { deliver, result } = answerTo(statement, asked, client)
   query.callback = (error, value) => {
     if (!error) return held.answer(() => deliver(null, value))
     held.fail(error)
@@ -64,6 +62,7 @@ type Taken = (position: Position | Error) => void
 
 class HeldAnswer {
   readonly #hold: Hold
+  readonly #facts: DialectFacts
   readonly #ask: (taken: Taken) => void
   #isAsked = false
   #isOver = false
@@ -73,8 +72,9 @@ class HeldAnswer {
   #timer: NodeJS.Timeout | undefined
 
   /** @param ask asks for the position */
-  constructor(hold: Hold, ask: (taken: Taken) => void) {
+  constructor(hold: Hold, facts: DialectFacts, ask: (taken: Taken) => void) {
     this.#hold = hold
+    this.#facts = facts
     this.#ask = ask
   }
 
@@ -88,7 +88,7 @@ class HeldAnswer {
   fail(error: unknown): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#hold.over(isAnswer(error) ? 'failed' : 'unknown', error)
+    this.#hold.over(this.#facts.isAnswer(error) ? 'failed' : 'unknown', error)
   }
 
   /** The statement is done: its answer is delivered with the position. */

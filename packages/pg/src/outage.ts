@@ -22,11 +22,6 @@ export function isExhausted(error: unknown): boolean {
   return (error as { message?: unknown }).message === 'timeout exceeded when trying to connect'
 }
 
-/** Something can be done neither here nor by a replay. */
-export function noteUnavailable(scope: Scope | undefined, error: unknown): void {
-  if (scope !== undefined && isUnavailable(error)) scope.request.unavailable ??= error
-}
-
 function isUnavailable(error: unknown): error is ReplayUnavailableError {
   return (error as { code?: unknown } | undefined)?.code === 'ERR_REPLAY_UNAVAILABLE'
 }

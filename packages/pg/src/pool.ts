@@ -1,5 +1,5 @@
 import type { Replication } from '@flyroute/core'
-import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
+import { currentScope, neverSettles, runInScope, type Scope } from '@flyroute/core/adapter'
 import pg from 'pg'
 import { checkoutTo, handOver } from './checkout.ts'
 import { guardClient } from './client.ts'
@@ -14,14 +14,14 @@ import {
   type QueryArgument,
   textOf,
 } from './driver-types.ts'
-import { Rerun } from './failure.ts'
-import { type Guarded, guardOf } from './guarded.ts'
+import { type Guarded, guardedOf } from './guarded.ts'
 import { type FlyroutePoolOptions, hideSecrets } from './options.ts'
 import { isExhausted, noteUnreachable } from './outage.ts'
-import { isPlainSingle, type PlainSingle } from './plain-read.ts'
+import { isPlain, type PlainPoolQuery } from './plain-read.ts'
+import { Dropped, PoolQuery, Rerun } from './pool-query.ts'
 import { openPrimaryPool } from './primary-pool.ts'
 import { readError } from './refusal.ts'
-import { replyTo, Single } from './statement.ts'
+import { replyTo } from './statement.ts'
 import { Watchdog } from './watchdog.ts'
 
 /** A pool of node-postgres, and where its data comes from. */
@@ -66,7 +66,7 @@ export function guardPool(
     readonly #database: PgDatabase
     readonly #watchdog: Watchdog
     /** The statement that the next check-out is for: `query` sets it, and the driver's own `query` calls `connect` at once. */
-    #single: Single | undefined
+    #next: PoolQuery | undefined
 
     constructor(given?: FlyroutePoolOptions) {
       const { database, options } = open(given)
@@ -85,50 +85,56 @@ export function guardPool(
       // Without a listener, an idle connection that dies would end the process.
       this.on('error', () => undefined)
       this.#watchdog = new Watchdog(replication)
-      this.#watchdog.watch(this, (client) => guardOf(client)?.side === 'local')
+      this.#watchdog.watch(this, (client) => guardedOf(client)?.guard.side === 'local')
     }
 
     override connect(callback?: Callback): Promise<unknown> | undefined {
-      const single = this.#single
-      this.#single = undefined
-      if (single !== undefined && callback !== undefined) {
-        this.#connectFor(single.scope, single, callback)
+      const query = this.#next
+      this.#next = undefined
+      if (query !== undefined && callback !== undefined) {
+        this.#connectFor(query.scope, query, callback)
         return undefined
       }
       const scope = currentScope()
       const { deliver, result } = checkoutTo(callback, scope)
-      this.#connectFor(scope, undefined, deliver)
+      if (scope?.request.isReplayed) void neverSettles(this.#database.replication.name)
+      else this.#connectFor(scope, undefined, deliver)
       return result as Promise<unknown> | undefined
     }
 
-    /** A connection next door, or to the primary where next door will not do. */
-    #connectFor(scope: Scope | undefined, single: Single | undefined, deliver: Callback): void {
+    /** A connection to the local server, or to the primary where that will not do. */
+    #connectFor(scope: Scope | undefined, query: PoolQuery | undefined, deliver: Callback): void {
       const { replication } = this.#database
       if (replication.topology.role === 'replica' && (replication.prober.isUnavailable || this.#goesToPrimary(scope))) {
-        return this.#handOverLater(single, deliver, this.#connectToPrimary(scope))
+        return this.#handOverLater(query, deliver, this.#connectToPrimary(scope))
       }
       void super.connect((error, client) => {
-        if (!error && single !== undefined) handOver(deliver, single, undefined, client)
+        if (!error && query !== undefined) handOver(deliver, query, undefined, client)
         else if (!error) deliver(undefined, client)
-        else this.#handOverElsewhere(error, scope, single, deliver)
+        else this.#handOverElsewhere(error, scope, query, deliver)
       })
     }
 
-    /** @param error why there is no connection next door */
-    #handOverElsewhere(error: unknown, scope: Scope | undefined, single: Single | undefined, deliver: Callback): void {
+    /** @param error why there is no connection to the local server */
+    #handOverElsewhere(
+      error: unknown,
+      scope: Scope | undefined,
+      query: PoolQuery | undefined,
+      deliver: Callback,
+    ): void {
       const connecting = runInScope(scope, () => this.#connectElsewhere(error, scope))
-      this.#handOverLater(single, deliver, connecting)
+      this.#handOverLater(query, deliver, connecting)
     }
 
-    #handOverLater(single: Single | undefined, deliver: Callback, connecting: Promise<unknown>): void {
-      if (single === undefined) {
+    #handOverLater(query: PoolQuery | undefined, deliver: Callback, connecting: Promise<unknown>): void {
+      if (query === undefined) {
         connecting.then((client) => deliver(undefined, client), deliver)
         return
       }
-      single.isElsewhere = true
+      query.isDiverted = true
       connecting.then(
-        (client) => handOver(deliver, single, undefined, client),
-        (error: unknown) => handOver(deliver, single, error, undefined),
+        (client) => handOver(deliver, query, undefined, client),
+        (error: unknown) => handOver(deliver, query, error, undefined),
       )
     }
 
@@ -137,45 +143,51 @@ export function guardPool(
       if (argument === null || argument === undefined || typeof argument === 'function') {
         return super.query(config, values, callback)
       }
-      const { replication, classifier, primaryPool } = this.#database
+      const { replication, classifier } = this.#database
       const scope = currentScope()
       const isPrimary = replication.topology.role === 'primary'
       if (isPrimary && scope === undefined) {
-        this.#single = new Single(config, values, scope, undefined, nobody)
+        this.#next = new PoolQuery(config, values, scope, undefined, delivered)
         return super.query(config, values, callback)
       }
       const plain = typeof values === 'function' ? undefined : values
       const asked = (plain === values ? callback : values) as Callback | undefined
       const { deliver, result } = replyTo(asked, scope, this.Promise)
-      const text = isPrimary || isSubmittable(argument) ? undefined : textOf(argument)
+      const text = isSubmittable(argument) ? undefined : textOf(argument)
       const analysis = typeof text === 'string' ? classifier.classify(text) : undefined
-      if (analysis !== undefined) {
+      const query = new PoolQuery(config, plain, scope, analysis, deliver)
+      this.#run(query, isPrimary)
+      return result
+    }
+
+    #run(query: PoolQuery, isPrimary: boolean): void {
+      const { config, values, scope, analysis, deliver } = query
+      const { replication, primaryPool } = this.#database
+      if (scope?.request.isReplayed) return void neverSettles(replication.name)
+      if (isPrimary) {
+        if (!query.registersIntent(this.#database)) return process.nextTick(deliver, scope?.request.refusal)
+      } else if (analysis !== undefined) {
         try {
           // Refused here, it costs no connection.
           if (analysis.access === 'write' || replication.prober.isUnavailable || this.#goesToPrimary(scope)) {
             if (replication.router.route(analysis.access, analysis.reason, scope) === 'primary') {
-              primaryPool().query(config, plain, deliver)
-              return result
+              primaryPool().query(config, values, deliver)
+              return
             }
           }
         } catch (error) {
-          process.nextTick(deliver, error)
-          return result
+          return process.nextTick(deliver, error)
         }
       }
-      const single = new Single(config, plain, scope, analysis, deliver)
       // What somebody has put in place of a method is called, and whoever reads the pool's log is told, as it would be without us.
       const isOurs = super.query === driversOwn && this.connect === GuardedPool.prototype.connect
-      if (isOurs && this.options.log === undefined && isPlainSingle(single)) {
-        this.#read(single)
-        return result
-      }
-      this.#single = single
-      super.query(config, plain, (error: unknown, value: unknown) => {
-        if (error) this.#failed(single, error)
+      if (!isPrimary && isOurs && this.options.log === undefined && isPlain(query)) return this.#read(query)
+      this.#next = query
+      super.query(config, values, (error: unknown, value: unknown) => {
+        query.withdrawIntent()
+        if (error) this.#failed(query, error)
         else deliver(undefined, value)
       })
-      return result
     }
 
     override end(callback?: () => void): Promise<void> | undefined {
@@ -190,60 +202,61 @@ export function guardPool(
      * What the driver's `query` does, for a read about which little is to be decided: check out, send, give back. It needs no
      * listener of its own meanwhile: when the connection dies, the guard listens, and the statement is told.
      */
-    #read(single: PlainSingle): void {
+    #read(query: PlainPoolQuery): void {
       void super.connect((error, client) => {
-        if (!error) return this.#readOn(client as BareClient, single)
-        this.#handOverElsewhere(error, single.scope, single, (failure, other) =>
-          failure ? this.#failed(single, failure) : this.#runOn(other as BareClient, single),
+        if (!error) return this.#readOn(client as BareClient, query)
+        this.#handOverElsewhere(error, query.scope, query, (failure, other) =>
+          failure ? this.#failed(query, failure) : this.#runOn(other as BareClient, query),
         )
       })
     }
 
-    #readOn(client: BareClient, single: PlainSingle): void {
-      const guard = guardOf(client) as Guarded
-      const answer = this.#answerTo(client, single, guard)
+    #readOn(client: BareClient, query: PlainPoolQuery): void {
+      const connection = guardedOf(client) as Guarded
+      const answer = this.#answerTo(client, query, connection)
       try {
-        if (guard.read(single, answer)) return
+        if (connection.sendPlain(query, answer)) return
       } catch (error) {
         return answer(error)
       }
-      guard.lend(single)
-      this.#runOn(client, single)
+      connection.lend(query)
+      this.#runOn(client, query)
     }
 
     /** On a connection that was lent for it. */
-    #runOn(client: BareClient, single: PlainSingle): void {
-      const answer = this.#answerTo(client, single, undefined)
+    #runOn(client: BareClient, query: PlainPoolQuery): void {
+      const answer = this.#answerTo(client, query, undefined)
       try {
-        client.query(single.config, single.values, answer)
+        client.query(query.config, query.values, answer)
       } catch (error) {
         answer(error)
       }
     }
 
-    /** @param guard judges errors, where the client's own `query` has not done so */
-    #answerTo(client: BareClient, single: PlainSingle, guard: Guarded | undefined): Callback {
+    /** @param connection interprets errors, where the client's own `query` has not done so */
+    #answerTo(client: BareClient, query: PlainPoolQuery, connection: Guarded | undefined): Callback {
       // An error can come twice: of a value that cannot be sent, and of the connection behind it.
       let isOver = false
       return (error, value) => {
         if (isOver) return
         isOver = true
-        const judged = error && guard !== undefined ? guard.judge(single, error) : error
-        client.release?.(judged)
-        if (judged) this.#failed(single, judged)
-        else single.deliver(undefined, value)
+        const verdict = error && connection !== undefined ? connection.interpretPlain(query, error) : error
+        client.release?.(verdict)
+        if (verdict) this.#failed(query, verdict)
+        else query.deliver(undefined, value)
       }
     }
 
-    /** A single statement has failed. What a replica could not do is done on the primary, or asked of it. */
-    #failed({ config, values, scope, analysis, deliver, isElsewhere }: Single, error: unknown): void {
+    /** A statement of `query` has failed. What a replica could not do is done on the primary, or asked of it. */
+    #failed({ config, values, scope, analysis, deliver, isDiverted }: PoolQuery, error: unknown): void {
       const { replication, primaryPool } = this.#database
       const runThere = (): void => {
         runInScope(scope, () => primaryPool().query(config, values, deliver))
       }
+      if (error instanceof Dropped) return
       if (error instanceof Rerun) return runThere()
       if (readError(error) !== 'unavailable') return deliver(error)
-      if (isElsewhere || replication.topology.role === 'primary') {
+      if (isDiverted || replication.topology.role === 'primary') {
         noteUnreachable(scope, error)
         return deliver(error)
       }
@@ -286,7 +299,7 @@ export function guardPool(
 }
 
 /** The driver itself has given its promise, or taken the callback. */
-const nobody: Callback = () => undefined
+const delivered: Callback = () => undefined
 
 function answers(replication: PgDatabase['replication']): Promise<boolean> {
   return replication.prober.probe().then(

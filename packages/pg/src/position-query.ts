@@ -7,7 +7,7 @@ import {
   walPositionColumns,
 } from '@flyroute/core/adapter'
 import type { Guarded } from './guarded.ts'
-import { rawText } from './observer.ts'
+import { rawText } from './wire.ts'
 
 const positionSql = `select ${walPositionColumns}`
 const replayedSql = `select ${replayedColumns}`
@@ -26,18 +26,19 @@ const never = 2 ** 31 - 1
  * @param asynchronous the statement may have been committed without waiting for the disk
  * @param isBehind write it to the wire now, right behind the statement that was sent last
  */
-export function askPosition(guard: Guarded, asynchronous: boolean, taken: Taken, isBehind = false): void {
-  const { client, server, role } = guard
+export function askPosition(connection: Guarded, asynchronous: boolean, taken: Taken, isBehind = false): void {
+  const { client } = connection
+  const { server, role } = connection.guard
   // A server that does not tell its cluster has no positions that could be compared.
   if (server === undefined || server.cluster === '') return taken(new Error('The server does not tell its cluster'))
   const isReplica = role === 'replica'
   const sql = isReplica ? replayedSql : positionSql
   if (isBehind) client.connection?.query(sql)
-  run(guard, sql, isBehind, (error, row) => {
+  run(connection, sql, isBehind, (error, row) => {
     if (row === undefined) return taken(noPosition(error))
     const position = isReplica ? readRecordEnd(row, server) : readWalPosition(row, server, asynchronous)
     if (position !== 'unreachable') return taken(position)
-    run(guard, separatorSql, false, (failure, end) =>
+    run(connection, separatorSql, false, (failure, end) =>
       taken(end === undefined ? noPosition(failure) : readRecordEnd(end, server)),
     )
   })

@@ -3,10 +3,11 @@ import type { PoolConfig } from 'pg'
 import { checkoutTo, handOver } from './checkout.ts'
 import { guardClient } from './client.ts'
 import type { PgDatabase, PrimaryConnections } from './database.ts'
-import type { Callback, ClientClass, PoolClass } from './driver-types.ts'
+import { type Callback, type ClientClass, type PoolClass, type QueryArgument, textOf } from './driver-types.ts'
 import { hideSecrets } from './options.ts'
 import { noteNoConnection } from './outage.ts'
-import { replyTo, Single } from './statement.ts'
+import { Dropped, PoolQuery } from './pool-query.ts'
+import { replyTo } from './statement.ts'
 
 /** What a pool tells of its connections. */
 const events = ['connect', 'acquire', 'release', 'remove', 'error'] as const
@@ -28,7 +29,7 @@ export function openPrimaryPool(
 
   class PrimaryPool extends Base {
     /** The statement that the next check-out is for. */
-    #single: Single | undefined
+    #next: PoolQuery | undefined
 
     constructor() {
       super({ ...config, Client })
@@ -42,12 +43,12 @@ export function openPrimaryPool(
     }
 
     override connect(callback?: Callback): Promise<unknown> | undefined {
-      const single = this.#single
-      this.#single = undefined
-      if (single !== undefined && callback !== undefined) {
+      const query = this.#next
+      this.#next = undefined
+      if (query !== undefined && callback !== undefined) {
         void super.connect((error, client) => {
-          if (error) noteNoConnection(single.scope, error)
-          handOver(callback, single, error, client)
+          if (error) noteNoConnection(query.scope, error)
+          handOver(callback, query, error, client)
         })
         return undefined
       }
@@ -65,8 +66,18 @@ export function openPrimaryPool(
       const scope = currentScope()
       const { deliver, result } = replyTo(asked, scope)
       const plain = typeof values === 'function' ? undefined : values
-      this.#single = new Single(config, plain, scope, undefined, deliver)
-      super.query(config, plain, deliver)
+      const text = textOf(config as QueryArgument)
+      const analysis = typeof text === 'string' ? database.classifier.classify(text) : undefined
+      const query = new PoolQuery(config, plain, scope, analysis, deliver)
+      if (!query.registersIntent(database)) {
+        process.nextTick(deliver, scope?.request.refusal)
+        return result
+      }
+      this.#next = query
+      super.query(config, plain, (error: unknown, value: unknown) => {
+        query.withdrawIntent()
+        if (!(error instanceof Dropped)) deliver(error, value)
+      })
       return result
     }
   }

@@ -9,26 +9,9 @@ export function readError(error: unknown): ServerWord | undefined {
   return readPostgresError(error)
 }
 
-/**
- * Whether a refusal is a standby's own ("cannot execute … during recovery") and not that of a read-only transaction, which
- * is the same on the primary. Asked of the server's function first, as messages may be translated.
- */
-export function isAboutRecovery(error: unknown): boolean {
-  const { routine, message } = error as { routine?: unknown; message?: unknown }
-  return routine === 'PreventCommandDuringRecovery' || /recovery|hot standby/i.test(String(message))
-}
-
 /** Whether the server itself said it, and no socket. */
 export function isServers(error: unknown): boolean {
   return typeof (error as { severity?: unknown } | undefined)?.severity === 'string'
-}
-
-/** Whether it is known that a write did not happen: the server says so. Of anything else nobody knows. */
-export function isAnswer(error: unknown): boolean {
-  if (!isServers(error) || readError(error) === 'unavailable') return false
-  const { code } = error as { code?: unknown }
-  // statement_completion_unknown, transaction_resolution_unknown
-  return code !== '40003' && code !== '08007'
 }
 
 /**

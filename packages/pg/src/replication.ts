@@ -1,4 +1,11 @@
-import { lsn, type Observation, type ReplicationSource, type Role, waitForReplay } from '@flyroute/core/adapter'
+import {
+  type Ask,
+  lsn,
+  type Observation,
+  type ReplicationSource,
+  type Role,
+  waitForReplay,
+} from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 import type { BareClient, ClientClass } from './driver-types.ts'
 import { type Observer, rawText, type Side } from './observer.ts'
@@ -63,24 +70,36 @@ export class PgReplicationSource implements ReplicationSource {
     return wait === undefined ? undefined : this.#probe(wait)
   }
 
+  /** Asks something else on the same connection. */
+  async ask(sql: string): ReturnType<Ask> {
+    const { rows } = await this.#use(async (query) => ({ value: await query(sql), isMisplaced: false }))
+    return rows as Awaited<ReturnType<Ask>>
+  }
+
   /** @param wait the statement that the answer is to wait for, where the connection still knows it */
-  async #probe(wait?: string): Promise<Observation> {
+  #probe(wait?: string): Promise<Observation> {
+    return this.#use(async (query, client) => {
+      const server = this.#wait
+      const asks = wait !== undefined && server?.client === client ? server.before(query, wait) : query
+      const value = await this.#ask(asks, client)
+      // Where the primary should be and is none, the name may lead to another server next time.
+      return { value, isMisplaced: this.#options.expected === 'primary' && value.role === 'replica' }
+    })
+  }
+
+  async #use<T>(work: (query: Query, client: BareClient) => Promise<{ value: T; isMisplaced: boolean }>): Promise<T> {
     if (this.#ended) throw new Error('The pool has ended')
     clearTimeout(this.#idle)
     const opened = (this.#client ??= this.#open())
     try {
       const client = await opened
       client.ref?.()
-      const ask: Query = (text) => client.query({ text, types: rawText, rowMode: 'array' }) as ReturnType<Query>
-      const server = this.#wait
-      const asks = wait !== undefined && server?.client === client ? server.before(ask, wait) : ask
-      const observation = await this.#ask(asks, client)
+      const query: Query = (text) => client.query({ text, types: rawText, rowMode: 'array' }) as ReturnType<Query>
+      const { value, isMisplaced } = await work(query, client)
       client.unref?.()
-      // Where the primary should be and is none, the name may lead to another server next time.
-      const isMisplaced = this.#options.expected === 'primary' && observation.role === 'replica'
       this.#idle = setTimeout(() => void this.#close(opened), isMisplaced ? 0 : idleMs)
       this.#idle.unref?.()
-      return observation
+      return value
     } catch (error) {
       void this.#close(opened)
       throw error

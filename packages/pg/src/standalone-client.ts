@@ -1,6 +1,6 @@
 import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
 import type { Callback, ClientClass } from './driver-types.ts'
-import { guardOf } from './guarded.ts'
+import { guardedOf } from './guarded.ts'
 import { noteUnreachable } from './outage.ts'
 import { readError } from './refusal.ts'
 
@@ -26,7 +26,7 @@ export function standaloneClient(Guarded: ClientClass): ClientClass {
 
 /** What the error of a connection that cannot be had is to the app: the driver's own, or the one that asks for a replay. */
 function judgeUnreachable(client: object, error: unknown, scope: Scope | undefined): unknown {
-  const replication = guardOf(client)?.database.replication
+  const replication = guardedOf(client)?.database.replication
   if (replication === undefined || readError(error) !== 'unavailable') return error
   if (replication.servers.expects === 'primary') {
     noteUnreachable(scope, error)

@@ -1,4 +1,4 @@
-import { type Analysis, runInScope, type Scope } from '@flyroute/core/adapter'
+import { type Analysis, neverSettles, noteUnavailable, runInScope, type Scope } from '@flyroute/core/adapter'
 import {
   type BareClient,
   type Callback,
@@ -9,7 +9,7 @@ import {
   type QueryConfig,
   type Submittable,
 } from './driver-types.ts'
-import { noteUnavailable } from './outage.ts'
+import { Dropped } from './pool-query.ts'
 
 /**
  * A statement on its way: what was handed to `query`, and what is known of it. (A class, and no literal, for the reason
@@ -23,7 +23,7 @@ export class Statement {
   /** The request that it belongs to: the one that called `query`, whoever's turn it is when it is sent or answered. */
   readonly scope: Scope | undefined
   /** It is one of `pool.query`, which sees to its scope and its second attempt by itself. */
-  readonly isSingle: boolean
+  readonly isPoolQuery: boolean
 
   constructor(
     config: QueryArgument,
@@ -31,48 +31,30 @@ export class Statement {
     callback: unknown,
     analysis: Analysis,
     scope: Scope | undefined,
-    isSingle: boolean,
+    isPoolQuery: boolean,
   ) {
     this.config = config
     this.values = values
     this.callback = callback
     this.analysis = analysis
     this.scope = scope
-    this.isSingle = isSingle
+    this.isPoolQuery = isPoolQuery
   }
 
   /** The same once more, with another callback. */
   again(callback: Callback): Statement {
-    const { config, values, analysis, scope, isSingle } = this
+    const { config, values, analysis, scope, isPoolQuery } = this
     const plain = typeof values === 'function' ? undefined : values
-    return new Statement(config, plain, callback, analysis, scope, isSingle)
+    return new Statement(config, plain, callback, analysis, scope, isPoolQuery)
   }
 }
 
-/** A statement of `pool.query`, from the call to its answer, whichever connections it meets. */
-export class Single {
-  readonly config: unknown
-  readonly values: unknown
-  readonly scope: Scope | undefined
-  /** What the pool knows of it already, so that no text is judged twice. */
-  readonly analysis: Analysis | undefined
-  readonly deliver: Callback
-  /** The connection that it got leads to the primary: what fails there has failed. */
-  isElsewhere = false
-
-  constructor(
-    config: unknown,
-    values: unknown,
-    scope: Scope | undefined,
-    analysis: Analysis | undefined,
-    deliver: Callback,
-  ) {
-    this.config = config
-    this.values = values
-    this.scope = scope
-    this.analysis = analysis
-    this.deliver = deliver
-  }
+/** A connection, as far as a statement is sent on it. */
+interface Sender {
+  readonly client: BareClient
+  readonly Query: QueryClass
+  readonly answerMs: number | undefined
+  readonly send: (config: unknown, values?: unknown, callback?: unknown) => unknown
 }
 
 /** How the answer to a statement gets back to who asked. */
@@ -104,9 +86,16 @@ export function replyTo(
   return { deliver: deliver as unknown as Callback, result }
 }
 
+/** The reply to a statement on its connection; the pool has seen to its own already. */
+export function answerTo({ scope, isPoolQuery }: Statement, callback: Callback | undefined, client: BareClient): Reply {
+  return isPoolQuery && callback !== undefined
+    ? { deliver: callback, result: undefined }
+    : replyTo(callback, scope, client._Promise)
+}
+
 /** The query object that the driver would make of the arguments. */
 export function makeQuery(
-  { Query, answerMs }: { readonly Query: QueryClass; readonly answerMs: number | undefined },
+  { Query, answerMs }: Pick<Sender, 'Query' | 'answerMs'>,
   config: QueryArgument,
   values: unknown,
   callback: unknown,
@@ -155,6 +144,41 @@ export function reject({ config, values, callback, scope }: Statement, error: un
   const { deliver, result } = replyTo(callbackOf(config, values, callback), scope, client._Promise)
   process.nextTick(deliver, error)
   return result
+}
+
+/** Sends a statement as it is; what is called back runs in the scope of the question. */
+export function pass(
+  connection: Sender,
+  config: QueryArgument,
+  values: unknown,
+  callback: unknown,
+  scope: Scope | undefined,
+  isPoolQuery: boolean,
+): unknown {
+  const { send, client, answerMs } = connection
+  if (isSubmittable(config)) {
+    keepInScope(config, scope)
+    return send(config, values, callback)
+  }
+  // Promises keep their scope by themselves, connections have none, and the pool sees to its own callbacks.
+  const isCalledBack = scope !== undefined && callbackOf(config, values, callback) !== undefined
+  if (answerMs === undefined && (isPoolQuery || !isCalledBack)) return send(config, values, callback)
+  const query = makeQuery(connection, config, values, callback)
+  const { deliver, result } = replyTo(query.callback, scope, client._Promise)
+  query.callback = deliver
+  send(query)
+  return result
+}
+
+/** What a statement gets whose request was answered with a replay: nothing, ever. */
+export function drop({ config, values, callback, isPoolQuery }: Statement, database: string): unknown {
+  const never = neverSettles(database)
+  if (isSubmittable(config)) return config
+  const asked = callbackOf(config, values, callback)
+  if (asked === undefined) return never
+  // The pool gets its connection back.
+  if (isPoolQuery) process.nextTick(asked, new Dropped())
+  return undefined
 }
 
 /** Runs a statement as soon as its time has come, in whichever form its caller waits for the answer. */

@@ -1,7 +1,7 @@
 import { isPrimaryRequired } from '@flyroute/core'
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
-import { Bench } from './support/open.ts'
+import { Bench, knowsRoutines } from './support/open.ts'
 import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 
 // On a replica: what is refused before a byte is sent, what the server refuses, and what it means afterwards.
@@ -89,6 +89,7 @@ describe('the server’s own refusal', () => {
     '%s: asks for the primary, with the server’s error as its cause; the next time without asking',
     async (_, sql, code) => {
       const { pool, pid, statements } = await connected()
+      await knowsRoutines(pool, 'touch()')
       const error = await rejection(pool.query(sql))
       expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'refused', cause: { code } })
       expect(error.cause).toBeInstanceOf(pg.DatabaseError)
@@ -106,12 +107,9 @@ describe('the server’s own refusal', () => {
   })
 
   test('is remembered by the scope, so that the request is replayed', async () => {
-    const { state } = await inRequest(() =>
-      bench
-        .far()
-        .query('select touch()')
-        .catch(() => 'swallowed'),
-    )
+    const pool = bench.far()
+    await knowsRoutines(pool, 'touch()')
+    const { state } = await inRequest(() => pool.query('select touch()').catch(() => 'swallowed'))
     expect(state.refusal).toMatchObject({ reason: 'refused' })
   })
 

@@ -3,7 +3,7 @@ import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { replayable } from '@flyroute/core/fetch'
 import { createPool } from '@flyroute/pg'
 import { describe, expect, test } from '@jest/globals'
-import { Bench } from './support/open.ts'
+import { Bench, knowsRoutines } from './support/open.ts'
 import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 import { Wire } from './support/wire.ts'
 
@@ -110,6 +110,7 @@ describe("simulate: 'replica'", () => {
     await bench.cluster.primary.query(
       `create or replace function hidden() returns int language sql as $$ insert into item values (2) returning 1 $$`,
     )
+    await knowsRoutines(pool, 'hidden()')
     expect(await rejection(pool.query('select hidden()'))).toMatchObject({
       reason: 'refused',
       cause: { code: '25006' },

@@ -9,7 +9,7 @@ import pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import Cursor from 'pg-cursor'
 import QueryStream from 'pg-query-stream'
-import { Bench } from './support/open.ts'
+import { Bench, knowsRoutines } from './support/open.ts'
 import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 
 // What is handed to the driver as it is, and talks to the connection by itself.
@@ -96,8 +96,10 @@ describe('on the replica', () => {
 
   test('what the server refuses of a cursor is translated, monotonic or not', async () => {
     for (const consistency of ['read-your-writes', 'monotonic'] as const) {
+      const pool = bench.far()
+      await knowsRoutines(pool, 'hidden()')
       const { error } = await failedRequest(
-        () => withClient(bench.far(), (client) => client.query(new Cursor('select hidden()')).read(1)),
+        () => withClient(pool, (client) => client.query(new Cursor('select hidden()')).read(1)),
         { consistency },
       )
       expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'refused', cause: { code: '25006' } })

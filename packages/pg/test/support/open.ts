@@ -71,3 +71,15 @@ export class Bench {
     return pool
   }
 }
+
+/** Waits until the server has told which routines there are: until then a call of one goes to the primary unasked. */
+export async function knowsRoutines(pool: pg.Pool, call: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const error = (await pool
+      .query(`select ${call} as attempt_${attempt}`)
+      .catch((reason: unknown) => reason)) as object
+    if ((error as { reason?: unknown }).reason === 'refused') return
+    if (attempt === 1_000) throw new Error(`${call} was not refused by the server`, { cause: error })
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}

@@ -107,6 +107,14 @@ export class Context {
   }
 
   /** A statement that inserts the row without saying so. */
+  /** Waits until the server has told which routines there are: until then a call of one goes to the primary unasked. */
+  async knowsRoutines(subject: Subject): Promise<void> {
+    await eventually(async () => {
+      const error = await rejection(subject.query(this.hiddenWrite(this.nextId())))
+      return (error as { reason?: unknown }).reason === 'refused'
+    })
+  }
+
   hiddenWrite(id: number): string {
     if (this.dialect.hiddenWrite === undefined) throw new Error('This database has no such statement')
     return this.dialect.hiddenWrite(id)

@@ -31,6 +31,7 @@ export function refusals(context: Context): void {
       'a write that no text shows is refused by the server, and then known',
       async () => {
         const far = await context.open(away)
+        await context.knowsRoutines(far)
         const id = context.nextId()
         const first = await rejection(far.query(context.hiddenWrite(id)))
         expect(isPrimaryRequired(first)).toBe(true)

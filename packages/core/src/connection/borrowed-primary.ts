@@ -1,0 +1,72 @@
+import type { ConnectionGuard } from './guard.ts'
+import type { Session } from './session.ts'
+
+/** A connection to the primary, as far as core has a say in it. */
+export interface PrimaryConnection<S> {
+  readonly guard: ConnectionGuard<S>
+  /** Runs a statement that was run elsewhere before, for us: its caller has had their answer. */
+  runAgain(statement: S): Promise<unknown>
+  /** @param isUnfit nobody else is to get it: it is closed */
+  giveBack(isUnfit: boolean): void
+}
+
+/**
+ * A connection to the primary that is used in place of one to a replica, where a request cannot be replayed. The session goes
+ * along: it is made again from settings of known values, and so is a transaction in which nothing was read yet.
+ *
+ * It stays until the app gives its own connection back: temporary tables, locks, `lastval()` and settings then mean what they
+ * mean on one server. Where nobody can see that (a pool that is not ours), it stays for as long as a transaction is open.
+ */
+export class BorrowedPrimary<S, C extends PrimaryConnection<S>> {
+  /** Resolves when the session has been made again there. */
+  readonly ready: Promise<C>
+  #connection: C | undefined
+  #isReady = false
+  #hasLeft = false
+  /** Its session was changed for our sake. */
+  #isChanged = false
+
+  /**
+   * @param image what `session.image` said before the replica's transaction was given up
+   * @param borrow gets the connection
+   */
+  constructor(image: Session<S>['image'], borrow: () => Promise<C>) {
+    this.ready = this.#make(image, borrow)
+    this.ready.then(
+      () => {
+        this.#isReady = true
+      },
+      () => this.leave(true),
+    )
+  }
+
+  /** The connection, once its session is made. */
+  get connection(): C | undefined {
+    return this.#isReady ? this.#connection : undefined
+  }
+
+  /** Whether it could be given back without the app noticing: no transaction is open on it, and nothing is left in its session. */
+  get isFree(): boolean {
+    const session = this.#connection?.guard.session
+    return session !== undefined && session.transaction === undefined && session.residue === undefined
+  }
+
+  /** Gives the connection back. One whose session is not as it was is of no use to anybody else. */
+  leave(isUnfit = false): void {
+    if (this.#hasLeft) return
+    this.#hasLeft = true
+    const giveBack = (): void => this.#connection?.giveBack(isUnfit || this.#isChanged || !this.isFree)
+    this.ready.then(giveBack, giveBack)
+  }
+
+  async #make({ settings, begin }: Session<S>['image'], borrow: () => Promise<C>): Promise<C> {
+    const connection = await borrow()
+    this.#connection = connection
+    for (const { statement } of connection.guard.session.lacks(settings)) {
+      this.#isChanged = true
+      await connection.runAgain(statement)
+    }
+    for (const statement of begin) await connection.runAgain(statement)
+    return connection
+  }
+}

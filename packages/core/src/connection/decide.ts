@@ -1,0 +1,27 @@
+import type { Analysis } from '../classify/index.ts'
+import type { Scope } from '../request/scope.ts'
+import { Action, Effect } from './action.ts'
+import type { ConnectionGuard } from './guard.ts'
+import { decideOnPrimary } from './on-primary.ts'
+import { decideOnReplica } from './on-replica.ts'
+
+/**
+ * Decides what becomes of a statement on a connection, and registers what it does to its request in the same step. Reads no
+ * clock and no queue; what belongs to the answer stands in fields of the guard.
+ */
+export function decide<S>(
+  guard: ConnectionGuard<S>,
+  analysis: Analysis,
+  text: string,
+  scope: Scope | undefined,
+): Action {
+  guard.effect = Effect.none
+  if (scope?.request.isReplayed) {
+    // What such a request holds is rolled back by us in any case.
+    return analysis.transaction === 'rollback' && !analysis.several ? Action.here : Action.drop
+  }
+  if (guard.isDiverted) return Action.primary
+  return guard.role === 'primary'
+    ? decideOnPrimary(guard, analysis, text, scope)
+    : decideOnReplica(guard, analysis, text, scope)
+}

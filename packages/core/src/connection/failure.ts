@@ -1,0 +1,73 @@
+import type { Analysis } from '../classify/index.ts'
+import { noteUnavailable, noteUnreachable } from '../member/unreachable.ts'
+import type { Scope } from '../request/scope.ts'
+import type { ConnectionGuard } from './guard.ts'
+import { inTheWay } from './on-replica.ts'
+
+/** A statement that has met an error on its connection. */
+export interface Failure {
+  readonly analysis: Analysis
+  /** Its text, as the classifier knows it; undefined for one that only this server has. */
+  readonly text: string | undefined
+  readonly scope: Scope | undefined
+  readonly error: unknown
+  /** The server may have got it. */
+  readonly wasSent: boolean
+  /** It could run on another connection as if it had not run here: nothing of its answer was delivered, and `session.canMove` when it was sent. */
+  readonly canMove: boolean
+}
+
+/** What an error is to the app: the driver's own (`pass`), or another one; or the statement is run once on the primary (`rerun`). */
+export type Verdict = 'pass' | 'rerun' | Error
+
+/** Interprets an error by the role of the server that it came from. */
+export function interpretError<S>(guard: ConnectionGuard<S>, failure: Failure): Verdict {
+  return guard.role === 'replica' && guard.side !== 'primary' ? onReplica(guard, failure) : onPrimary(guard, failure)
+}
+
+function onPrimary<S>(guard: ConnectionGuard<S>, { scope, error }: Failure): Verdict {
+  const { facts } = guard.database
+  if (facts.readError(error) === 'refusal') guard.doubts()
+  noteUnreachable(facts, scope, error)
+  return 'pass'
+}
+
+/**
+ * A replica has written nothing, so running on the primary what failed on a replica runs it once. The exception is a server that
+ * was promoted a moment ago: what may write and got no answer may have run there.
+ */
+function onReplica<S>(guard: ConnectionGuard<S>, failure: Failure): Verdict {
+  const { analysis, scope, error, canMove } = failure
+  const { facts, replication } = guard.database
+  const { transaction, isReadOnly } = guard.session
+  const word = facts.readError(error)
+  if (word === undefined) return 'pass'
+  if (word === 'refusal') {
+    const isOwn = transaction?.readOnly === true || isReadOnly
+    if (isOwn && facts.isOfReadOnlyTransaction(error)) return 'pass'
+    learns(guard, failure)
+  }
+  if (word === 'unavailable') {
+    if (guard.side === 'local') replication.prober.reportUnreachable(error)
+    if (analysis.access !== 'read' && failure.wasSent && !facts.isAnswer(error)) return 'pass'
+  }
+  try {
+    // A read that replay has cancelled is made once on the primary, in a request or not: that is nearer than a replay.
+    if (word !== 'recovery-conflict' || transaction !== undefined || !canMove) {
+      replication.router.toPrimary(word === 'refusal' ? 'refused' : 'unavailable', analysis.reason, scope, error)
+    }
+    if (canMove) return 'rerun'
+    if (word !== 'refusal') return 'pass'
+    throw inTheWay(scope, transaction === undefined ? 'session' : 'transaction', error)
+  } catch (refusal) {
+    if (transaction !== undefined) transaction.refusal = refusal as Error
+    noteUnavailable(scope, refusal)
+    return refusal as Error
+  }
+}
+
+/** What a replica refuses for its text's sake is known the next time, and would be needless if it had been promoted meanwhile. */
+function learns<S>({ database }: ConnectionGuard<S>, { text, error }: Failure): void {
+  if (text !== undefined && database.facts.teachesWrite(error)) database.classifier.learn(text)
+  database.replication.prober.recheckRole()
+}

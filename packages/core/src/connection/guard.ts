@@ -1,0 +1,181 @@
+import type { Analysis, Classifier } from '../classify/index.ts'
+import type { Catalogue } from '../dialect/catalogue.ts'
+import type { DialectFacts } from '../dialect/facts.ts'
+import { ReplayUnavailableError } from '../errors.ts'
+import { asksForNothing, isPlainRead } from '../plain-read.ts'
+import type { Role, ServerInstance } from '../position.ts'
+import type { DatabaseReplication } from '../replication/index.ts'
+import type { Scope } from '../request/scope.ts'
+import type { RequestState } from '../request/state.ts'
+import type { Freshness } from '../token.ts'
+import { Action, Effect } from './action.ts'
+import { Session } from './session.ts'
+import type { Wire } from './wire.ts'
+import { Writes } from './writes.ts'
+
+/**
+ * What a connection was made for: for reads, on the local server; as one to the primary; or as one of a cluster's nodes, which
+ * are where the app says, whatever they are.
+ */
+export type Side = 'local' | 'primary' | 'node'
+
+/** One database: what the guards of all connections to it share. */
+export interface GuardedDatabase {
+  readonly replication: DatabaseReplication
+  readonly classifier: Classifier
+  readonly facts: DialectFacts
+  readonly catalogue: Catalogue
+}
+
+/** How long (ms) a connection to a server that should not be used is kept, so that not each statement makes a new one. */
+const misplacedMs = 1_000
+
+/**
+ * What may happen to a statement on one connection, decided once for every driver. The adapter asks `decide`, does what the
+ * answer says, and tells what has come of it. `S` is a statement in the adapter's own form, fit to be run again.
+ */
+export class ConnectionGuard<S> {
+  readonly database: GuardedDatabase
+  readonly side: Side
+  readonly wire: Wire
+  readonly session: Session<S>
+  readonly writes: Writes<S>
+  /** The run of the server that this connection leads to; undefined until it has said what it is. */
+  server: ServerInstance | undefined
+  /** A connection to the primary is used in place of this one. */
+  isDiverted = false
+  /** With `Action.refuse` and `Action.rollback`: what keeps the statement from being sent. */
+  refusal: Error | undefined
+  /** With `Action.wait`: how fresh this server has to be. */
+  need: Freshness | undefined
+  /** With `Action.here`: what the statement does to its request. */
+  effect: Effect = Effect.none
+  /** With `Action.primary`: a write was registered for its way there. */
+  #hasIntent = false
+  #identifiedAt = 0
+  /** A server that said it was the primary has refused a write. */
+  #isDoubtful = false
+  /** Another primary has taken over from this one, and a client has seen it. */
+  #isStale = false
+
+  constructor(database: GuardedDatabase, side: Side, wire: Wire) {
+    this.database = database
+    this.side = side
+    this.wire = wire
+    this.session = new Session(wire, database.facts.language)
+    this.writes = new Writes(database.replication, this.session)
+  }
+
+  /** What the server says it is; until then, what the settings say. */
+  get role(): Role {
+    if (this.server !== undefined) return this.server.role
+    return this.side === 'primary' ? 'primary' : this.database.replication.topology.role
+  }
+
+  /**
+   * Whether a plain read can be sent as it is: on an idle replica that has said what it is, about which nothing is left to decide.
+   * The adapters' short ways ask only this.
+   */
+  passes(analysis: Analysis, text: string, scope: Scope | undefined): boolean {
+    return (
+      this.server?.role === 'replica' &&
+      this.side === 'local' &&
+      isPlainRead(analysis) &&
+      asksForNothing(scope) &&
+      this.isIdle &&
+      !this.database.catalogue.mayHideRefusal(analysis, text)
+    )
+  }
+
+  /**
+   * Whether a statement outside of any request can be sent without being looked at: on a primary that was reached as the local
+   * server, nothing is to be decided about it.
+   */
+  get canBypass(): boolean {
+    if (this.side === 'primary' || this.isDiverted || this.role !== 'primary') return false
+    return this.server === undefined || !this.database.replication.servers.mustLeave(this.server)
+  }
+
+  /** Whether this connection has nothing else going on, and is one to be kept. */
+  get isIdle(): boolean {
+    return this.wire.isQuiet && !this.isDiverted && this.session.transaction === undefined && !this.isMisplaced
+  }
+
+  /** A write is on its way to the primary: `withdrawIntent` when the connection there has registered its own. */
+  registersIntent(request: RequestState): boolean {
+    this.#hasIntent = request.beginWrite(this.database.replication.name)
+    return this.#hasIntent
+  }
+
+  /** Whether the statement that was decided last has a registered write, to be withdrawn by who asks. */
+  takeIntent(): boolean {
+    const has = this.#hasIntent
+    this.#hasIntent = false
+    return has
+  }
+
+  /** Keeps a statement from being sent; a transaction that it was part of is aborted, as by the server. */
+  refuses(refusal: unknown): Action {
+    const { transaction } = this.session
+    if (transaction !== undefined) transaction.refusal ??= refusal as Error
+    this.refusal = refusal as Error
+    return Action.refuse
+  }
+
+  /** The server that calls itself the primary is not: nothing of it may be shown any more, and nothing be written to it. */
+  refusesStale(): Action {
+    this.#isStale = true
+    return this.refuses(new ReplayUnavailableError('stale-primary'))
+  }
+
+  /**
+   * Asks this connection's server what it is.
+   *
+   * @throws ReplayUnavailableError where this should be the primary and is none
+   */
+  async identify(): Promise<void> {
+    const { facts, replication } = this.database
+    const expected = this.side === 'primary' ? 'primary' : replication.servers.expects
+    this.identified(replication.servers.connected(await facts.observe(this.wire.ask, expected), this.observedSide))
+    if (this.side === 'primary' && this.role === 'replica') throw new ReplayUnavailableError('no-primary')
+  }
+
+  /** What a node is says nothing of the local server. */
+  get observedSide(): 'local' | 'primary' {
+    return this.side === 'local' ? 'local' : 'primary'
+  }
+
+  /** The server has said what it is. */
+  identified(server: ServerInstance): void {
+    this.server = server
+    this.#identifiedAt = Date.now()
+    this.#isDoubtful = false
+    this.database.catalogue.refresh()
+  }
+
+  /** A statement has changed the schema: what was learned of texts and of routines may no longer hold. */
+  schemaChanged(): void {
+    this.database.classifier.forget()
+    this.database.catalogue.changed()
+  }
+
+  /** A primary has refused what no primary refuses: it may not be one any more. */
+  doubts(): void {
+    const { transaction, isReadOnly } = this.session
+    if (transaction?.readOnly || isReadOnly) return
+    this.#isDoubtful = true
+    if (this.side === 'local') this.database.replication.prober.recheckRole()
+  }
+
+  /** Whether this server should not be used: then the connection is left, so that the next one looks again who is who. */
+  get isMisplaced(): boolean {
+    if (this.#isDoubtful || this.#isStale) return true
+    const { server, side } = this
+    const { replication } = this.database
+    if (server !== undefined && replication.servers.mustLeave(server)) return true
+    if (side === 'node') return false
+    if (side === 'primary') return this.role === 'replica'
+    if (this.role === 'primary' || replication.servers.expects === 'replica') return false
+    return replication.topology.role === 'primary' || Date.now() - this.#identifiedAt > misplacedMs
+  }
+}

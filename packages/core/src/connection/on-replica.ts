@@ -1,0 +1,103 @@
+import type { Analysis } from '../classify/index.ts'
+import { ReplayUnavailableError } from '../errors.ts'
+import type { Scope } from '../request/scope.ts'
+import { Action } from './action.ts'
+import type { ConnectionGuard } from './guard.ts'
+import { mayWrite } from './on-primary.ts'
+
+/**
+ * On a replica what writes is refused before a byte is sent, or goes to the primary where its request cannot be replayed; reads
+ * wait until the server is as fresh as they need it.
+ */
+export function decideOnReplica<S>(
+  guard: ConnectionGuard<S>,
+  analysis: Analysis,
+  text: string,
+  scope: Scope | undefined,
+): Action {
+  const { database, session, server, side } = guard
+  const { replication } = database
+  // A connection to the primary that has become one to a replica: there is nowhere else to go.
+  if (side === 'primary') return guard.refuses(new ReplayUnavailableError('no-primary'))
+  if (server !== undefined && replication.servers.mustLeave(server)) return toPrimary(guard, analysis, text, scope)
+  const access = accessOnReplica(guard, analysis, text)
+  const { transaction } = session
+  if (transaction !== undefined) {
+    if (transaction.refusal !== undefined) return inAborted(guard, analysis)
+    // It ends where it is; and what has read something stays there.
+    const ends = analysis.transaction !== undefined && analysis.transaction !== 'set'
+    if (access !== 'write' && (transaction.used || ends)) return Action.here
+    // What fails in a read-only one fails on the primary too, but for what commits it, and for a lock that succeeds here and
+    // protects nothing there.
+    const commits = analysis.schema && database.facts.language === 'mysql'
+    if (transaction.readOnly && !commits && analysis.reason !== 'advisory-lock') return Action.here
+  }
+  try {
+    if (replication.router.route(access, analysis.reason, scope) === 'primary')
+      return moves(guard, analysis, text, scope)
+  } catch (refusal) {
+    return guard.refuses(refusal)
+  }
+  const need = scope === undefined ? undefined : replication.freshness.need(scope)
+  if (need === undefined || replication.freshness.assess(need, server) === 'fresh') return Action.here
+  guard.need = need
+  return Action.wait
+}
+
+/** What a statement counts as here. */
+function accessOnReplica<S>(
+  { database, server }: ConnectionGuard<S>,
+  analysis: Analysis,
+  text: string,
+): Analysis['access'] {
+  const { access } = analysis
+  if (access === 'write') return access
+  // Only this guard keeps such a user from writing here: what may write is not tried.
+  if (access === 'unknown' && server?.acceptsWrites) return 'write'
+  // A routine that catches the refusal would answer as if all were well.
+  return database.catalogue.mayHideRefusal(analysis, text) ? 'write' : access
+}
+
+function toPrimary<S>(guard: ConnectionGuard<S>, analysis: Analysis, text: string, scope: Scope | undefined): Action {
+  try {
+    guard.database.replication.router.toPrimary('unavailable', analysis.reason, scope)
+  } catch (refusal) {
+    return guard.refuses(refusal)
+  }
+  return moves(guard, analysis, text, scope)
+}
+
+/** Its place is the primary, and it does not go by a replay: the session has to go along. */
+export function moves<S>(
+  guard: ConnectionGuard<S>,
+  analysis: Analysis,
+  text: string,
+  scope: Scope | undefined,
+): Action {
+  const { session, database } = guard
+  if (!session.canMove) return guard.refuses(inTheWay(scope, session.residue === undefined ? 'transaction' : 'session'))
+  if (scope !== undefined && mayWrite(database, analysis, text, scope) && !guard.registersIntent(scope.request)) {
+    return guard.refuses(scope.request.refusal)
+  }
+  return Action.primary
+}
+
+/** What was done on this connection stays on its server, and what is to be done now cannot be done there. */
+export function inTheWay(scope: Scope | undefined, detail: string, cause?: unknown): ReplayUnavailableError {
+  const obstacle = scope?.request.whyNotReplayable() ?? 'outside-request'
+  return new ReplayUnavailableError(obstacle, { detail, ...(cause === undefined ? {} : { cause }) })
+}
+
+/** In a transaction with a refused statement only its end passes: what follows was written for one in which that has run. */
+function inAborted<S>(guard: ConnectionGuard<S>, { transaction: control, several }: Analysis): Action {
+  const transaction = guard.session.transaction
+  if (transaction === undefined) return Action.here
+  guard.refusal = transaction.refusal
+  if (several) return Action.refuse
+  if (control === 'rollback') return Action.here
+  if (control === 'rollback-to') {
+    transaction.refusal = undefined
+    return Action.here
+  }
+  return control === 'commit' || control === 'prepare' ? Action.rollback : Action.refuse
+}

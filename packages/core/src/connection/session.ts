@@ -1,0 +1,218 @@
+import type { Analysis, Dialect } from '../classify/index.ts'
+import { type Setting, Transaction } from './transaction.ts'
+import type { Wire } from './wire.ts'
+
+/** How many different settings are kept at most; with more, the session counts as one that cannot be made again. */
+const maxSettings = 1_000
+
+/**
+ * What is known of the session on a connection: its transaction, by the server's word where that is the latest and by the
+ * texts that are still on their way; the settings that could be made again on another connection; and whether anything else
+ * may have been left, which keeps the session on its server.
+ */
+export class Session<S> {
+  readonly #wire: Wire
+  readonly #language: Dialect
+  readonly #settings: Map<string, Setting<S>> = new Map()
+  /** SET TRANSACTION of MySQL, for the transaction that begins next. */
+  #next: S[] = []
+  #transaction: Transaction<S> | undefined
+  /** Whether a transaction will be open when all that was sent has run. */
+  #ahead = false
+  #residue: string | undefined
+  #isReadOnly = false
+
+  constructor(wire: Wire, language: Dialect) {
+    this.#wire = wire
+    this.#language = language
+  }
+
+  /** The transaction that a statement sent now runs in; undefined for autocommit. */
+  get transaction(): Transaction<S> | undefined {
+    if (!this.#isOpen) this.#transaction = undefined
+    // A transaction whose beginning was not seen. MySQL has such while autocommit is off, and that is a setting.
+    else this.#transaction ??= new Transaction(this.#language !== 'mysql')
+    return this.#transaction
+  }
+
+  /** What may have been left in the session that cannot be made again, as a reason code; undefined for nothing. */
+  get residue(): string | undefined {
+    return this.#residue
+  }
+
+  /** Transactions of this session are read-only by its own setting. */
+  get isReadOnly(): boolean {
+    return this.#isReadOnly
+  }
+
+  /** The server has aborted the transaction, and will answer its COMMIT with ROLLBACK. */
+  get isFailed(): boolean {
+    const { status, isQuiet } = this.#wire
+    return status === undefined ? this.#transaction?.isFailed === true : isQuiet && status === 'failed'
+  }
+
+  /** Whether the session could as well go on on another server: nothing of it is here that cannot be made again. */
+  get canMove(): boolean {
+    return this.#residue === undefined && this.transaction?.used !== true
+  }
+
+  /** Whether there is anything to be made again. */
+  get isBare(): boolean {
+    return this.#settings.size === 0 && this.transaction === undefined && this.#next.length === 0
+  }
+
+  /** What makes the session again on another connection, in its order; `begin` and what follows it where a transaction goes along. */
+  get image(): { readonly settings: readonly Setting<S>[]; readonly begin: readonly S[] } {
+    const { transaction } = this
+    const inside = transaction?.settings.map(({ statement }) => statement) ?? []
+    return { settings: [...this.#settings.values()], begin: [...this.#next, ...(transaction?.begin ?? []), ...inside] }
+  }
+
+  /** Which of these settings are to be made here so that this session has all of them, in their order. */
+  lacks(settings: readonly Setting<S>[]): readonly Setting<S>[] {
+    let same = 0
+    for (const text of this.#settings.keys()) {
+      if (settings[same]?.text !== text) return settings
+      same++
+    }
+    return settings.slice(same)
+  }
+
+  /** Takes note of a statement that is sent (or, where its driver tells only then, that was answered). */
+  sends(statement: S, text: string, analysis: Analysis): void {
+    this.#follow(statement, text, analysis)
+    if (analysis.synchronousCommit && this.#transaction !== undefined) this.#transaction.asynchronous = true
+    if (analysis.leaves === 'something') this.#residue ??= analysis.reason
+  }
+
+  /** The server has done what a statement asked for: what it has set holds from now on. */
+  acknowledges(statement: S, text: string, analysis: Analysis): void {
+    if (analysis.leaves !== 'setting') return
+    // A mode for one transaction goes along with that.
+    if (analysis.transaction === 'set' && !isOfSession(text)) return
+    if (/^\s*discard\s+all\b/i.test(text)) return this.forget()
+    if (analysis.several && analysis.transaction !== undefined) {
+      this.#residue ??= analysis.reason
+      return
+    }
+    const setting = { text, statement, isLocal: isLocal(text) }
+    const transaction = this.#undoes ? this.transaction : undefined
+    if (transaction !== undefined) transaction.settings.push(setting)
+    else this.#keep(setting)
+    if (/read\s+(only|write)|_read_only/i.test(text))
+      this.#isReadOnly = !/read\s+write|(=|\bto)\s*'?(off|0|false|no)\b/i.test(text)
+  }
+
+  /** What a statement changes by being sent, to be put back where it turns out not to have run. */
+  get mark(): { readonly used: boolean; readonly residue: string | undefined } {
+    return { used: this.transaction?.used === true, residue: this.#residue }
+  }
+
+  /** The statement behind the mark has not run here after all. */
+  returnTo({ used, residue }: Session<S>['mark']): void {
+    if (this.#transaction !== undefined) this.#transaction.used = used
+    this.#residue = residue
+  }
+
+  /** The server has answered a statement with an error. */
+  fails(): void {
+    if (this.#language === 'postgres' && this.#transaction !== undefined) this.#transaction.isFailed = true
+  }
+
+  /** The transaction was given up: a ROLLBACK of ours is on its way. */
+  leavesTransaction(): void {
+    this.#ahead = false
+    this.#transaction = undefined
+  }
+
+  /** The app gave the connection back: what the next user of it cannot know of binds nobody. Settings of known values stay. */
+  givenBack(): void {
+    this.#residue = undefined
+  }
+
+  /** The session was reset: nothing of it is left. */
+  forget(): void {
+    this.#settings.clear()
+    this.#next = []
+    this.#residue = undefined
+    this.#isReadOnly = false
+    if (this.#wire.status === undefined) this.leavesTransaction()
+  }
+
+  // --- what the statements say ----------------------------------------------------------------------------------------
+
+  #follow(statement: S, text: string, { transaction: control, several, chain, readOnly, leaves }: Analysis): void {
+    const open = this.#isOpen
+    this.#ahead = open
+    if (control === 'begin') {
+      this.#ahead = true
+      if (open && !several && this.#language !== 'mysql') return
+      this.#transaction = new Transaction(several)
+      this.#transaction.readOnly = readOnly ?? this.#isReadOnly
+      if (!several) this.#transaction.begin.push(...this.#next, statement)
+      this.#next = []
+    } else if (control === 'commit' || control === 'rollback' || control === 'prepare') {
+      this.#ends(control === 'commit' && !this.isFailed)
+      this.#ahead = chain
+      this.#transaction = chain ? new Transaction(true) : undefined
+    } else if (control === 'set' && !several) this.#setTransaction(statement, text, readOnly)
+    else if (control === 'rollback-to') this.#rollsBackTo()
+    else {
+      const { transaction } = this
+      if (!open || transaction === undefined) this.#transaction = undefined
+      else if (leaves !== 'setting' || several) transaction.used = true
+    }
+  }
+
+  #setTransaction(statement: S, text: string, readOnly: boolean | undefined): void {
+    const { transaction } = this
+    if (this.#language === 'mysql') {
+      // With SESSION it is a setting like any other; without, it is for the transaction that begins next.
+      if (!isOfSession(text)) this.#next.push(statement)
+    } else if (transaction !== undefined && !transaction.used) {
+      transaction.begin.push(statement)
+      transaction.readOnly = readOnly ?? transaction.readOnly
+    }
+  }
+
+  /** What was set in a transaction that is over holds, or is undone, as its server has it. */
+  #ends(isCommitted: boolean): void {
+    for (const setting of this.#transaction?.settings ?? []) {
+      if (isCommitted && !setting.isLocal) this.#keep(setting)
+    }
+  }
+
+  /** Which of the settings behind the savepoint were undone is not known. */
+  #rollsBackTo(): void {
+    const { transaction } = this
+    if (transaction === undefined) return
+    transaction.used = true
+    if (transaction.settings.length > 0) this.#residue ??= 'rollback-to'
+  }
+
+  #keep(setting: Setting<S>): void {
+    // The last one of a text counts: it moves to the end.
+    this.#settings.delete(setting.text)
+    this.#settings.set(setting.text, setting)
+    if (this.#settings.size > maxSettings) this.#residue ??= 'settings'
+  }
+
+  /** Whether ROLLBACK undoes settings. */
+  get #undoes(): boolean {
+    return this.#language === 'postgres'
+  }
+
+  get #isOpen(): boolean {
+    const { status, isQuiet } = this.#wire
+    return status !== undefined && isQuiet ? status !== 'idle' : this.#ahead
+  }
+}
+
+/** Whether SET TRANSACTION is meant for all transactions of the session. */
+function isOfSession(text: string): boolean {
+  return /^\s*set\s+(session|local|@@)/i.test(text)
+}
+
+function isLocal(text: string): boolean {
+  return /^\s*set\s+local\b/i.test(text) || /\bset_config\s*\([^)]*,\s*(true|'t(rue)?'|'on'|'1')\s*\)/i.test(text)
+}

@@ -1,0 +1,34 @@
+import type { RequestState } from '../request/state.ts'
+
+/** What is known of the transaction that a connection is in. `S` is a statement in the adapter's own form, fit to be run again. */
+export class Transaction<S> {
+  /** What began it: BEGIN, and SET TRANSACTION around it. As long as nothing was read in it, it can begin elsewhere. */
+  readonly begin: S[] = []
+  /** Settings of known values that were acknowledged in it: they go along with it, and are undone with it where the server does so. */
+  readonly settings: Setting<S>[] = []
+  /** Something else has run in it: it cannot begin elsewhere any more. */
+  used: boolean
+  /** It was begun as READ ONLY: what it refuses, the primary would refuse as well. */
+  readOnly = false
+  /** The request that has written in it, so that its COMMIT has a position. */
+  writer: RequestState | undefined = undefined
+  /** It mentions synchronous_commit: `SET LOCAL` cannot be seen any more behind the COMMIT. */
+  asynchronous = false
+  /** A statement in it was refused: it is aborted, although the server may not know. */
+  refusal: Error | undefined = undefined
+  /** An error in it has aborted it, by the rules of its server: its COMMIT will be answered with ROLLBACK. */
+  isFailed = false
+
+  /** @param used it cannot begin elsewhere */
+  constructor(used = false) {
+    this.used = used
+  }
+}
+
+/** A change of the session that can be made again exactly. */
+export interface Setting<S> {
+  readonly text: string
+  readonly statement: S
+  /** It ends with its transaction (`SET LOCAL`). */
+  readonly isLocal: boolean
+}

@@ -1,0 +1,52 @@
+import type { Analysis } from '../classify/index.ts'
+import type { Scope } from '../request/scope.ts'
+import type { Freshness } from '../token.ts'
+import { Action } from './action.ts'
+import type { ConnectionGuard } from './guard.ts'
+import { moves } from './on-replica.ts'
+
+/** How often (ms) a connection asks its own server, where it is not the one that is asked for all. */
+const pollMs = 5
+
+/**
+ * Waits, bounded, until the very server of a connection is as fresh as a scope needs it: then the statement is sent here, else
+ * it goes to the primary or is refused.
+ */
+export async function whenFresh<S>(
+  guard: ConnectionGuard<S>,
+  analysis: Analysis,
+  text: string,
+  scope: Scope,
+  need: Freshness,
+): Promise<Action> {
+  if (await catchesUp(guard, need, scope)) return scope.request.isReplayed ? Action.drop : Action.here
+  if (scope.request.isReplayed) return Action.drop
+  try {
+    guard.database.replication.router.routeStaleRead(scope)
+  } catch (refusal) {
+    return guard.refuses(refusal)
+  }
+  return moves(guard, analysis, text, scope)
+}
+
+async function catchesUp<S>(guard: ConnectionGuard<S>, need: Freshness, { request }: Scope): Promise<boolean> {
+  const { replication, facts } = guard.database
+  const { signal, waitTimeoutMs: timeoutMs } = request
+  const isJob = request.kind === 'job'
+  if (replication.servers.isProbed(guard.server))
+    return replication.freshness.catchUp(need, { timeoutMs, signal, patient: isJob })
+  // One name may lead to several replicas: only this connection can ask its own.
+  const until = Date.now() + Math.min(timeoutMs, isJob ? timeoutMs : replication.replayCostMs)
+  for (;;) {
+    try {
+      await guard.identify()
+    } catch (error) {
+      // A server that is lost in the middle of it will not catch up.
+      if (facts.readError(error) === 'unavailable') replication.prober.reportUnreachable(error)
+      return false
+    }
+    if (replication.freshness.assess(need, guard.server) === 'fresh') return true
+    if (Date.now() >= until || signal?.aborted) return false
+    await new Promise((resolve) => setTimeout(resolve, pollMs))
+  }
+}

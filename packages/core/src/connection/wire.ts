@@ -1,0 +1,17 @@
+import type { Ask } from '../dialect/ask.ts'
+
+/** The server's own word on the transaction that a connection is in. */
+export type TransactionStatus = 'idle' | 'open' | 'failed'
+
+/** What core needs of one connection: all of the translation that an adapter owes downwards. */
+export interface Wire {
+  /**
+   * Asks the server something of ours, ahead of what waits, with every value as text. The app must not notice: no event, no
+   * time limit of its own, no log.
+   */
+  readonly ask: Ask
+  /** The server's latest word on the transaction; undefined where only the texts tell. */
+  readonly status: TransactionStatus | undefined
+  /** Nothing is under way, so `status` is the latest there is. */
+  readonly isQuiet: boolean
+}

@@ -1,0 +1,313 @@
+import {
+  Action,
+  type Analysis,
+  ConnectionGuard,
+  createStatementMemory,
+  currentScope,
+  decide,
+  type Freshness,
+  type HeldConnection,
+  noteUnreachable,
+  type Scope,
+  type Side,
+  type StatementMemory,
+  whenFresh,
+} from '@flyroute/core/adapter'
+import { Borrowing } from './borrowing.ts'
+import { canCheck } from './checked-read.ts'
+import type { PgDatabase } from './database.ts'
+import {
+  type BareClient,
+  type Callback,
+  type QueryArgument,
+  type QueryClass,
+  type Release,
+  textOf,
+} from './driver-types.ts'
+import type { Guarded } from './guarded.ts'
+import { OnPrimary } from './on-primary.ts'
+import { OnReplica } from './on-replica.ts'
+import type { PlainPoolQuery } from './plain-read.ts'
+import { isHarmless, type PoolQuery, Rerun } from './pool-query.ts'
+import { abortedError } from './refusal.ts'
+import { drop, later, makeQuery, pass, reject, Statement } from './statement.ts'
+import { PgWire } from './wire.ts'
+
+/** What a guarded connection is made for. */
+export interface ConnectionOptions {
+  readonly database: PgDatabase
+  readonly side: Side
+  /** The class whose objects the driver makes of texts. */
+  readonly Query: QueryClass
+  /** How long (ms) the server may take to answer a question of ours; 0: as long as it wants. */
+  readonly questionMs: number
+  /** How long (ms) the answer to a statement may take, but for those that stay open (cursors, streams). Default: for ever. */
+  readonly answerMs?: number
+  readonly send: Guarded['send']
+}
+
+/**
+ * One connection of node-postgres. What becomes of a statement is core's to decide; here that is said in the driver's words: how a
+ * statement is sent, answered and failed, in all the forms that `client.query` takes.
+ */
+export class PgConnection implements Guarded, HeldConnection {
+  readonly client: BareClient
+  readonly database: PgDatabase
+  readonly Query: QueryClass
+  readonly send: Guarded['send']
+  readonly answerMs: number | undefined
+  readonly wire: PgWire
+  readonly guard: ConnectionGuard<QueryArgument>
+  readonly #memory: StatementMemory
+  /** The client's `query`, as it was made. */
+  readonly #query: BareClient['query']
+  readonly #onPrimary: OnPrimary = new OnPrimary(this)
+  readonly #onReplica: OnReplica = new OnReplica(this)
+  readonly #borrowing: Borrowing = new Borrowing(this)
+  /** The statement of `pool.query` that the connection was checked out for, until it comes. */
+  #expected: PoolQuery | undefined
+  /** A decision about an earlier statement takes time: what follows waits for it. */
+  #undecided: Promise<unknown> | undefined
+  /** The request that has used the connection last. */
+  #user: Scope | undefined
+  /** The request that has checked the connection out from a pool of ours. */
+  #holder: Scope | undefined
+  isLent = false
+
+  constructor(client: BareClient, { database, side, Query, questionMs, answerMs, send }: ConnectionOptions) {
+    this.client = client
+    this.database = database
+    this.Query = Query
+    this.send = send
+    this.answerMs = answerMs
+    this.wire = new PgWire(client, send, questionMs)
+    this.guard = new ConnectionGuard(database, side, this.wire)
+    this.#query = client.query
+    this.#memory = createStatementMemory(database.classifier)
+    this.#listen()
+  }
+
+  // --- statements ---------------------------------------------------------------------------------------------------
+
+  query(config: QueryArgument, values: unknown, callback: unknown): unknown {
+    const poolQuery = this.#expected
+    this.#expected = undefined
+    if (this.#undecided !== undefined) return this.#follow(config, values, callback)
+    const scope = poolQuery === undefined ? currentScope() : poolQuery.scope
+    const { guard, client } = this
+    const isPoolQuery = poolQuery !== undefined
+    if (scope === undefined && guard.canBypass) return pass(this, config, values, callback, scope, isPoolQuery)
+    const analysis = this.#analyse(config, poolQuery?.analysis)
+    if (analysis === undefined) return this.send(config, values, callback)
+    // A pool that is not ours has given the connection to another request.
+    if (guard.isDiverted && !this.isLent && scope !== undefined && scope.request !== this.#user?.request) this.leave()
+    this.#user = scope
+    const statement = new Statement(config, values, callback, analysis, scope, isPoolQuery)
+    const aborted = guard.session.transaction?.refusal
+    const action = decide(guard, analysis, textOf(config) ?? '', scope)
+    poolQuery?.withdrawIntent()
+    // The driver's pool would drop the connection for an error that does it no harm.
+    if (action !== Action.here && isPoolQuery) this.watchRelease()
+    if (action === Action.refuse && aborted !== undefined) {
+      return reject(statement, abortedError(this.database.driver, aborted), client)
+    }
+    return this.act(action, statement)
+  }
+
+  act(action: Action, statement: Statement): unknown {
+    const { guard, client } = this
+    switch (action) {
+      case Action.here:
+        return guard.role === 'primary' ? this.#onPrimary.send(statement) : this.#onReplica.send(statement)
+      case Action.primary:
+        return this.runOnPrimary(statement)
+      case Action.refuse:
+        return reject(statement, guard.refusal, client)
+      case Action.rollback:
+        return this.#onReplica.rollsBack(statement)
+      case Action.drop:
+        return drop(statement, this.database.replication.name)
+      case Action.wait:
+        return this.#wait(statement, guard.need as Freshness)
+    }
+  }
+
+  #wait(statement: Statement, need: Freshness): unknown {
+    if (!canCheck(this, statement, need)) return this.whenFresh(statement, need)
+    const { result, decided } = this.#onReplica.sendChecked(statement, need)
+    this.#holdsBack(decided)
+    return result
+  }
+
+  runOnPrimary(statement: Statement): unknown {
+    return this.#borrowing.run(statement)
+  }
+
+  whenFresh(statement: Statement, need: Freshness): unknown {
+    const { config, analysis, scope } = statement
+    let action: Action = Action.here
+    const decided = whenFresh(this.guard, analysis, textOf(config) ?? '', scope as Scope, need).then((decision) => {
+      action = decision
+    })
+    this.#holdsBack(decided)
+    return later(statement, decided, () => this.act(action, statement), this.client)
+  }
+
+  /** What comes before this is decided waits for it, so that the order stays what it was. */
+  #holdsBack(decided: Promise<unknown>): void {
+    const over = (): void => {
+      if (this.#undecided === undecided) this.#undecided = undefined
+    }
+    const undecided = decided.then(over, over)
+    this.#undecided = undecided
+  }
+
+  #follow(config: QueryArgument, values: unknown, callback: unknown): unknown {
+    const run = (): unknown => this.query(config, values, callback)
+    return later({ config, values, callback }, this.#undecided as Promise<unknown>, run, this.client)
+  }
+
+  /** @param known what the pool has found out of the same text */
+  #analyse(config: QueryArgument, known: Analysis | undefined): Analysis | undefined {
+    const name = typeof config === 'string' ? undefined : config.name
+    if (name === undefined && known !== undefined && known.prepared === undefined) return known
+    const text = textOf(config)
+    if (typeof text !== 'string') return name === undefined ? undefined : this.#memory.recall(name)
+    if (name === undefined) return this.#memory.classify(text)
+    this.#memory.remember(name, text)
+    return known ?? this.database.classifier.classify(text)
+  }
+
+  // --- the short way of plain reads ---------------------------------------------------------------------------------
+
+  sendPlain({ config, values, analysis, scope }: PlainPoolQuery, answer: Callback): boolean {
+    // With something else in the method's place, that is to be called.
+    if (this.client.query !== this.#query || this.#undecided !== undefined) return false
+    if (!this.guard.passes(analysis, textOf(config) ?? '', scope)) return false
+    if (typeof config !== 'string' && config.name !== undefined && config.text !== undefined) {
+      this.#memory.remember(config.name, config.text)
+    }
+    const query = makeQuery(this, config, values, answer)
+    query.callback = answer
+    this.send(query)
+    return true
+  }
+
+  interpretPlain({ config, values, analysis, scope }: PlainPoolQuery, error: unknown): unknown {
+    this.watchRelease()
+    const verdict = this.#onReplica.interpret(
+      new Statement(config, values, undefined, analysis, scope, true),
+      error,
+      true,
+    )
+    if (verdict === 'pass') return error
+    return verdict === 'rerun' ? new Rerun(error) : verdict
+  }
+
+  // --- checked out, and given back ----------------------------------------------------------------------------------
+
+  lend(poolQuery?: PoolQuery): Release {
+    this.#expected = poolQuery
+    this.isLent = true
+    // What nothing will happen to but that it is sent and answered, the pool gives back as it would without us.
+    if (poolQuery === undefined || this.guard.isMisplaced) this.#interceptRelease(poolQuery !== undefined)
+    if (poolQuery === undefined) {
+      this.#holder = currentScope()
+      this.#holder?.request.hold(this)
+    }
+    return this.client.release as Release
+  }
+
+  watchRelease(): void {
+    this.#interceptRelease(true)
+  }
+
+  #interceptRelease(isPoolQuery: boolean): void {
+    const release = this.client.release as Release
+    this.client.release = (error) => {
+      const { transaction } = this.guard.session
+      this.leave()
+      // A transaction that was refused something is over for whoever comes next.
+      const isUnfit = this.guard.isMisplaced || transaction?.refusal !== undefined
+      // The driver's pool drops a connection for any error of a statement; a refusal does it no harm.
+      if (error && !(isPoolQuery && isHarmless(error))) release(error)
+      else release(isUnfit ? true : undefined)
+    }
+  }
+
+  leave(): void {
+    this.isLent = false
+    this.#borrowing.leave()
+    this.guard.session.givenBack()
+    this.#holder?.request.release(this)
+    this.#holder = undefined
+  }
+
+  /** Its request was answered with a replay, and does not give it back: it is closed, and what was open on it rolled back. */
+  reclaim(): void {
+    const { client } = this
+    const release = client.release as Release
+    release(new Error('The request was replayed'))
+    // The app may yet give it back.
+    client.release = () => undefined
+  }
+
+  giveBack(isUnfit: boolean): void {
+    ;(this.client.release as Release)(isUnfit ? true : undefined)
+  }
+
+  async runAgain(statement: QueryArgument): Promise<unknown> {
+    if (typeof statement === 'string') return this.client.query(statement)
+    const { text, values } = statement
+    return this.client.query({ ...(text === undefined ? {} : { text }), ...(values === undefined ? {} : { values }) })
+  }
+
+  // --- what the connection tells ------------------------------------------------------------------------------------
+
+  #listen(): void {
+    const { client, wire, guard } = this
+    client.connection?.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
+      if (message.parameterName === 'in_hot_standby') this.#standbyChanged(message.parameterValue === 'on')
+    })
+    client.connection?.on('errorMessage', (error: { code?: string }) => {
+      wire.fails()
+      this.#lost(error)
+      if (error.code === '25006' && guard.role === 'primary') guard.doubts()
+    })
+    client.on('error', this.#onError)
+  }
+
+  /** The connection is about to die: we hear of that before the statements on it, and before anybody else who listens. */
+  dies(): void {
+    this.client.removeListener('error', this.#onError)
+    this.client.prependListener('error', this.#onError)
+  }
+
+  /**
+   * With a listener, a connection that dies while it is checked out does not end the process either. It has one until it is
+   * established, and again when it dies (`dies`; the native client does not say): in between, the pool adds and removes its own
+   * with each statement, which costs more where there is another.
+   */
+  isEstablished(): void {
+    if (this.client.connection !== undefined) this.client.removeListener('error', this.#onError)
+  }
+
+  readonly #onError = (error: unknown): void => {
+    this.#lost(error)
+    const { server, side } = this.guard
+    if (side === 'local') this.database.replication.servers.disconnected(server)
+  }
+
+  /** The connection is lost, or is about to be, before the statements on it hear of that. */
+  #lost(error: unknown): void {
+    if (this.guard.role === 'primary') noteUnreachable(this.database.facts, this.#user, error)
+  }
+
+  /** The server was promoted: it says so of itself, on every connection that is used. */
+  #standbyChanged(isStandby: boolean): void {
+    const { server } = this.guard
+    if (server === undefined || isStandby === (server.role === 'replica')) return
+    server.role = isStandby ? 'replica' : 'primary'
+    this.guard.identify().catch(() => undefined)
+  }
+}

@@ -1,0 +1,71 @@
+import { Effect, noteUnreachable, type Scope, type Transaction } from '@flyroute/core/adapter'
+import { isSubmittable, type QueryArgument, textOf } from './driver-types.ts'
+import type { Guarded } from './guarded.ts'
+import { type Hold, holdForPosition } from './held-answer.ts'
+import { answerTo, makeQuery, pass, type Statement } from './statement.ts'
+
+/** Sends statements to a primary: as they are, and with the position behind whatever commits something in a request. */
+export class OnPrimary {
+  readonly #connection: Guarded
+
+  constructor(connection: Guarded) {
+    this.#connection = connection
+  }
+
+  send(statement: Statement): unknown {
+    const connection = this.#connection
+    const { config, values, callback, scope, isPoolQuery, analysis } = statement
+    const { session, effect } = connection.guard
+    const { transaction } = session
+    session.sends(config, textOf(config) ?? '', analysis)
+    if (effect === Effect.commits) return holdForPosition(connection, statement, this.#commits(statement, transaction))
+    if (effect === Effect.reads && scope !== undefined) {
+      return holdForPosition(connection, statement, readPosition(connection, scope))
+    }
+    if (analysis.leaves === 'setting' && !isSubmittable(config)) return this.#acknowledged(statement)
+    return pass(connection, config, values, callback, scope, isPoolQuery)
+  }
+
+  /** What becomes of the answer to a statement that commits. */
+  #commits({ analysis, scope }: Statement, transaction: Transaction<QueryArgument> | undefined): Hold {
+    const { guard, database, wire } = this.#connection
+    const { request, consistency } = scope as Scope
+    return {
+      wantsPosition: consistency !== 'none',
+      // What a procedure sets for its transaction cannot be seen: there the position that is always far enough is taken.
+      asynchronous: analysis.synchronousCommit || analysis.access === 'unknown' || transaction?.asynchronous === true,
+      over(outcome, error) {
+        guard.writes.ends(request, transaction, outcome)
+        noteUnreachable(database.facts, scope, error)
+        // A string that began a transaction of its own has not committed that one.
+        if (outcome === 'done' && wire.status === 'open') guard.writes.goesOn(request)
+        if (outcome === 'done' && analysis.schema) guard.schemaChanged()
+      },
+      taken: (position) => guard.writes.took(request, position),
+    }
+  }
+
+  /** What it sets holds once the server has said so. */
+  #acknowledged(statement: Statement): unknown {
+    const { config, values, callback, analysis } = statement
+    const { guard, client, send } = this.#connection
+    const query = makeQuery(this.#connection, config, values, callback)
+    const { deliver, result } = answerTo(statement, query.callback, client)
+    query.callback = (error, value) => {
+      if (!error) guard.session.acknowledges(config, textOf(config) ?? '', analysis)
+      deliver(error, value)
+    }
+    send(query)
+    return result
+  }
+}
+
+/** What becomes of the answer to a monotonic read. */
+export function readPosition({ guard }: Guarded, { request }: Scope): Hold {
+  return {
+    wantsPosition: true,
+    asynchronous: false,
+    over: () => undefined,
+    taken: (position) => guard.writes.saw(request, position),
+  }
+}

@@ -1,0 +1,108 @@
+import { interpretError, type Position, runInScope, type Verdict } from '@flyroute/core/adapter'
+import { sendChecked } from './checked-read.ts'
+import { type Callback, callbackOf, isSubmittable, type Submittable, textOf } from './driver-types.ts'
+import type { Guarded } from './guarded.ts'
+import { holdForPosition } from './held-answer.ts'
+import { readPosition } from './on-primary.ts'
+import { Rerun } from './pool-query.ts'
+import { answerTo, keepInScope, makeQuery, replyTo, type Statement } from './statement.ts'
+
+/** Sends statements to a replica, and has core interpret what fails there. */
+export class OnReplica {
+  readonly #connection: Guarded
+
+  constructor(connection: Guarded) {
+    this.#connection = connection
+  }
+
+  send(statement: Statement): unknown {
+    const { config, values, callback, analysis, scope } = statement
+    const { guard, client, send } = this.#connection
+    const { session } = guard
+    const failed = this.#failing(statement)
+    session.sends(config, textOf(config) ?? '', analysis)
+    if (isSubmittable(config)) this.#interceptErrors(config, statement)
+    if (scope?.consistency === 'monotonic' && analysis.transaction === undefined) {
+      return holdForPosition(this.#connection, statement, { ...readPosition(this.#connection, scope), failed })
+    }
+    if (isSubmittable(config)) {
+      keepInScope(config, scope)
+      return send(config, values, callback)
+    }
+    const query = makeQuery(this.#connection, config, values, callback)
+    const { deliver, result } = answerTo(statement, query.callback, client)
+    query.callback = (error, value) => {
+      if (error) return failed(error, deliver)
+      session.acknowledges(config, textOf(config) ?? '', analysis)
+      deliver(null, value)
+    }
+    send(query)
+    return result
+  }
+
+  /** Asks and reads in one round trip; where the replica turns out to be behind, it is as if nothing had been read. */
+  sendChecked(statement: Statement, need: Position): { result: unknown; decided: Promise<void> } {
+    const { config, values, callback, analysis, scope } = statement
+    const { guard, client, database } = this.#connection
+    const failed = this.#failing(statement)
+    const { deliver, result } = answerTo(statement, callbackOf(config, values, callback), client)
+    const again = statement.again(deliver)
+    guard.session.sends(config, textOf(config) ?? '', analysis)
+    const decided = new Promise<void>((decide) => {
+      sendChecked(this.#connection, statement, need, {
+        answer: (error, value) => {
+          decide()
+          if (error) failed(error, deliver)
+          else deliver(null, value)
+        },
+        behind: (error) => {
+          decide()
+          // A replica that is lost is not waited for.
+          if (database.facts.readError(error) === 'unavailable') failed(error, deliver)
+          else runInScope(scope, () => this.#connection.whenFresh(again, need))
+        },
+      })
+    })
+    return { result, decided }
+  }
+
+  interpret({ config, analysis, scope }: Statement, error: unknown, canMove: boolean): Verdict {
+    const failure = { analysis, text: textOf(config), scope, error, wasSent: true, canMove }
+    return interpretError(this.#connection.guard, failure)
+  }
+
+  /** As the server does: the COMMIT of an aborted transaction is answered with ROLLBACK. */
+  rollsBack({ config, values, callback, analysis, scope }: Statement): unknown {
+    const { guard, client, send } = this.#connection
+    guard.session.sends(config, 'rollback', { ...analysis, transaction: 'rollback' })
+    const { deliver, result } = replyTo(callbackOf(config, values, callback), scope, client._Promise)
+    send(analysis.chain ? 'rollback and chain' : 'rollback', undefined, deliver)
+    return result
+  }
+
+  /** What is done with an error of a statement that is about to be sent. */
+  #failing(statement: Statement): (error: unknown, deliver: Callback) => void {
+    const { session } = this.#connection.guard
+    const { canMove, mark } = session
+    return (error, deliver) => {
+      const { scope, isPoolQuery } = statement
+      const verdict = this.interpret(statement, error, canMove || isPoolQuery)
+      if (isPoolQuery) this.#connection.watchRelease()
+      if (verdict === 'pass') return deliver(error)
+      if (verdict !== 'rerun') return deliver(verdict)
+      // The pool runs its own statements again by itself.
+      if (isPoolQuery) return deliver(new Rerun(error))
+      session.returnTo(mark)
+      runInScope(scope, () => this.#connection.runOnPrimary(statement.again(deliver)))
+    }
+  }
+
+  /** Of a cursor or a stream, what has begun cannot be run again elsewhere. */
+  #interceptErrors(query: Submittable, statement: Statement): void {
+    const { handleError } = query
+    query.handleError = (error, connection) => {
+      const verdict = this.interpret(statement, error, false)
+      handleError?.call(query, verdict === 'pass' || verdict === 'rerun' ? error : verdict, connection)
+    }
+  }
+}

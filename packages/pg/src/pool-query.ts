@@ -1,0 +1,73 @@
+import { type Analysis, mayWrite, type Scope } from '@flyroute/core/adapter'
+import type { PgDatabase } from './database.ts'
+import { type Callback, type QueryArgument, textOf } from './driver-types.ts'
+
+/** A statement of `pool.query`, from the call to its answer, whichever connections it meets. */
+export class PoolQuery {
+  readonly config: unknown
+  readonly values: unknown
+  readonly scope: Scope | undefined
+  /** What the pool knows of it already, so that no text is judged twice. */
+  readonly analysis: Analysis | undefined
+  readonly deliver: Callback
+  /** The connection that it got leads to the primary: what fails there has failed. */
+  isDiverted = false
+  /** The name of the database where a write of it is registered, while it waits for a connection. */
+  #intent: string | undefined
+
+  constructor(
+    config: unknown,
+    values: unknown,
+    scope: Scope | undefined,
+    analysis: Analysis | undefined,
+    deliver: Callback,
+  ) {
+    this.config = config
+    this.values = values
+    this.scope = scope
+    this.analysis = analysis
+    this.deliver = deliver
+  }
+
+  /**
+   * Registers a write that is on its way to a primary, before there is a connection: from now on its request is not replayed.
+   *
+   * @returns false where the request is going to be replayed: then it must not be sent
+   */
+  registersIntent(database: PgDatabase): boolean {
+    const { config, scope, analysis } = this
+    if (scope === undefined || analysis === undefined) return true
+    if (!mayWrite(database, analysis, textOf(config as QueryArgument) ?? '', scope)) return true
+    const { name } = database.replication
+    if (!scope.request.beginWrite(name)) return false
+    this.#intent = name
+    return true
+  }
+
+  /** Its connection has registered what it does there, or it was not sent. */
+  withdrawIntent(): void {
+    if (this.#intent === undefined) return
+    this.scope?.request.endWrite(this.#intent, 'unsent')
+    this.#intent = undefined
+  }
+}
+
+/** Not an error for the app: the statement is to be run once more, on the primary. */
+export class Rerun {
+  /** What the replica said. */
+  readonly cause: unknown
+
+  constructor(cause: unknown) {
+    this.cause = cause
+  }
+}
+
+/** Not an error for the app, which hears nothing: the request of the statement was answered with a replay. */
+export class Dropped {}
+
+/** Whether a connection is as good as before: nothing was sent, or the server has said no. */
+export function isHarmless(error: unknown): boolean {
+  if (error instanceof Rerun || error instanceof Dropped) return true
+  const { code, reason } = error as { code?: unknown; reason?: unknown }
+  return (code === 'ERR_PRIMARY_REQUIRED' && reason !== 'unavailable') || code === 'ERR_REPLAY_UNAVAILABLE'
+}

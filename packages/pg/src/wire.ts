@@ -1,0 +1,46 @@
+import type { Ask, TransactionStatus, Wire } from '@flyroute/core/adapter'
+import type { BareClient } from './driver-types.ts'
+
+/** Every value as the server wrote it: an app's own type parsers do not change what we read. */
+export const rawText: { getTypeParser(): (value: string) => string } = { getTypeParser: () => (value) => value }
+
+const statuses = { I: 'idle', T: 'open', E: 'failed' } as const
+
+/** What core asks and sees of a client of node-postgres. */
+export class PgWire implements Wire {
+  readonly #client: BareClient
+  readonly #send: (config: unknown) => unknown
+  readonly #answerMs: number
+  /** The native client does not tell it: there the texts do. */
+  status: TransactionStatus | undefined
+
+  /** @param answerMs how long the server may take to answer a question of ours; 0: as long as it wants */
+  constructor(client: BareClient, send: (config: unknown) => unknown, answerMs: number) {
+    this.#client = client
+    this.#send = send
+    this.#answerMs = answerMs
+    this.status = client.connection === undefined ? undefined : 'idle'
+  }
+
+  readonly ask: Ask = async (sql) => {
+    const question = { text: sql, types: rawText, rowMode: 'array', query_timeout: this.#answerMs }
+    const { rows } = (await this.#send(question)) as { rows: Awaited<ReturnType<Ask>> }
+    return rows
+  }
+
+  get isQuiet(): boolean {
+    const { readyForQuery, _activeQuery: active, _queryQueue: queue, _sentQueryQueue: sent } = this.#client
+    // Behind an error nothing is being read, although the server has yet to say that it is ready.
+    return (readyForQuery === true || active === null) && !queue?.length && !sent?.length
+  }
+
+  /** The server is ready for the next statement. */
+  isReady(status: 'I' | 'T' | 'E'): void {
+    this.status = statuses[status]
+  }
+
+  /** The server has answered with an error, and has yet to say that it is ready. */
+  fails(): void {
+    if (this.status === 'open') this.status = 'failed'
+  }
+}
