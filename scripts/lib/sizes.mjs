@@ -27,9 +27,9 @@ const whole = {
 
 /** What is downloaded: tarballs. */
 const packed = {
-  '@flyroute/better-sqlite3': 16_000,
+  '@flyroute/better-sqlite3': 18_000,
   '@flyroute/cli': 16_000,
-  '@flyroute/core': 150_000,
+  '@flyroute/core': 190_000,
   '@flyroute/kysely': 26_000,
   '@flyroute/lab': 80_000,
   '@flyroute/mysql2': 42_000,

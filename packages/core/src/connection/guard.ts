@@ -150,7 +150,6 @@ export class ConnectionGuard<S> {
     this.server = server
     this.#identifiedAt = Date.now()
     this.#isDoubtful = false
-    this.database.catalogue.refresh()
   }
 
   /** A statement has changed the schema: what was learned of texts and of routines may no longer hold. */

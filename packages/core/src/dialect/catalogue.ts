@@ -71,8 +71,7 @@ export class Catalogue {
 
   /** A connection was made: an occasion to look whether anything has changed elsewhere. */
   refresh(): void {
-    const isAsked = this.#askedAt > Number.NEGATIVE_INFINITY
-    if (isAsked && this.#now() - this.#askedAt >= oldMs) this.#askSoon()
+    if (this.#now() - this.#askedAt >= oldMs) this.#askSoon()
   }
 
   /** Resolves when nothing is being asked. */
