@@ -17,8 +17,9 @@ app.disable('x-powered-by')
 app.use(express.json())
 
 // Glue: one middleware ahead of all routes; behind the parser here, since that is where many apps have room for it.
-const replayBefore = ({ method, path }: { method: string; path: string }) => method === 'POST' && path !== '/search'
-app.use(replayMiddleware({ databases: [pool], replayBefore }))
+const replayBeforeHandler = ({ method, path }: { method: string; path: string }) =>
+  method === 'POST' && path !== '/search'
+app.use(replayMiddleware({ databases: [pool], replayBeforeHandler }))
 
 /** Express 4 does not know of promises: an error is handed on, as ever. */
 const route =

@@ -13,7 +13,7 @@ export const app: Express = express()
 app.use(
   replayMiddleware({
     databases: [pool],
-    replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+    replayBeforeHandler: ({ method, path }) => method === 'POST' && path !== '/search',
     debugHeader: true,
   }),
 )
@@ -22,7 +22,7 @@ app.use(express.json())
 
 // For Fly's health check.
 app.get('/healthz', async (_request, response) => {
-  sendReplay(response, await healthResponse(pool))
+  sendReplay(response, await healthResponse({ databases: [pool] }))
 })
 
 // A read: answered by the replica next door.

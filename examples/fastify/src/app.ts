@@ -13,7 +13,7 @@ export const app: FastifyInstance = fastify()
 // Glue: the door as the first hook. A search is a POST that may stay: its statements decide.
 const door = replayMiddleware({
   databases: [pool],
-  replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+  replayBeforeHandler: ({ method, path }) => method === 'POST' && path !== '/search',
 })
 app.addHook('onRequest', (request, reply, done) => door(request.raw, reply.raw, done))
 

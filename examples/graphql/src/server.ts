@@ -8,6 +8,6 @@ const yoga = createYoga<{ res: ServerResponse }>({ schema })
 // Glue: everything is a POST, so statements decide; a client that says that it sends a mutation spares this region the try.
 const handler = replayable(yoga, {
   databases: [pool],
-  replayBefore: ({ headers }) => headers.get('x-graphql-operation') === 'mutation',
+  replayBeforeHandler: ({ headers }) => headers.get('x-graphql-operation') === 'mutation',
 })
 createServer(handler).listen(Number(process.env.PORT ?? 3000))

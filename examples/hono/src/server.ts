@@ -5,6 +5,6 @@ import { app, pool } from './app.ts'
 // Glue: the door around the app. A search is a POST that may stay: its statements decide.
 const fetch = replayable(app.fetch, {
   databases: [pool],
-  replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+  replayBeforeHandler: ({ method, path }) => method === 'POST' && path !== '/search',
 })
 serve({ fetch, port: Number(process.env.PORT ?? 3000) })

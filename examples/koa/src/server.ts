@@ -5,6 +5,6 @@ import { app, pool } from './app.ts'
 // Glue: the door around the app, which `app.listen` would hand to `createServer` as well. A search is a POST that may stay.
 const handler = replayable(app.callback(), {
   databases: [pool],
-  replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+  replayBeforeHandler: ({ method, path }) => method === 'POST' && path !== '/search',
 })
 createServer(handler).listen(Number(process.env.PORT ?? 3000))

@@ -32,7 +32,7 @@ export async function handle(request: IncomingMessage, response: ServerResponse)
     const post = db.prepare<[string], Post>('update post set views = views + 1 where id = ? returning *').get(id)
     return post === undefined ? send(response, 404, { error: 'There is no such post.' }) : send(response, 200, post)
   }
-  if (pathname === '/healthz') return sendReplay(response, await healthResponse(db))
+  if (pathname === '/healthz') return sendReplay(response, await healthResponse({ databases: [db] }))
   send(response, 404, { error: 'There is nothing here.' })
 }
 

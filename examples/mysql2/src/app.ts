@@ -13,7 +13,7 @@ app.use(express.json())
 
 // For Fly's health check.
 app.get('/healthz', async (_request, response) => {
-  sendReplay(response, await healthResponse(pool))
+  sendReplay(response, await healthResponse({ databases: [pool] }))
 })
 
 // A read: answered by the replica next door.

@@ -10,6 +10,6 @@ const isMutation = (name: string) =>
   (router[name as keyof typeof router] as { _def?: { type?: string } })?._def?.type === 'mutation'
 const handler = replayable(trpc, {
   databases: [pool],
-  replayBefore: ({ path }) => path.slice(1).split(/[,?]/).some(isMutation),
+  replayBeforeHandler: ({ path }) => path.slice(1).split(/[,?]/).some(isMutation),
 })
 createServer(handler).listen(Number(process.env.PORT ?? 3000))

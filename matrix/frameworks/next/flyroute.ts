@@ -5,5 +5,5 @@ import { pool } from './lib/pool.ts'
 // Glue: a search is a POST that may stay, and so is what a form of /actions does: their statements decide.
 replayServers({
   databases: [pool],
-  replayBefore: ({ method, path }) => method === 'POST' && !['/search', '/actions?later'].includes(path),
+  replayBeforeHandler: ({ method, path }) => method === 'POST' && !['/search', '/actions?later'].includes(path),
 })

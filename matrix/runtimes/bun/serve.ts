@@ -5,6 +5,6 @@ Bun.serve({
   port: Number(process.env.PORT),
   fetch: replayable(app.fetch, {
     databases: [pool],
-    replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+    replayBeforeHandler: ({ method, path }) => method === 'POST' && path !== '/search',
   }),
 })

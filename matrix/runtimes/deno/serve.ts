@@ -3,6 +3,6 @@ import { app, pool } from './generated/hono/app.ts'
 
 const handler = replayable(app.fetch, {
   databases: [pool],
-  replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+  replayBeforeHandler: ({ method, path }) => method === 'POST' && path !== '/search',
 })
 Deno.serve({ port: Number(process.env.PORT) }, (request) => handler(request))

@@ -3,5 +3,5 @@ import { replayServers } from '@flyroute/core/node'
 const { pool } = await import('./generated/hono/app.ts')
 replayServers({
   databases: [pool],
-  replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+  replayBeforeHandler: ({ method, path }) => method === 'POST' && path !== '/search',
 })

@@ -17,7 +17,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   app?.[Symbol.dispose]()
   await cluster.promote('ord')
-  app = new App(cluster, ['ord', 'ams', 'nrt'], { replayBefore: [] })
+  app = new App(cluster, ['ord', 'ams', 'nrt'], { replayBeforeHandler: [] })
   app.on('ord').exec('create table if not exists post (id integer primary key, title text)')
   await cluster.caughtUp()
 })
@@ -75,7 +75,7 @@ describe('routing', () => {
     const { position } = await app.on('ord').replication.status()
     expect(position).toMatch(/^[0-9a-f]{16}$/)
     expect(await app.on('ams').replication.status()).toMatchObject({ role: 'replica', region: 'ams', position })
-    expect(await healthResponse([app.on('ams')])).toMatchObject({ status: 200 })
+    expect(await healthResponse({ databases: [app.on('ams')] })).toMatchObject({ status: 200 })
   })
 })
 

@@ -56,7 +56,7 @@ describe.each(unreadable)('%s', (what, spoil) => {
     })
     expect(mount.rows()).toEqual([])
     await expect(db.replication.status()).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' })
-    expect(await healthResponse([db])).toMatchObject({ status: 503 })
+    expect(await healthResponse({ databases: [db] })).toMatchObject({ status: 503 })
     // And is well again with its files.
     rmSync(positionFile(), { recursive: true })
     mount.position(3)

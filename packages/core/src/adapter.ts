@@ -90,6 +90,7 @@ export {
   type ReplicationSource,
   type Route,
 } from './replication/index.ts'
+export { neverSettles } from './request/late.ts'
 export {
   createScope,
   currentScope,

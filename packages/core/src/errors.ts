@@ -1,3 +1,4 @@
+import { setOrigin } from './errors/origin.ts'
 import { safeWord } from './errors/words.ts'
 import type { ReplayTarget } from './replay/target.ts'
 import type { Topology } from './topology/topology.ts'
@@ -9,7 +10,7 @@ export type FlyrouteErrorCode = 'ERR_CONFIGURATION' | 'ERR_PRIMARY_REQUIRED' | '
  * What all errors of flyroute have in common: a stable `code`, the standard `cause`, and a message of the form
  * `[CODE] what happened; what to do`. SQL text, parameters and passwords are in none of it.
  *
- * Tell errors apart by `code`, not by `instanceof`: a process may hold two copies of this package.
+ * Tell errors apart by `isPrimaryRequired` and by `code`, not by `instanceof`: a process may hold two copies of this package.
  */
 export abstract class FlyrouteError extends Error {
   /** Stable across versions; narrows the union of the concrete classes in a `switch`. */
@@ -71,7 +72,7 @@ export interface PrimaryRequiredOptions extends ErrorOptions {
 
 /**
  * This can only be done on the primary. Inside a request, answer with `replayResponse(error)` and Fly Proxy runs
- * the whole request again in the primary region; the doors of flyroute do that by themselves.
+ * the whole request again in the primary region; the middlewares of flyroute do that by themselves.
  */
 export class PrimaryRequiredError extends FlyrouteError {
   override readonly code = 'ERR_PRIMARY_REQUIRED' as const
@@ -91,6 +92,7 @@ export class PrimaryRequiredError extends FlyrouteError {
     this.target = options.target ?? (topology.primaryRegion === undefined ? {} : { region: topology.primaryRegion })
     const hidden = { enumerable: false, configurable: true, writable: true }
     Object.defineProperty(this, 'topology', { value: topology, ...hidden })
+    setOrigin(this, { code: this.code, reason, detail, target: this.target, topology })
     // Of an error with a code Prisma hands on the code and the `meta`, and nothing else.
     Object.defineProperty(this, 'meta', { value: { cause: this }, ...hidden })
   }
@@ -151,6 +153,7 @@ export class ReplayUnavailableError extends FlyrouteError {
     const isFailover = reason === 'no-primary' || reason === 'stale-primary'
     const retryAfterSeconds = options.retryAfterSeconds ?? (isFailover ? failoverSeconds : undefined)
     if (retryAfterSeconds !== undefined) this.retryAfterSeconds = retryAfterSeconds
+    setOrigin(this, { code: this.code })
   }
 }
 

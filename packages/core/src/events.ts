@@ -22,6 +22,8 @@ export interface FlyrouteEvents {
   'replica-unavailable': { database: string; code?: string | undefined }
   /** It can be reached again. */
   'replica-available': { database: string }
+  /** A statement of a request that was answered with a replay: it reaches no server, and its promise stays open. */
+  'late-statement': { database: string }
   /** A write came after the headers of its answer: the client will not get its token. */
   'token-missed': { database: string }
   /** No position could be had behind a write; the client is sent to the primary for a while instead. */

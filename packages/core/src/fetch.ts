@@ -17,7 +17,7 @@ export type FetchHandler = {
 
 /**
  * Wraps a handler so that its writes run in the primary region and its reads next door. Further arguments and their
- * types are kept; so is the very Response, where nothing has to be added to it. Where the handler answers without a
+ * types are kept; so is the very Response, where nothing has to be added to it (else a copy of it is sent). Where the handler answers without a
  * promise, and nothing has to be waited for, so does this.
  *
  * @param policy made once by `createReplayPolicy`, or its options
@@ -47,8 +47,8 @@ export type FetchMiddleware = (
  * @param policy made once by `createReplayPolicy`, or its options
  * @throws ConfigurationError with everything that is wrong in the options
  * @example
- * const door = replayMiddleware({ databases: [pool] })
- * export const handle = ({ event, resolve }) => door(event.request, () => resolve(event))
+ * const replays = replayMiddleware({ databases: [pool] })
+ * export const handle = ({ event, resolve }) => replays(event.request, () => resolve(event))
  */
 export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): FetchMiddleware {
   const rules = asReplayPolicy(policy)
@@ -57,6 +57,9 @@ export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): Fe
     return enter(rules, new BorrowedRequest(request), next)
   }
 }
+
+/** Status for the log of an answer that no client reads; nginx has it for the same. */
+const clientGone = 499
 
 function enter(
   policy: ReplayPolicy,
@@ -68,7 +71,9 @@ function enter(
     return attend(policy, visit, run)
   }
   const visit = policy.before(incoming)
-  return isPromise(visit) ? visit.then(proceed) : proceed(visit)
+  if (!isPromise(visit)) return proceed(visit)
+  // While we waited the client may have gone: no handler could answer it, and what it still did would be lost on all.
+  return visit.then((ready) => (incoming.signal?.aborted ? new Response(null, { status: clientGone }) : proceed(ready)))
 }
 
 function attend(
@@ -79,7 +84,6 @@ function attend(
   const answered = (response: Response): Response => finish(policy, visit, response)
   const failed = (error: unknown): Response => {
     const { answer, headers } = policy.after(visit, { error })
-    visit.headersSent()
     if (answer === undefined) throw error
     return withHeaders(new Response(answer.body, answer), headers)
   }

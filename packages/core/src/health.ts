@@ -4,6 +4,8 @@ import type { DatabaseReplication, Replication, ReplicationStatus } from './repl
 
 /** What makes a health check fail. Without thresholds a replica that lags stays in service: replays serve its clients. */
 export interface HealthOptions {
+  /** What the adapters return: pools, dialects, databases. */
+  readonly databases: readonly { readonly replication: Replication }[]
   /** Fails above this lag, in seconds. Takes a whole region out although replays would serve it. Default: never. */
   readonly maxLagSeconds?: number
   /** Fails above this lag, in bytes. Default: never. */
@@ -20,8 +22,6 @@ interface DatabaseHealth extends Partial<Pick<ReplicationStatus, 'role' | 'regio
   readonly problem?: string
 }
 
-type Database = { readonly replication: Replication }
-
 /** Replicas that have been seen caught up: before that a fresh machine would serve the past. */
 const caughtUp = new WeakSet<Replication>()
 /** So far behind (seconds) counts as caught up: a busy primary is never replayed to the end, and LiteFS counts in seconds. */
@@ -33,14 +33,10 @@ const caughtUpSeconds = 2
  * the replica is gone it does not: replays serve its clients.
  *
  * @example
- * app.get('/healthz', async (_, res) => sendReplay(res, await healthResponse([pool])))
+ * app.get('/healthz', async (_, res) => sendReplay(res, await healthResponse({ databases: [pool] })))
  */
-export async function healthResponse(
-  databases: Database | readonly Database[],
-  options: HealthOptions = {},
-): Promise<HttpAnswer> {
-  const all = Array.isArray(databases) ? (databases as readonly Database[]) : [databases as Database]
-  const checks = await Promise.all(all.map(({ replication }) => check(replication, options)))
+export async function healthResponse(options: HealthOptions): Promise<HttpAnswer> {
+  const checks = await Promise.all(options.databases.map(({ replication }) => check(replication, options)))
   const healthy = checks.every((one) => one.healthy)
   return {
     status: healthy ? 200 : 503,

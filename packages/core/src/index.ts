@@ -48,6 +48,7 @@ export {
 export type { Replication, ReplicationStatus } from './replication/index.ts'
 export { runOnPrimary, runWithConsistency } from './request/scope.ts'
 export type { Consistency } from './request/state.ts'
+export { requirePrimary } from './require-primary.ts'
 export { runWithToken } from './run-with-token.ts'
 export {
   type Connection,

@@ -6,7 +6,7 @@ import { type Gate, guardResponse } from './node/gate.ts'
 import { clearAnswer } from './node/headers.ts'
 import { NodeRequest } from './node/request.ts'
 import { guardServers } from './node/servers.ts'
-import { asReplayPolicy, type ReplayPolicy, type ReplayPolicyOptions, type Visit } from './policy.ts'
+import { asReplayPolicy, type ReplayPolicy, type ReplayPolicyOptions, scopeOf, type Visit } from './policy.ts'
 import type { HttpAnswer } from './replay.ts'
 
 /** A handler of `node:http`, `node:https`, `node:http2`, or of anything that looks like them. */
@@ -71,13 +71,16 @@ export function replayable<H extends NodeHandler>(handler: H, policy: ReplayPoli
 export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): NodeMiddleware {
   const rules = asReplayPolicy(policy)
   return (request, response, next) => {
-    void attend(rules, request as IncomingMessage, response as ServerResponse, (visit) => visit.run(() => next()), next)
+    const [incoming, outgoing] = [request as IncomingMessage, response as ServerResponse]
+    const ended = attend(rules, incoming, outgoing, (visit) => void visit.run(() => next()))
+    // What `next` throws after a wait has no caller left: it is handed on as any error of a middleware.
+    if (isPromise(ended)) ended.then(undefined, next).then(undefined, () => outgoing.destroy())
   }
 }
 
 /**
- * The same for every HTTP server of this process, whoever makes it: for frameworks that start their own and show it to
- * nobody (`next start`, `react-router-serve`, what Nuxt and SvelteKit build). Call it before the server listens, in a
+ * The same for every HTTP server of this process, also those that other code makes: for frameworks that start their own and
+ * show it to no code (`next start`, `react-router-serve`, what Nuxt and SvelteKit build). Call it before the server listens, in a
  * module that Node loads ahead of the framework: `node --import ./flyroute.mjs …`.
  *
  * @returns what ends it
@@ -88,7 +91,9 @@ export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): No
 export function replayServers(policy: ReplayPolicy | ReplayPolicyOptions): () => void {
   const rules = asReplayPolicy(policy)
   return guardServers((request, response, handle) => {
-    void attend(rules, request, response, (visit) => visit.run(handle))
+    const ended = attend(rules, request, response, (visit) => void visit.run(handle))
+    // What a listener throws ends the process, unless the app listens to that: as without us, also after a wait.
+    if (isPromise(ended)) ended.then(undefined, throwLater)
   })
 }
 
@@ -98,7 +103,7 @@ export function replayServers(policy: ReplayPolicy | ReplayPolicyOptions): () =>
  *
  * @throws Error with code `ERR_HTTP_HEADERS_SENT`, as `writeHead` does
  * @example
- * app.get('/healthz', async (_, res) => sendReplay(res, await healthResponse([pool])))
+ * app.get('/healthz', async (_, res) => sendReplay(res, await healthResponse({ databases: [pool] })))
  */
 export function sendReplay(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
   if (!response.headersSent) clearAnswer(response)
@@ -111,7 +116,6 @@ function attend(
   request: IncomingMessage,
   response: ServerResponse,
   run: (visit: Visit, gate: Gate) => unknown,
-  failed?: (error: unknown) => void,
 ): unknown {
   const proceed = (visit: Visit): unknown => {
     if (visit.answer !== undefined) {
@@ -119,14 +123,30 @@ function attend(
       sendReplay(response, visit.answer)
       return undefined
     }
-    emitInScope(request, visit.scope)
-    emitInScope(response, visit.scope)
+    const scope = scopeOf(visit)
+    emitInScope(request, scope)
+    emitInScope(response, scope)
     return run(visit, guardResponse(response, policy, visit))
   }
   const visit = policy.before(new NodeRequest(request, response))
   if (!isPromise(visit)) return proceed(visit)
-  // A body that was cut off has told so already: whoever would read it now would wait for ever.
-  return visit.then((ready) => (request.destroyed && !request.complete ? undefined : proceed(ready)), failed)
+  // While we waited the client may have gone, or other code (a time-out ahead of us) may have answered: no handler could add anything.
+  return visit.then((ready) => (isAnswered(response) || isGone(request, response) ? undefined : proceed(ready)))
+}
+
+function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error
+  })
+}
+
+function isAnswered(response: ServerResponse): boolean {
+  return response.headersSent || response.writableEnded
+}
+
+/** Whether the client has gone. A body that was cut off has told so already: what would read it now would wait for ever. */
+function isGone(request: IncomingMessage, response: ServerResponse): boolean {
+  return response.destroyed || response.closed || (request.destroyed && !request.complete)
 }
 
 function isPromise<T>(value: T | PromiseLike<T>): value is Promise<T> {

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { createHmac, timingSafeEqual } from 'node:crypto'
 import { mergePositions, type Position, type PositionAlgebra } from './position.ts'
+import { isSigned, sign } from './signature.ts'
 
 /** What a client must see of one database: a position, or, where none could be had, the primary until a time. */
 export type Freshness = Position | { readonly until: number }
@@ -18,7 +18,6 @@ const maxDatabases = 16
 const maxNameLength = 128
 /** Regions' clocks may differ by this much (ms). */
 const clockTolerance = 60_000
-const signatureBytes = 16
 
 /** One row of the encoded content: a position, or name and end of a time on the primary. */
 type Row = [name: string, cluster: string, epoch: number, at: string, time: number] | [name: string, until: number]
@@ -45,7 +44,7 @@ export function encodeToken(content: TokenContent, secrets: readonly string[] = 
   for (;;) {
     const payload = Buffer.from(JSON.stringify(rows)).toString('base64url')
     const secret = secrets[0]
-    const token = secret === undefined ? `1.${payload}` : `1.${payload}.${sign(payload, secret)}`
+    const token = secret === undefined ? `1.${payload}` : `1.${payload}.${sign('token', payload, secret)}`
     const longest = rows.reduce((most, row, index) => (lengthOf(row) > lengthOf(rows[most]) ? index : most), 0)
     if (token.length <= maxTokenLength || lengthOf(rows[longest]) === 0) return token
     rows[longest] = [rows[longest]?.[0] as string, Date.now() + withoutPositionMs]
@@ -71,7 +70,7 @@ export function decodeToken(
   if (typeof token !== 'string' || token.length > maxTokenLength || !token.startsWith('1.')) return content
   const [, payload = '', signature, ...rest] = token.split('.')
   if (rest.length > 0) return content
-  if (secrets.length > 0 && !secrets.some((secret) => isSignedWith(payload, signature, secret))) return content
+  if (secrets.length > 0 && !isSigned('token', payload, signature, secrets)) return content
   for (const [name, fresh] of parseRows(payload)) {
     const [stamped, oldest] = 'until' in fresh ? [fresh.until, now] : [fresh.time, now - maxAgeMs]
     if (stamped > oldest && stamped < now + clockTolerance) content.set(name, fresh)
@@ -110,15 +109,4 @@ function isName(value: unknown): value is string {
 
 function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
-}
-
-function sign(payload: string, secret: string): string {
-  const mac = createHmac('sha256', secret).update(`flyroute.token.v1.${payload}`).digest()
-  return mac.subarray(0, signatureBytes).toString('base64url')
-}
-
-function isSignedWith(payload: string, signature: string | undefined, secret: string): boolean {
-  const expected = Buffer.from(sign(payload, secret))
-  const given = Buffer.from(signature ?? '')
-  return expected.length === given.length && timingSafeEqual(expected, given)
 }

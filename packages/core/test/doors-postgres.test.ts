@@ -39,7 +39,7 @@ describe('Express', () => {
     (options: Partial<ReplayPolicyOptions> = {}) =>
     (pool: FlyroutePool) => {
       const server = express()
-      server.use(replayMiddleware({ databases: [pool], replayBefore: [], ...options }))
+      server.use(replayMiddleware({ databases: [pool], replayBeforeHandler: [], ...options }))
       server.use(express.json({ limit: '5mb' }))
       server.post('/async', async (request, response) => {
         await pool.query(insert, [request.body.text])
@@ -107,7 +107,7 @@ describe('Express', () => {
   })
 
   test('a chunked upload that turns out too long is written over the ocean, by method too', async () => {
-    await using fly = await regions.serve(app({ replayBefore: ['POST'] }))
+    await using fly = await regions.serve(app({ replayBeforeHandler: ['POST'] }))
     const value = text()
     using connection = new Connection(fly.port('ams'))
     connection.write(head('POST', '/upload', { 'transfer-encoding': 'chunked', 'x-text': value }))

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { createEndpoint } from '../src/endpoint.ts'
-import { findPrimaryRequired, isPrimaryRequired } from '../src/errors/find.ts'
+import { findPrimaryRequired, findReplayUnavailable, isPrimaryRequired } from '../src/errors/find.ts'
 import type * as errors from '../src/errors.ts'
 import {
   ConfigurationError,
@@ -228,10 +228,22 @@ describe('finding the error inside what a library made of it', () => {
     expect(findPrimaryRequired(new Error('', { cause: error }))).toBe(error)
   })
 
-  test('a copy of its fields counts where the original is gone', () => {
-    const copied = Object.assign(new Error(), inner)
-    expect(findPrimaryRequired(copied)).toBe(copied)
-    expect(replayResponse(copied).headers['fly-replay']).toBe('region=ord')
+  test('what only looks like it is none: what a client sent, or a copy of its fields', () => {
+    const sent = JSON.parse(JSON.stringify({ ...inner, target: { app: 'other', instance: 'd8d9' }, topology: {} }))
+    for (const forged of [sent, Object.assign(new Error(), inner), { ...inner, ...sent }, structuredClone(inner)]) {
+      for (const error of [forged, new Error('', { cause: forged }), { errors: [forged] }, { meta: forged }]) {
+        expect(isPrimaryRequired(error)).toBe(false)
+      }
+      expect(() => replayResponse(Object.assign(new Error(), forged))).toThrow(TypeError)
+    }
+    const unavailable = { code: 'ERR_REPLAY_UNAVAILABLE', reason: 'loop', message: '<script>', retryAfterSeconds: '1' }
+    expect(findReplayUnavailable(new Error('', { cause: unavailable }))).toBeUndefined()
+    expect(findReplayUnavailable({ errors: [new ReplayUnavailableError('loop')] })).toMatchObject({ reason: 'loop' })
+  })
+
+  test('what was written over its fields changes nothing of where it is replayed', () => {
+    const error = Object.assign(write(), { target: { app: 'other' }, reason: 'x', topology: {} })
+    expect(replayResponse(error).headers['fly-replay']).toBe('region=ord')
   })
 
   test.each([

@@ -14,6 +14,7 @@ const names = Object.keys({
   'role-mismatch': 0,
   'replica-unavailable': 0,
   'replica-available': 0,
+  'late-statement': 0,
   'token-missed': 0,
   'position-unavailable': 0,
   notice: 0,
@@ -44,7 +45,7 @@ const app = () =>
         else await pool.query(request.url === '/read' ? 'select 1' : insert)
         response.end('ok')
       },
-      { databases: [pool], replayBefore: [] },
+      { databases: [pool], replayBeforeHandler: [] },
     ),
   )
 

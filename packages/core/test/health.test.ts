@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { healthResponse } from '../src/health.ts'
+import { type HealthOptions, healthResponse } from '../src/health.ts'
 import type { ReplicationStatus } from '../src/replication/index.ts'
 import { Regions } from './support/postgres.ts'
 import { StandIn } from './support/stand-in.ts'
@@ -7,8 +7,11 @@ import { StandIn } from './support/stand-in.ts'
 const regions = new Regions('create table note (id serial primary key, text text)')
 const insert = "insert into note (text) values ('x')"
 
-async function health(...args: Parameters<typeof healthResponse>) {
-  const { status, headers, body } = await healthResponse(...args)
+type Database = HealthOptions['databases'][number]
+
+async function health(given: Database | readonly Database[], options: Omit<HealthOptions, 'databases'> = {}) {
+  const all = [given].flat() as Database[]
+  const { status, headers, body } = await healthResponse({ databases: all, ...options })
   expect(headers).toEqual({ 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
   const { healthy, databases } = JSON.parse(body) as {
     healthy: boolean

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
+import { assertPrimary } from '../src/assert-primary.ts'
 import { ConfigurationError, PrimaryRequiredError } from '../src/errors.ts'
+import { resolvePolicy } from '../src/policy/resolve.ts'
 import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
 import { currentScope, runOnPrimary } from '../src/request/scope.ts'
 import { attend, body, incoming } from './support/incoming.ts'
@@ -30,14 +32,15 @@ describe('by method', () => {
   })
 
   test('a list of methods takes the place of the default one', async () => {
-    const { policy } = replica({ replayBefore: ['propfind'] })
+    const { policy } = replica({ replayBeforeHandler: ['propfind'] })
     expect((await attend(policy, incoming({ method: 'PROPFIND' }))).ran).toBe(false)
     expect((await attend(policy, incoming({ method: 'POST' }))).ran).toBe(true)
   })
 
   test('a predicate sees method, path and headers', async () => {
     const { policy } = replica({
-      replayBefore: ({ method, path, headers }) => `${method} ${path} ${headers.get('x-kind')}` === 'GET /a?b=1 w',
+      replayBeforeHandler: ({ method, path, headers }) =>
+        `${method} ${path} ${headers.get('x-kind')}` === 'GET /a?b=1 w',
     })
     expect((await attend(policy, incoming({ path: '/a?b=1', headers: { 'X-Kind': 'w' } }))).ran).toBe(false)
     expect((await attend(policy, incoming({ path: '/a?b=1' }))).ran).toBe(true)
@@ -67,7 +70,6 @@ describe('a refusal', () => {
     original: (error) => Object.assign(new Error('SequelizeDatabaseError'), { original: error, parent: error }),
     driverError: (error) => Object.assign(new Error('QueryFailedError'), { driverError: error }),
     AggregateError: (error) => new AggregateError([new Error('other'), error]),
-    copied: (error) => ({ ...(error as object), message: 'a copy' }),
   }
   test.each(Object.entries(wrappers))('that is thrown (%s) is a replay', async (_, wrap) => {
     const { policy, database } = replica()
@@ -105,20 +107,39 @@ describe('a refusal', () => {
     await expect(attend(primary().policy, incoming(), () => Promise.reject(own))).rejects.toBe(own)
   })
 
-  test('after something was committed it is no replay: an app that makes do with it is left alone, else 503', async () => {
+  test('after something was committed it is no replay: everything else goes to the primary', async () => {
     const { policy, database } = replica()
-    const refusedThenWritten = (status?: number) => () => {
-      const refusal = catchError(() => database.write())
+    const writtenThenRefused = (status?: number) => () => {
       runOnPrimary(() => database.write())
+      expect(database.write()).toBe('primary')
+      const refusal = catchError(() => assertPrimary(database.replication.topology))
       if (status === undefined) throw refusal
       return status
     }
-    expect(await attend(policy, incoming(), refusedThenWritten(200))).toMatchObject({ ran: true, status: 200 })
-    for (const outcome of [500, undefined]) {
-      const ended = await attend(policy, incoming(), refusedThenWritten(outcome))
-      expect(ended).toMatchObject({ status: 503, json: { error: { reason: 'already-written' } } })
-      expect(ended.headers['retry-after']).toBe('5')
+    for (const status of [200, 500]) {
+      expect(await attend(policy, incoming(), writtenThenRefused(status))).toMatchObject({ ran: true, status })
     }
+    const ended = await attend(policy, incoming(), writtenThenRefused())
+    expect(ended).toMatchObject({ status: 503, json: { error: { reason: 'already-written' } } })
+    expect(ended.headers['retry-after']).toBe('5')
+  })
+
+  test('stands: no write begins after it, by whichever way, and the app cannot get around it', async () => {
+    const { policy, database } = replica()
+    const other = new StandIn({ name: 'other', role: 'replica' })
+    const ended = await attend(policy, incoming(), () => {
+      const refusal = catchError(() => database.write())
+      expect(catchError(() => runOnPrimary(() => database.write()))).toBe(refusal)
+      expect(catchError(() => runOnPrimary(() => other.write()))).toBe(refusal)
+      expect(catchError(() => database.write())).toBe(refusal)
+      // What any replica can answer still is.
+      expect(database.replication.router.route('read', 'select')).toBe('local')
+      return 200
+    })
+    expect(ended.status).toBe(409)
+    expect(ended.visit.scope.request).toMatchObject({ isReplayed: true, committed: false, writesUnderWay: 0 })
+    expect(ended.visit.run(() => database.write())).toBe('late')
+    expect(ended.visit.run(() => runOnPrimary(() => database.replication.router.route('read', 'select')))).toBe('late')
   })
 
   test('a write under way may have been committed: no replay', async () => {
@@ -178,7 +199,7 @@ describe('what cannot be replayed', () => {
   })
 
   test('a body at the limit is replayed, its length known or not', async () => {
-    const { policy } = replica({ maxReplayBody: 10 })
+    const { policy } = replica({ maxReplayBodyBytes: 10 })
     const declared = incoming({ method: 'POST', headers: { 'content-length': '10' } })
     expect((await attend(policy, declared)).status).toBe(409)
     expect((await attend(policy, incoming({ method: 'POST', body: body(3, { more: 7 }) }))).status).toBe(409)
@@ -194,7 +215,7 @@ describe('what cannot be replayed', () => {
   test('after the headers a write runs on the primary', async () => {
     const { policy, database } = replica()
     const visit = await policy.before(incoming())
-    visit.headersSent()
+    policy.after(visit, {})
     expect(visit.run(() => database.write())).toBe('primary')
   })
 })
@@ -366,10 +387,10 @@ describe('options', () => {
     const error = catchError(() =>
       create({
         databases: [database, { query() {} }, null, new StandIn()],
-        replayBefore: 'POST',
+        replayBeforeHandler: 'POST',
         consistency: 'strong',
         waitTimeoutMs: -1,
-        maxReplayBody: '1mb',
+        maxReplayBodyBytes: '1mb',
         replayTimeoutMs: 0.5,
         whenReplayUnavailable: 'later',
         cookie: { name: 'a b', path: '/;x', domain: 'a\r\nb', sameSite: 'lax', maxAgeSeconds: 0 },
@@ -385,10 +406,10 @@ describe('options', () => {
         'databases[1]',
         'databases[2]',
         'databases[3]',
-        'replayBefore',
+        'replayBeforeHandler',
         'consistency',
         'waitTimeoutMs',
-        'maxReplayBody',
+        'maxReplayBodyBytes',
         'replayTimeoutMs',
         'whenReplayUnavailable',
         'tokenHeader',
@@ -416,7 +437,7 @@ describe('options', () => {
 
   test('the same database twice is one', () => {
     const database = new StandIn()
-    expect(create({ databases: [database, database] }).options.databases).toHaveLength(1)
+    expect(resolvePolicy({ databases: [database, database] }).databases).toHaveLength(1)
   })
 })
 

@@ -15,6 +15,7 @@ import * as fetchDoor from '../src/fetch.ts'
 import * as core from '../src/index.ts'
 import * as nodeDoor from '../src/node.ts'
 import { listen, request } from './support/http.ts'
+import { incoming } from './support/incoming.ts'
 import { Regions } from './support/postgres.ts'
 import { examplesOf, runSnippet, type Snippet, snippetsOf } from './support/snippets.ts'
 
@@ -111,7 +112,7 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
   "path.startsWith('/visit/')": async (reader, run) => {
     const policy = (await run(reader, { then: 'return policy' })) as core.ReplayPolicy
     const replays = (method: string, path: string) =>
-      policy.options.replaysBefore({ method, path, headers: new Headers() })
+      (policy.before(incoming({ method, path })) as core.Visit).answer !== undefined
     expect([replays('GET', '/visit/1'), replays('POST', '/search'), replays('POST', '/posts')]).toEqual([
       true,
       false,
@@ -213,7 +214,7 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     expect((await request(server.port, 'GET')).body).toBe('1')
     expect((await request(server.port, 'POST')).header('fly-replay')).toHaveLength(1)
   },
-  'visit.headersSent()': async (reader, run) => {
+  'policy.after(visit, { status': async (reader, run) => {
     type Serve = (
       call: object,
       handler: () => Promise<object>,
@@ -239,6 +240,13 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
 
 /** The same for the examples above functions, by the function's name. */
 const examples: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
+  requirePrimary: async (reader, run) => {
+    const redeemed: unknown[] = []
+    const redeem = async (code: unknown) => ({ who: void redeemed.push(code) })
+    await run(reader, { ...core, redeem })
+    expect((await reader.ask('GET', '/auth/callback?code=c1')).header('fly-replay')).toHaveLength(1)
+    expect(redeemed).toEqual([])
+  },
   assertPrimary: recipes['await assertPrimary(pool)'] as (reader: Reader, run: Run) => Promise<void>,
   classify: async (reader, run) => void (await run(reader, core)),
   explainClassification: async (reader, run) => void (await run(reader, core)),
@@ -357,6 +365,7 @@ const documented = [
   'health',
   'node',
   'policy',
+  'require-primary',
   'replay/parse',
   'replay/response',
   'run-with-token',

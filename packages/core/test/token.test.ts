@@ -228,7 +228,7 @@ describe('the cookie', () => {
     const names = ['148ed127c04389', '148ed127c0438a'].map((id) => cookieOfMachine('flyroute', id))
     expect(names).toEqual(['flyroute.c04389', 'flyroute.c0438a'])
     const header = `${names[0]}=1.x; a=b; flyroute=1.y; ${names[1]}=1.z; flyroutes.x=no; flyroute.=1.w`
-    expect([...readCookies(header, 'flyroute').values()].toSorted()).toEqual(['1.w', '1.x', '1.y', '1.z'])
+    expect([...readCookies(header, 'flyroute').values()].toSorted()).toEqual(['1.x', '1.y', '1.z'])
     for (const odd of ['', 'a b', 'x;y=z', '=']) expect(cookieOfMachine('flyroute', odd)).toBe('flyroute')
   })
 

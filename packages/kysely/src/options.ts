@@ -10,7 +10,7 @@ export interface FlyrouteOptions extends Pick<ResolveTopologyOptions, 'env' | 'r
   /** The database's language. Default: what the dialect's own SQL looks like. */
   readonly language?: Language | undefined
   /** A write outside of any request (boot, cron, a socket): an error, or the primary. Default: `refuse`. */
-  readonly outsideRequest?: 'refuse' | 'primary' | undefined
+  readonly outsideRequest?: 'error' | 'primary' | undefined
   /** Functions of one's own that write although no text shows it, or that only read. */
   readonly functions?: FunctionNames | undefined
   /** What a replay to the primary region costs from here (ms). Default: estimated from the distance. */

@@ -1,5 +1,12 @@
 import { ReplayUnavailableError } from '@flyroute/core'
-import { type Analysis, currentScope, type Freshness, type RequestState, type Scope } from '@flyroute/core/adapter'
+import {
+  type Analysis,
+  currentScope,
+  type Freshness,
+  neverSettles,
+  type RequestState,
+  type Scope,
+} from '@flyroute/core/adapter'
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
 import type { GuardedConnection } from './connection.ts'
 import { readPosition } from './primary-side.ts'
@@ -187,7 +194,9 @@ export class ReplicaSide {
       if (transaction.readOnly && reason !== 'advisory-lock') return 'here'
     }
     try {
-      if (replication.router.route(access, reason, scope) === 'primary') return 'primary'
+      const route = replication.router.route(access, reason, scope)
+      if (route === 'late') return neverSettles(replication.name)
+      if (route === 'primary') return 'primary'
     } catch (refusal) {
       if (transaction !== undefined) transaction.refusal = refusal as Error
       return Promise.reject(refusal)
@@ -202,7 +211,9 @@ export class ReplicaSide {
   async #whenFresh(need: Freshness, scope: Scope): Promise<Place> {
     const { transaction, owner } = this.#connection
     try {
-      return (await this.#catchesUp(need, scope)) ? 'here' : owner.database.replication.router.routeStaleRead(scope)
+      if (await this.#catchesUp(need, scope)) return 'here'
+      const { replication } = owner.database
+      return replication.router.routeStaleRead(scope) === 'late' ? await neverSettles(replication.name) : 'primary'
     } catch (refusal) {
       if (transaction !== undefined) transaction.refusal = refusal as Error
       throw refusal

@@ -314,7 +314,7 @@ test('health: a replica that is down is as good as a primary that answers', asyn
   await bench.replica.kill()
   try {
     await portOf(pool)
-    const { status, body } = await healthResponse(pool)
+    const { status, body } = await healthResponse({ databases: [pool] })
     expect([status, JSON.parse(body)]).toEqual([200, expect.objectContaining({ healthy: true })])
   } finally {
     await bench.replica.start()

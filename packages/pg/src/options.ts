@@ -8,7 +8,7 @@ export interface FlyrouteOptions extends Omit<ResolveTopologyOptions, 'connectio
   /** Where things are, instead of what the environment says. */
   readonly topology?: Topology | undefined
   /** A write outside of any request (boot, cron, a socket): an error, or the primary connection. Default: `refuse`. */
-  readonly outsideRequest?: 'refuse' | 'primary' | undefined
+  readonly outsideRequest?: 'error' | 'primary' | undefined
   /** Functions of one's own that write although no text shows it, or that only read. */
   readonly functions?: FunctionNames | undefined
   /** Makes one local Postgres behave as a replica, with the same errors: for unit tests. */

@@ -132,7 +132,7 @@ describe("simulate: 'replica'", () => {
         await pool.query('insert into item values (4)')
         return new Response(null, { status: 201 })
       },
-      { databases: [pool], replayBefore: [] },
+      { databases: [pool], replayBeforeHandler: [] },
     )
     expect((await app(new Request('http://app.test/items'))).status).toBe(200)
     const answer = await app(new Request('http://app.test/items', { method: 'PUT' }))

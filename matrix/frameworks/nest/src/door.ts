@@ -4,5 +4,5 @@ import { pool } from './database.module'
 // Glue: a search is a POST that may stay: its statements decide.
 export const door = replayMiddleware({
   databases: [pool],
-  replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+  replayBeforeHandler: ({ method, path }) => method === 'POST' && path !== '/search',
 })

@@ -6,7 +6,7 @@ import { pool } from './pool.server'
 // Glue: the door as the first middleware of the root. A search is a POST that may stay: its statements decide.
 const door = replayMiddleware({
   databases: [pool],
-  replayBefore: ({ method, path }) => method === 'POST' && !path.startsWith('/search'),
+  replayBeforeHandler: ({ method, path }) => method === 'POST' && !path.startsWith('/search'),
 })
 export const middleware: MiddlewareFunction<Response>[] = [({ request }, next) => door(request, next)]
 

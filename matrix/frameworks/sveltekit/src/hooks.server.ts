@@ -5,6 +5,6 @@ import { pool } from './lib/pool.ts'
 // Glue: the door around everything. A search is a POST that may stay: its statements decide.
 const door = replayMiddleware({
   databases: [pool],
-  replayBefore: ({ method, path }) => method === 'POST' && path !== '/search',
+  replayBeforeHandler: ({ method, path }) => method === 'POST' && path !== '/search',
 })
 export const handle: Handle = ({ event, resolve }) => door(event.request, () => resolve(event))

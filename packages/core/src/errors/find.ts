@@ -1,4 +1,5 @@
 import type { PrimaryRequiredError, ReplayUnavailableError } from '../errors.ts'
+import { type Origin, originOf } from './origin.ts'
 
 /** Errors looked at before the search gives up: far more than any ORM nests, and little enough for a hostile chain. */
 const maxErrors = 100
@@ -11,8 +12,8 @@ const maxErrors = 100
 const wrappers = ['cause', 'original', 'parent', 'driverError', 'originalError', 'meta', 'error', 'suppressed'] as const
 
 /**
- * Whether this is, or wraps, the error that says "the primary is needed". Known by its code, so that an error of
- * another copy of the package counts; looks through ORM wrappers and `AggregateError`. Never throws.
+ * Whether this is, or wraps, the error that says "the primary is needed". Known by a brand that neither JSON nor a copy of its
+ * fields carries, and that all copies of the package share; looks through ORM wrappers and `AggregateError`. Never throws.
  *
  * When it is a wrapper, {@link findPrimaryRequired} has the inner error; `replayResponse` takes either.
  *
@@ -41,23 +42,17 @@ export function isPrimaryRequired(error: unknown): error is PrimaryRequiredError
  * ```
  */
 export function findPrimaryRequired(error: unknown): PrimaryRequiredError | undefined {
-  let copied: object | undefined
-  for (const candidate of unwrap(error)) {
-    if (get(candidate, 'code') !== 'ERR_PRIMARY_REQUIRED' || !isObject(get(candidate, 'target'))) continue
-    if (isObject(get(candidate, 'topology'))) return candidate as PrimaryRequiredError
-    // Some ORMs copy the fields of what they wrap; the original, if it is still there, knows more.
-    copied ??= candidate
-  }
-  return copied as PrimaryRequiredError | undefined
+  return find(error, 'ERR_PRIMARY_REQUIRED') as PrimaryRequiredError | undefined
 }
 
 /** The error that says "and it cannot be replayed", itself or inside a wrapper. Never throws, like the above. */
 export function findReplayUnavailable(error: unknown): ReplayUnavailableError | undefined {
-  for (const candidate of unwrap(error)) {
-    if (get(candidate, 'code') === 'ERR_REPLAY_UNAVAILABLE' && typeof get(candidate, 'reason') === 'string') {
-      return candidate as ReplayUnavailableError
-    }
-  }
+  return find(error, 'ERR_REPLAY_UNAVAILABLE') as ReplayUnavailableError | undefined
+}
+
+/** ORMs copy the fields of what they wrap, clients send whatever they like: neither has what an error of ours was made with. */
+function find(error: unknown, code: Origin['code']): object | undefined {
+  for (const candidate of unwrap(error)) if (originOf(candidate)?.code === code) return candidate
   return undefined
 }
 
@@ -91,7 +86,7 @@ function get(object: object, key: PropertyKey): unknown {
   }
 }
 
-/** The first members of an array, read one by one: its iterator may be anybody's code. */
+/** The first members of an array, read one by one: its iterator may be any code. */
 function list(value: unknown): unknown[] {
   try {
     if (!Array.isArray(value)) return []

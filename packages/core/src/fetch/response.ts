@@ -1,17 +1,16 @@
-import type { ReplayPolicy, Verdict, Visit } from '../policy.ts'
+import { type ReplayPolicy, scopeOf, type Verdict, type Visit } from '../policy.ts'
 import { readInScope } from './stream.ts'
 
 /** Replaces the handler's response by ours, or lets it pass with what is added. */
 export function finish(policy: ReplayPolicy, visit: Visit, response: Response): Response {
   const { answer, headers } = policy.after(visit, { status: response?.status })
-  visit.headersSent()
   const stream = isResponse(response) ? streamOf(response) : undefined
   if (answer !== undefined) {
-    // Nobody reads the app's own answer: whoever makes it is told.
+    // The app's own answer is not read: what makes it is told.
     if (stream !== undefined && !stream.locked) stream.cancel().catch(() => undefined)
     return withHeaders(new Response(answer.body, answer), headers)
   }
-  if (stream !== undefined && !stream.locked) readInScope(stream, visit.scope)
+  if (stream !== undefined && !stream.locked) readInScope(stream, scopeOf(visit))
   return headers.length === 0 || !isResponse(response) ? response : withHeaders(response, headers)
 }
 
@@ -20,21 +19,14 @@ function isResponse(response: Response | undefined): response is Response {
   return response !== undefined && response.status >= 200 && typeof response.headers?.append === 'function'
 }
 
-/** Adds headers to a response, to a copy only where its own cannot be changed. */
+/** A copy of a response with further headers: an app may keep its own and answer with it again. */
 export function withHeaders(response: Response, headers: Verdict['headers']): Response {
-  try {
-    return addTo(response, headers)
-  } catch {
-    return addTo(new Response(response.body, response), headers)
-  }
-}
-
-function addTo(response: Response, headers: Verdict['headers']): Response {
+  const copy = new Response(response.body, response)
   for (const [name, value] of headers) {
-    if (name === 'set-cookie') response.headers.append(name, value)
-    else response.headers.set(name, value)
+    if (name === 'set-cookie') copy.headers.append(name, value)
+    else copy.headers.set(name, value)
   }
-  return response
+  return copy
 }
 
 /**

@@ -26,6 +26,7 @@ export function readInScope(stream: ReadableStream, scope: Scope): void {
       then?.(result)
       return result
     }
-    Object.defineProperty(object, name, { value, configurable: true, writable: true })
+    // Where the app has frozen it, it stays as it is.
+    Reflect.defineProperty(object as object, name, { value, configurable: true, writable: true })
   }
 }

@@ -28,13 +28,17 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
     replace(answer, added) {
       // Ours passes, also where `end` calls `write`, as in HTTP/2; from then on nothing of the app's does.
       state = 'passed'
-      visit.headersSent()
-      clearAnswer(response)
-      const headers = { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) }
-      writeHead.call(response, answer.status, addHeaders(response, headers, added) as OutgoingHttpHeaders)
-      end.call(response, answer.body, 'utf8')
+      try {
+        clearAnswer(response)
+        const headers = { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) }
+        writeHead.call(response, answer.status, addHeaders(response, headers, added) as OutgoingHttpHeaders)
+        end.call(response, answer.body, 'utf8')
+      } catch {
+        // Headers of the app's that cannot be sent, say: no answer of ours may end the process.
+        response.destroy()
+      }
       state = 'replaced'
-      // What is piped into an answer that nobody reads is ended, as when its client goes away.
+      // What is piped into an answer that is not sent is ended, as when its client goes away.
       for (const source of sources) cutOff(source, response)
     },
   }
@@ -48,7 +52,6 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
       return headers
     }
     state = 'passed'
-    visit.headersSent()
     return addHeaders(response, headers, verdict.headers)
   }
 
@@ -95,7 +98,7 @@ function swallow<T>(response: ServerResponse, args: unknown[], result: T): T {
   return result
 }
 
-/** Ends a stream that was piped into an answer nobody reads, unless others read it as well. */
+/** Ends a stream that was piped into an answer that is not sent, unless others read it as well. */
 function cutOff(source: Readable, response: ServerResponse): void {
   source.unpipe(response)
   if (source.listenerCount('data') === 0) source.destroy()

@@ -1,12 +1,13 @@
 import { findPrimaryRequired, findReplayUnavailable } from '../errors/find.ts'
+import { originOf } from '../errors/origin.ts'
 import { type PrimaryRequiredError, ReplayUnavailableError } from '../errors.ts'
 import type { HttpAnswer } from '../replay.ts'
 import type { DatabaseReplication } from '../replication/index.ts'
-import { replayAnswer, unavailableAnswer } from './answers.ts'
+import { answerReplay, type ReplayOrder, unavailableAnswer } from './answers.ts'
 import { writeCookie } from './cookie.ts'
 import type { ResolvedPolicy } from './options.ts'
 import { nextCookies, nextToken } from './tokens.ts'
-import type { Visit } from './visit.ts'
+import type { RequestVisit } from './visit.ts'
 
 /** How a handler has ended. */
 export interface Outcome {
@@ -16,7 +17,7 @@ export interface Outcome {
   readonly status?: number
 }
 
-/** What a door does with a handler's answer. */
+/** What a middleware does with a handler's answer. */
 export interface Verdict {
   /** Answer this instead; undefined: the handler's own answer (or its error) stands. */
   readonly answer: HttpAnswer | undefined
@@ -27,17 +28,26 @@ export interface Verdict {
 const noHeaders: Verdict['headers'] = []
 const untouched: Verdict = { answer: undefined, headers: noHeaders }
 
-/** Decides what becomes of the handler's answer. */
-export function after(policy: ResolvedPolicy, visit: Visit, { error, status = 200 }: Outcome): Verdict {
+/** Decides what becomes of the handler's answer, at once and for good: what its request does afterwards changes nothing of it. */
+export function after(policy: ResolvedPolicy, visit: RequestVisit, outcome: Outcome): Verdict {
+  visit.leavePlace?.()
+  const verdict = conclude(policy, visit, outcome)
+  // Whatever it is, unless it is a replay: an answer has begun.
+  visit.scope.request.answerBegins()
+  return verdict
+}
+
+function conclude(policy: ResolvedPolicy, visit: RequestVisit, { error, status = 200 }: Outcome): Verdict {
   const { request: state } = visit.scope
   const thrown = error === undefined ? undefined : findPrimaryRequired(error)
   const required = thrown ?? state.refusal
   const failed = error !== undefined || status >= 500
   if (required !== undefined) {
+    const answer = answerReplay(policy, visit, orderOf(policy, required))
+    if (answer !== undefined) return { answer, headers: noHeaders }
     const obstacle = state.whyNotReplayable()
-    if (obstacle === undefined) return { answer: replayRequired(policy, required), headers: noHeaders }
     // The rest could not run here and must not run again: an app that makes do with that is left alone.
-    if (thrown !== undefined || failed)
+    if (obstacle !== undefined && (thrown !== undefined || failed))
       return unavailable(policy, visit, new ReplayUnavailableError(obstacle, { cause: required }))
   }
   if (failed) {
@@ -51,18 +61,22 @@ export function after(policy: ResolvedPolicy, visit: Visit, { error, status = 20
 }
 
 /** What was committed before it came to this still has a token. */
-function unavailable(policy: ResolvedPolicy, visit: Visit, error: ReplayUnavailableError): Verdict {
+function unavailable(policy: ResolvedPolicy, visit: RequestVisit, error: ReplayUnavailableError): Verdict {
   return { answer: unavailableAnswer(error), headers: addedHeaders(policy, visit) }
 }
 
-function replayRequired(policy: ResolvedPolicy, error: PrimaryRequiredError): HttpAnswer {
-  const { reason, detail, target, topology } = error
-  // A copy of the error may have lost its topology; the role may have changed since: the primary endpoint stays.
-  const meant = policy.databases.find((one) => one.topology.primary === topology?.primary)
-  return replayAnswer(policy, meant ?? (policy.databases[0] as DatabaseReplication), reason, detail, target)
+/** By what the error was made with, and not by its fields: those may have been copied or changed since. */
+function orderOf(policy: ResolvedPolicy, error: PrimaryRequiredError): ReplayOrder {
+  const [first] = policy.databases as readonly [DatabaseReplication]
+  const origin = originOf(error)
+  if (origin?.code !== 'ERR_PRIMARY_REQUIRED') return { database: first, reason: 'write' }
+  const { reason, detail, target, topology } = origin
+  // Its role may have changed since: the primary endpoint stays.
+  const meant = policy.databases.find((one) => one.topology.primary === topology.primary)
+  return { database: meant ?? first, reason, detail, target }
 }
 
-function addedHeaders(policy: ResolvedPolicy, visit: Visit): Verdict['headers'] {
+function addedHeaders(policy: ResolvedPolicy, visit: RequestVisit): Verdict['headers'] {
   const token = nextToken(policy, visit)
   if (token === undefined && !policy.debugHeader) return noHeaders
   const headers: [string, string][] = []
@@ -78,7 +92,7 @@ function addedHeaders(policy: ResolvedPolicy, visit: Visit): Verdict['headers'] 
   return headers
 }
 
-function debugText(policy: ResolvedPolicy, { scope, why }: Visit): string {
+function debugText(policy: ResolvedPolicy, { scope, why }: RequestVisit): string {
   const { name, topology } = policy.databases[0] as DatabaseReplication
   const { region, role } = topology
   const ran = scope.onPrimary || scope.request.hasWritten(name) ? 'primary' : role

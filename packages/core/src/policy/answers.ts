@@ -2,25 +2,37 @@ import { type PrimaryRequiredError, ReplayUnavailableError } from '../errors.ts'
 import { publish } from '../events.ts'
 import { type HttpAnswer, type ReplayTarget, replayResponse } from '../replay.ts'
 import type { DatabaseReplication } from '../replication/index.ts'
-import { writeState } from './arrival.ts'
 import type { ResolvedPolicy } from './options.ts'
+import { writeState } from './replay-state.ts'
+import type { RequestVisit } from './visit.ts'
 
 /** Seconds after which a client may try again, where nothing better is known. */
 const retryAfterSeconds = 5
 
-/** The answer that makes Fly Proxy run a request in the primary region; 503 where nobody knows which that is. */
-export function replayAnswer(
-  policy: ResolvedPolicy,
-  database: DatabaseReplication,
-  reason: PrimaryRequiredError['reason'] | 'method',
-  detail?: string,
-  target: ReplayTarget = database.router.target,
-): HttpAnswer {
+/** Why a request is to be replayed, and where. */
+export interface ReplayOrder {
+  readonly database: DatabaseReplication
+  readonly reason: PrimaryRequiredError['reason'] | 'method'
+  readonly detail?: string | undefined
+  /** Default: where the database's primary is. */
+  readonly target?: ReplayTarget | undefined
+}
+
+/**
+ * The answer that makes Fly Proxy run a request in the primary region, and the end of the request here: from now on nothing
+ * of it reaches a server. 503 where that region is not known.
+ *
+ * @returns undefined where the request can no longer be replayed
+ */
+export function answerReplay(policy: ResolvedPolicy, visit: RequestVisit, order: ReplayOrder): HttpAnswer | undefined {
+  const { database, reason, detail, target = database.router.target } = order
   const place = target.region ?? target.instance ?? target.preferInstance ?? target.app
   if (place === undefined) return unavailableAnswer(new ReplayUnavailableError('no-primary'))
+  if (!visit.scope.request.answerReplay()) return undefined
+  policy.fallbacks.remember(visit.request.header('fly-request-id'))
   publish('replay', { reason, detail, target: String(place) })
   return replayResponse(target, {
-    state: writeState(reason, detail, database),
+    state: writeState({ reason, detail, database: database.name }, policy.secrets),
     // A primary region that is down then answers within this time, with our own words and not the proxy's.
     timeout: policy.replayTimeoutMs,
     fallback: 'prefer_self',

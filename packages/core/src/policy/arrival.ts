@@ -2,17 +2,15 @@ import { ReplayUnavailableError, type ReplayUnavailableReason } from '../errors.
 import { parseReplayFailure, parseReplaySource, type ReplayFailure } from '../replay.ts'
 import type { DatabaseReplication } from '../replication/index.ts'
 import type { ResolvedPolicy } from './options.ts'
+import { plain, readState } from './replay-state.ts'
 import type { IncomingRequest } from './visit.ts'
-
-/** What our own `state` in a replay begins with: `flyroute:<reason>[:<detail>]@<database>`. */
-const mark = 'flyroute:'
 
 /** Methods that change nothing, by the rules of HTTP. */
 const safeMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
 
 /** How a request came here that is not on its first way: by a replay of ours, or back from one that failed. */
 export interface Arrival {
-  /** Why it was replayed, in one word; undefined where nobody told. */
+  /** Why it was replayed, in one word; undefined where it does not say. */
   readonly reason: string | undefined
   /** The database whose primary it was sent to. */
   readonly meant: DatabaseReplication
@@ -20,39 +18,40 @@ export interface Arrival {
   readonly failure: ReplayFailure | undefined
   /** Why it cannot be replayed again. */
   readonly obstacle: ReplayUnavailableReason
+  /** Known to be what it says: by a signature, or because this process sent it away itself. */
+  readonly isProven: boolean
 }
 
-/** The `state` of a replay, for whoever reads it at its target. */
-export function writeState(reason: string, detail: string | undefined, database: DatabaseReplication): string {
-  return `${mark}${reason}${detail === undefined ? '' : `:${plain(detail)}`}@${plain(database.name)}`
-}
-
-/** Undefined for a request on its first way. Both headers can be forged: all that gains is a refusal, or the primary. */
+/** Undefined for a request on its first way. Both headers can be forged: all that gains is a refusal, or a small share of the primary. */
 export function readArrival(policy: ResolvedPolicy, request: IncomingRequest): Arrival | undefined {
   const source = request.header('fly-replay-src')
   const failed = request.header('fly-replay-failed')
   if (source === undefined && failed === undefined) return undefined
+  const { databases, secrets, fallbacks } = policy
   const failure = parseReplayFailure(failed)
-  const state = parseReplaySource(source)?.state
-  const [, reason, name] = /^flyroute:([\w-]+)[^@]*(?:@(.*))?$/.exec(state ?? '') ?? []
-  if (failure === undefined && reason === undefined) return undefined
-  const { databases } = policy
+  const state = readState(parseReplaySource(source)?.state, secrets)
+  if (failure === undefined && state === undefined) return undefined
+  const isSigned = secrets.length > 0 && state !== undefined
+  const isProven = isSigned || (failure !== undefined && fallbacks.recognizes(request.header('fly-request-id')))
   const [first] = databases as readonly [DatabaseReplication]
-  const meant = databases.find((one) => plain(one.name) === name) ?? first
+  const meant = databases.find((one) => plain(one.name) === state?.database) ?? first
   const { primaryRegion } = meant.topology
   const elsewhere = databases.some((one) => one.topology.primaryRegion !== primaryRegion)
   const obstacle = failure !== undefined ? 'replay-failed' : elsewhere ? 'two-primaries' : 'loop'
-  return { reason, meant, failure, obstacle }
+  return { reason: state?.reason, meant, failure, obstacle, isProven }
 }
 
 /** Why it must not be served here at all; undefined where it may. */
-export function judgeArrival(
+export function validateArrival(
   policy: ResolvedPolicy,
   request: IncomingRequest,
-  { reason, meant, failure }: Arrival,
+  { reason, meant, failure, isProven }: Arrival,
 ): ReplayUnavailableError | undefined {
   if (failure !== undefined) {
-    // Only where the proxy found nobody has nobody begun to run it.
+    // Where there is a secret, what cannot prove that it comes from the proxy gets nothing of the primary.
+    if (!isProven && policy.secrets.length > 0)
+      return new ReplayUnavailableError('replay-failed', { detail: 'unproven' })
+    // Only after `no_candidate` no machine has begun to run it.
     if (safeMethods.includes(request.method) || failure.reason === 'no_candidate' || policy.isIdempotent(request))
       return undefined
     return new ReplayUnavailableError('replay-failed', { detail: failure.reason })
@@ -61,9 +60,4 @@ export function judgeArrival(
   if (meant.topology.role === 'primary') return undefined
   // Sent to where the primary should be, and it is not there: sending it on would go in circles.
   return new ReplayUnavailableError(meant.topology.inPrimaryRegion ? 'no-primary' : 'loop', { detail: reason })
-}
-
-/** What a field of `fly-replay` carries without quotes. */
-function plain(text: string): string {
-  return text.replace(/[^\w.-]/g, '_').slice(0, 64)
 }

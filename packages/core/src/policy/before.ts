@@ -1,25 +1,26 @@
 import { ReplayUnavailableError, type ReplayUnavailableReason } from '../errors.ts'
 import { publish } from '../events.ts'
 import type { DatabaseReplication } from '../replication/index.ts'
+import { onPrimary } from '../request/scope.ts'
 import { RequestState } from '../request/state.ts'
-import { replayAnswer, unavailableAnswer } from './answers.ts'
-import { judgeArrival, readArrival } from './arrival.ts'
+import { answerReplay, unavailableAnswer } from './answers.ts'
+import { type Arrival, readArrival, validateArrival } from './arrival.ts'
 import { dropImpossible, freshen } from './freshness.ts'
 import type { ResolvedPolicy } from './options.ts'
-import { readToken } from './tokens.ts'
-import { type IncomingRequest, Visit } from './visit.ts'
+import { readTokens } from './tokens.ts'
+import { type IncomingRequest, RequestVisit } from './visit.ts'
 
 /** Decides whether the handler runs here at all. A promise only where something has to be waited for. */
-export function before(policy: ResolvedPolicy, request: IncomingRequest): Visit | Promise<Visit> {
+export function before(policy: ResolvedPolicy, request: IncomingRequest): RequestVisit | Promise<RequestVisit> {
   const arrival = readArrival(policy, request)
   const obstacle = arrival?.obstacle ?? connectionObstacle(request)
   // The primary learns from the state what the replica was refused: this request writes in a way that no text shows.
   const state = new RequestState('request', policy, request, obstacle, arrival?.reason === 'refused')
-  const visit = new Visit(request, state, readToken(policy, request))
+  const visit = new RequestVisit(request, state, readTokens(policy, request))
   const [main] = policy.databases as [DatabaseReplication]
 
   if (arrival !== undefined) {
-    const error = judgeArrival(policy, request, arrival)
+    const error = admit(policy, visit, arrival)
     if (error !== undefined) return refuse(visit, error)
     visit.why = arrival.failure === undefined ? `replayed-${arrival.reason}` : 'replay-failed'
     const { failure, meant } = arrival
@@ -28,7 +29,7 @@ export function before(policy: ResolvedPolicy, request: IncomingRequest): Visit 
     if (failure !== undefined && mayFallBack) return goOnOnPrimary(visit, arrival.obstacle)
   }
   const onFirstWay = arrival === undefined || arrival.failure !== undefined
-  if (onFirstWay && main.topology.role === 'replica' && policy.replaysBefore(request)) {
+  if (onFirstWay && main.topology.role === 'replica' && policy.replaysBeforeHandler(request)) {
     return replayByMethod(policy, main, visit)
   }
   state.obstacle ??= declaredBodyObstacle(policy, request)
@@ -38,15 +39,38 @@ export function before(policy: ResolvedPolicy, request: IncomingRequest): Visit 
     : freshen(policy, visit)
 }
 
-function replayByMethod(policy: ResolvedPolicy, main: DatabaseReplication, visit: Visit): Visit | Promise<Visit> {
+/** Why it is not served here; what cannot prove where it comes from has a small share of the primary. */
+function admit(policy: ResolvedPolicy, visit: RequestVisit, arrival: Arrival): ReplayUnavailableError | undefined {
+  const error = validateArrival(policy, visit.request, arrival)
+  if (error !== undefined || arrival.isProven) return error
+  const hasPlace = (): boolean => {
+    visit.leavePlace ??= policy.fallbacks.takePlace()
+    return visit.leavePlace !== undefined
+  }
+  visit.scope.request.leave = hasPlace
+  const { failure, meant } = arrival
+  // All of it would run on the primary from here.
+  const goesOn =
+    failure !== undefined && meant.topology.role === 'replica' && policy.whenReplayUnavailable === 'primary'
+  return goesOn && !hasPlace() ? new ReplayUnavailableError('replay-failed', { detail: 'unproven' }) : undefined
+}
+
+function replayByMethod(
+  policy: ResolvedPolicy,
+  main: DatabaseReplication,
+  visit: RequestVisit,
+): RequestVisit | Promise<RequestVisit> {
   const { request } = visit
   const { request: state } = visit.scope
-  const conclude = (obstacle: ReplayUnavailableReason | undefined): Visit => {
-    if (obstacle === undefined) {
+  const conclude = (known: ReplayUnavailableReason | undefined): RequestVisit => {
+    if (known === undefined) {
+      const order = { database: main, reason: 'method', detail: request.method.toLowerCase() } as const
+      visit.answer = answerReplay(policy, visit, order)
       visit.why = 'method'
-      visit.answer = replayAnswer(policy, main, 'method', request.method.toLowerCase())
-      return visit
+      if (visit.answer !== undefined) return visit
     }
+    // Asked anew: while its body was measured, the answer may have begun.
+    const obstacle = known ?? state.whyNotReplayable() ?? 'response-begun'
     state.obstacle = obstacle
     if (policy.whenReplayUnavailable === 'error') return refuse(visit, new ReplayUnavailableError(obstacle))
     return goOnOnPrimary(visit, obstacle)
@@ -54,19 +78,23 @@ function replayByMethod(policy: ResolvedPolicy, main: DatabaseReplication, visit
   const unknown = Object.keys(main.router.target).length === 0 ? 'no-primary' : undefined
   const obstacle = state.obstacle ?? unknown ?? declaredBodyObstacle(policy, request)
   if (obstacle !== undefined || request.body === undefined) return conclude(obstacle)
-  return request.body.measure(policy.maxReplayBody).then((fits) => conclude(fits ? undefined : 'body-too-large'))
+  return request.body.measure(policy.maxReplayBodyBytes).then(
+    (fits) => conclude(fits ? undefined : 'body-too-large'),
+    () => conclude('body-too-large'),
+  )
 }
 
-function goOnOnPrimary(visit: Visit, obstacle: ReplayUnavailableReason): Visit {
+function goOnOnPrimary(visit: RequestVisit, obstacle: ReplayUnavailableReason): RequestVisit {
   publish('fallback', { reason: obstacle })
   visit.why = obstacle
-  visit.scope = { ...visit.scope, onPrimary: true }
+  visit.scope = onPrimary(visit.scope)
   return visit
 }
 
-function refuse(visit: Visit, error: ReplayUnavailableError): Visit {
+function refuse(visit: RequestVisit, error: ReplayUnavailableError): RequestVisit {
   visit.why = error.reason
   visit.answer = unavailableAnswer(error)
+  visit.leavePlace?.()
   return visit
 }
 
@@ -77,5 +105,5 @@ function connectionObstacle(request: IncomingRequest): ReplayUnavailableReason |
 
 function declaredBodyObstacle(policy: ResolvedPolicy, request: IncomingRequest): ReplayUnavailableReason | undefined {
   const length = request.header('content-length')
-  return length !== undefined && Number(length) > policy.maxReplayBody ? 'body-too-large' : undefined
+  return length !== undefined && Number(length) > policy.maxReplayBodyBytes ? 'body-too-large' : undefined
 }

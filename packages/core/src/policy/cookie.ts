@@ -24,6 +24,9 @@ export function cookieOfMachine(name: string, machineId: string | undefined): st
   return machineId === undefined || !/^[\w-]+$/.test(machineId) ? name : `${name}.${machineId.slice(-6)}`
 }
 
+/** What a machine appends to the name. */
+const machineMark = /^[\w-]{1,6}$/
+
 export const noCookies: ReadonlyMap<string, string> = new Map()
 
 /**
@@ -36,7 +39,8 @@ export function readCookies(header: string | undefined, name: string): ReadonlyM
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=')
     const its = pair.slice(0, Math.max(0, equals)).trim()
-    if (its !== name && !its.startsWith(`${name}.`)) continue
+    // A name comes back in `set-cookie`, so only what a machine's own can be is one of ours.
+    if (its !== name && !(its.startsWith(`${name}.`) && machineMark.test(its.slice(name.length + 1)))) continue
     found.set(
       its,
       pair

@@ -1,12 +1,12 @@
 import { ReplayUnavailableError } from '../errors.ts'
 import type { DatabaseReplication } from '../replication/index.ts'
 import type { Freshness } from '../token.ts'
-import { replayAnswer, unavailableAnswer } from './answers.ts'
+import { answerReplay, unavailableAnswer } from './answers.ts'
 import type { ResolvedPolicy } from './options.ts'
-import type { Visit } from './visit.ts'
+import type { RequestVisit } from './visit.ts'
 
 /** Sees to it that every database is as fresh as the token asks, as far as that is known before any statement. */
-export function freshen(policy: ResolvedPolicy, visit: Visit): Visit | Promise<Visit> {
+export function freshen(policy: ResolvedPolicy, visit: RequestVisit): RequestVisit | Promise<RequestVisit> {
   const behind: [DatabaseReplication, Freshness][] = []
   for (const database of policy.databases) {
     const need = visit.incoming.get(database.name)
@@ -23,12 +23,14 @@ export function freshen(policy: ResolvedPolicy, visit: Visit): Visit | Promise<V
 
 async function catchUp(
   policy: ResolvedPolicy,
-  visit: Visit,
+  visit: RequestVisit,
   behind: readonly [DatabaseReplication, Freshness][],
-): Promise<Visit> {
+): Promise<RequestVisit> {
   const { request: state } = visit.scope
   const options = { timeoutMs: state.waitTimeoutMs, signal: state.signal }
-  const outcomes = await Promise.all(behind.map(([database, need]) => database.freshness.meet(need, options)))
+  const outcomes = await Promise.all(
+    behind.map(([database, need]) => database.freshness.meet(need, options).catch(() => 'behind' as const)),
+  )
   if (outcomes.includes('stale-primary')) {
     const error = new ReplayUnavailableError('stale-primary')
     visit.why = error.reason
@@ -38,8 +40,7 @@ async function catchUp(
   const late = behind[outcomes.indexOf('behind')]
   visit.why = late === undefined ? 'caught-up' : 'stale'
   // What cannot be replayed goes on, and each statement that needs it finds its way to the primary.
-  if (late !== undefined && state.whyNotReplayable() === undefined)
-    visit.answer = replayAnswer(policy, late[0], 'stale')
+  if (late !== undefined) visit.answer = answerReplay(policy, visit, { database: late[0], reason: 'stale' })
   return visit
 }
 
@@ -47,7 +48,7 @@ async function catchUp(
  * A replica sent this request here because it could not reach its token: the primary can tell whether anybody could. What
  * nobody can is forged, or of a cluster that is gone; the client is to forget it, instead of being sent here for ever.
  */
-export async function dropImpossible(policy: ResolvedPolicy, visit: Visit): Promise<Visit> {
+export async function dropImpossible(policy: ResolvedPolicy, visit: RequestVisit): Promise<RequestVisit> {
   for (const database of policy.databases) {
     const need = visit.incoming.get(database.name)
     if (need === undefined || (await database.freshness.judge(need)) !== 'impossible') continue

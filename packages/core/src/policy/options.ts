@@ -1,6 +1,7 @@
 import type { DatabaseReplication, Replication } from '../replication/index.ts'
 import type { Consistency, RequestState } from '../request/state.ts'
 import type { TokenCookie } from './cookie.ts'
+import type { Fallbacks } from './fallbacks.ts'
 
 /** What a predicate sees of a request. */
 export interface RequestFacts {
@@ -10,12 +11,12 @@ export interface RequestFacts {
   readonly headers: Headers
 }
 
-/** How requests are served; the same for both doors. */
+/** How requests are served; the same for every middleware. */
 export interface ReplayPolicyOptions {
   /** Every object of the adapters that the handlers use: pools, dialects, databases. The first is the one whose primary is meant by a method. */
   readonly databases: readonly { readonly replication: Replication }[]
   /** What is replayed before the handler runs: methods, or a predicate. Default: POST, PUT, PATCH and DELETE. */
-  readonly replayBefore?: readonly string[] | ((request: RequestFacts) => boolean)
+  readonly replayBeforeHandler?: readonly string[] | ((request: RequestFacts) => boolean)
   /** What reads must see. Default: `read-your-writes`. */
   readonly consistency?: Consistency
   /** How long (ms) a request waits at most for a replica that is behind its token; less where a replay is quicker. Default: 1,000. */
@@ -27,7 +28,7 @@ export interface ReplayPolicyOptions {
   /** Signs tokens; the first signs, all are accepted (rotation). Default: `FLYROUTE_SECRET`, comma-separated; else unsigned. */
   readonly secret?: string | readonly string[]
   /** The longest body (bytes) that Fly Proxy can replay. Default: 1,000,000. */
-  readonly maxReplayBody?: number
+  readonly maxReplayBodyBytes?: number
   /** What cannot be replayed runs on the primary connection, or is answered 413 or 503. Default: `primary`. */
   readonly whenReplayUnavailable?: RequestState['whenReplayUnavailable']
   /** Whether a request may run twice: it is then run here after a replay that failed half-way. Default: GET, HEAD, OPTIONS only. */
@@ -41,7 +42,7 @@ export interface ReplayPolicyOptions {
 /** The options with their defaults, checked. */
 export interface ResolvedPolicy {
   readonly databases: readonly DatabaseReplication[]
-  readonly replaysBefore: (request: RequestFacts) => boolean
+  readonly replaysBeforeHandler: (request: RequestFacts) => boolean
   readonly isIdempotent: (request: RequestFacts) => boolean
   readonly consistency: Consistency
   readonly waitTimeoutMs: number
@@ -49,7 +50,8 @@ export interface ResolvedPolicy {
   readonly cookie: (Required<Pick<TokenCookie, 'name'>> & TokenCookie & { readonly own: string }) | undefined
   readonly tokenHeader: string | undefined
   readonly secrets: readonly string[]
-  readonly maxReplayBody: number
+  readonly fallbacks: Fallbacks
+  readonly maxReplayBodyBytes: number
   readonly whenReplayUnavailable: RequestState['whenReplayUnavailable']
   readonly replayTimeoutMs: number
   readonly debugHeader: boolean

@@ -1,9 +1,11 @@
 import { tokenSecrets } from '../env.ts'
 import { ConfigurationError, type ConfigurationProblem } from '../errors.ts'
+import { errorCode, publish } from '../events.ts'
 import type { DatabaseReplication } from '../replication/index.ts'
 import { consistencies } from '../request/scope.ts'
 import { requestWaitMs } from '../request/state.ts'
 import { cookieOfMachine, type TokenCookie } from './cookie.ts'
+import { Fallbacks } from './fallbacks.ts'
 import type { ReplayPolicyOptions, RequestFacts, ResolvedPolicy } from './options.ts'
 
 const unsafeMethods = ['POST', 'PUT', 'PATCH', 'DELETE']
@@ -32,9 +34,9 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
     if (!holds) problems.push({ setting, message, remedy })
   }
   const { consistency = 'read-your-writes', whenReplayUnavailable = 'primary', debugHeader = false } = options
-  const { tokenHeader = 'flyroute-token', replayBefore = unsafeMethods, isIdempotent = () => false } = options
-  const { waitTimeoutMs = requestWaitMs, maxReplayBody = 1_000_000, replayTimeoutMs = 5_000 } = options
-  const replaysBefore = predicate(replayBefore)
+  const { tokenHeader = 'flyroute-token', replayBeforeHandler = unsafeMethods, isIdempotent = () => false } = options
+  const { waitTimeoutMs = requestWaitMs, maxReplayBodyBytes = 1_000_000, replayTimeoutMs = 5_000 } = options
+  const replaysBeforeHandler = predicate(replayBeforeHandler)
   const databases = replicationsOf(options.databases, require)
   const cookie = cookieOf(options.cookie, require)
   const secrets = secretsOf(options.secret, require)
@@ -46,7 +48,7 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
   oneOf([true, false], 'debugHeader', debugHeader)
   for (const [setting, value, least] of [
     ['waitTimeoutMs', waitTimeoutMs, 0],
-    ['maxReplayBody', maxReplayBody, 0],
+    ['maxReplayBodyBytes', maxReplayBodyBytes, 0],
     ['replayTimeoutMs', replayTimeoutMs, 1],
   ] as const) {
     const holds = Number.isInteger(value) && value >= least && value < 1_000_000_000
@@ -54,8 +56,8 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
   }
   const isFunction = typeof isIdempotent === 'function'
   require(isFunction, 'isIdempotent', 'is no function', "pass for example ({ method }) => method === 'PUT'")
-  const isListed = replaysBefore !== undefined
-  require(isListed, 'replayBefore', 'is neither a list of methods nor a function', "pass for example ['POST']")
+  const isListed = replaysBeforeHandler !== undefined
+  require(isListed, 'replayBeforeHandler', 'is neither a list of methods nor a function', "pass for example ['POST']")
   const isHeader = tokenHeader === false || (typeof tokenHeader === 'string' && token.test(tokenHeader))
   require(isHeader, 'tokenHeader', 'is no name of a header', "use for example 'flyroute-token', or false for none")
   if (problems.length > 0 || !isListed) throw new ConfigurationError(problems)
@@ -64,24 +66,43 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
   const machineId = databases[0]?.topology.machineId
   return {
     databases,
-    replaysBefore,
-    isIdempotent,
+    replaysBeforeHandler: unlessItThrows(replaysBeforeHandler, 'replayBeforeHandler', true),
+    isIdempotent: unlessItThrows(isIdempotent, 'isIdempotent', false),
     consistency,
     waitTimeoutMs,
     cookie: tokens && cookie !== undefined ? { ...cookie, own: cookieOfMachine(cookie.name, machineId) } : undefined,
     tokenHeader: tokens && tokenHeader !== false ? tokenHeader.toLowerCase() : undefined,
     secrets,
-    maxReplayBody,
+    fallbacks: new Fallbacks(),
+    maxReplayBodyBytes,
     whenReplayUnavailable,
     replayTimeoutMs,
     debugHeader,
   }
 }
 
-function predicate(replayBefore: unknown): ((request: RequestFacts) => boolean) | undefined {
-  if (typeof replayBefore === 'function') return replayBefore as (request: RequestFacts) => boolean
-  if (!isListOfStrings(replayBefore)) return undefined
-  const methods = new Set(replayBefore.map((method) => method.toUpperCase()))
+/** What the app decides by code of its own: where that throws, the answer that does no harm, and an event. */
+function unlessItThrows<T>(
+  decide: (request: T) => boolean,
+  setting: string,
+  otherwise: boolean,
+): (request: T) => boolean {
+  return (request) => {
+    try {
+      return decide(request)
+    } catch (error) {
+      const code = errorCode(error)
+      const message = `${setting} threw an error${code === undefined ? '' : ` (${code})`}; ${otherwise} is used instead`
+      publish('notice', { database: '', message })
+      return otherwise
+    }
+  }
+}
+
+function predicate(replayBeforeHandler: unknown): ((request: RequestFacts) => boolean) | undefined {
+  if (typeof replayBeforeHandler === 'function') return replayBeforeHandler as (request: RequestFacts) => boolean
+  if (!isListOfStrings(replayBeforeHandler)) return undefined
+  const methods = new Set(replayBeforeHandler.map((method) => method.toUpperCase()))
   return ({ method }) => methods.has(method)
 }
 

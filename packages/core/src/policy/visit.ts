@@ -4,7 +4,7 @@ import type { RequestState } from '../request/state.ts'
 import type { TokenContent } from '../token.ts'
 import type { RequestFacts } from './options.ts'
 
-/** A request as a door hands it to the policy. */
+/** A request as a middleware hands it to the policy. */
 export interface IncomingRequest extends RequestFacts {
   /** One header, by its name in lower case; undefined where there is none. Cheaper than `headers`. */
   header(name: string): string | undefined
@@ -16,7 +16,7 @@ export interface IncomingRequest extends RequestFacts {
   readonly signal?: AbortSignal | undefined
 }
 
-/** A body whose length nobody knows before it has ended. */
+/** A body whose length is not known before it has ended. */
 export interface UnmeasuredBody {
   /** How much of it has come in. */
   readonly bytes: number
@@ -27,32 +27,54 @@ export interface UnmeasuredBody {
 }
 
 /** One request on its way through the app: from `before()` to `after()`. */
-export class Visit {
+export interface Visit {
+  /** What to answer without calling the handler; undefined: call it, inside `run`. */
+  readonly answer: HttpAnswer | undefined
+  /** Runs `fn` in the request's scope. */
+  run<T>(fn: () => T): T
+}
+
+/** A cookie of ours that came with the request. */
+export interface SentCookie {
+  readonly name: string
+  /** The time of its newest entry, by the primary's clock; 0 where it counts for nothing. */
+  readonly newest: number
+}
+
+/** What a client has sent of ours, read once. */
+export interface SentTokens {
+  /** What it must see. */
+  readonly content: TokenContent
+  /** The cookies that carry tokens. */
+  readonly cookies: readonly SentCookie[]
+}
+
+/** The same, with what no code outside of this package is to know. */
+export class RequestVisit implements Visit {
   readonly request: IncomingRequest
-  /** What the client's token said. */
-  readonly incoming: TokenContent
+  readonly sent: SentTokens
   /** Where its statements go, and what they must see. */
   scope: Scope
-  /** What to answer without calling the handler; undefined: call it, inside `run`. */
-  answer: HttpAnswer | undefined
+  answer: HttpAnswer | undefined = undefined
   /** Why it is served, or answered, here: a word for the debug header. */
   why = 'local'
   /** Names of databases whose token no primary can have given: the client forgets them. */
   forged: readonly string[] = []
+  /** It has one of the few places for requests that cannot prove where they come from. */
+  leavePlace: (() => void) | undefined = undefined
 
-  constructor(request: IncomingRequest, state: RequestState, incoming: TokenContent) {
+  constructor(request: IncomingRequest, state: RequestState, sent: SentTokens) {
     this.request = request
-    this.incoming = incoming
-    this.scope = createScope(state, incoming)
+    this.sent = sent
+    this.scope = createScope(state, sent.content)
   }
 
-  /** Runs `fn` in the request's scope. */
+  /** What the client's tokens said. */
+  get incoming(): TokenContent {
+    return this.sent.content
+  }
+
   run<T>(fn: () => T): T {
     return runInScope(this.scope, fn)
-  }
-
-  /** The headers are on their way: from now on nothing can be replayed, and no token can be added. */
-  headersSent(): void {
-    this.scope.request.answerBegins()
   }
 }

@@ -1,4 +1,5 @@
 import { findPrimaryRequired } from '../errors/find.ts'
+import { originOf } from '../errors/origin.ts'
 import type { PrimaryRequiredError } from '../errors.ts'
 import type { Topology } from '../topology.ts'
 import { cacheFields, type ReplayCache, type ReplayCacheInvalidation } from './cache.ts'
@@ -97,7 +98,8 @@ export function replayResponse(
 /** Reads the target off whatever was handed in. */
 function targetOf(to: unknown): ReplayTarget {
   const error = findPrimaryRequired(to)
-  if (error !== undefined) return error.target
+  const origin = error === undefined ? undefined : originOf(error)
+  if (origin?.code === 'ERR_PRIMARY_REQUIRED') return origin.target
   if (!isRecord(to) || to instanceof Error || 'stack' in to) {
     throw new TypeError('replayResponse: this is no PrimaryRequiredError, topology or target; throw other errors on')
   }

@@ -21,7 +21,7 @@ export interface DatabaseReplicationOptions {
   readonly topology: Topology
   readonly source: ReplicationSource
   /** A write outside of any request: refuse it with an error, or run it on the primary. Default: refuse. */
-  readonly outsideRequest?: 'refuse' | 'primary' | undefined
+  readonly outsideRequest?: 'error' | 'primary' | undefined
   /**
    * Whether the primary can be talked to from here when a request cannot be replayed. Without such a connection (LiteFS
    * has none) that request, or job, is refused. Default: true.
@@ -56,7 +56,7 @@ export class DatabaseReplication implements Replication {
   readonly #noticed: Set<string> = new Set()
 
   constructor(options: DatabaseReplicationOptions) {
-    const { topology, source, outsideRequest = 'refuse', reachesPrimary = true } = options
+    const { topology, source, outsideRequest = 'error', reachesPrimary = true } = options
     const { algebra } = source
     const database = options.name ?? topology.primary.database ?? 'default'
     this.name = database

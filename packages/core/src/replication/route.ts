@@ -12,15 +12,18 @@ import type { Servers } from './observed.ts'
 import type { Prober } from './probe.ts'
 import type { ReplicationSource } from './source.ts'
 
-/** Where a statement goes. */
-export type Route = 'local' | 'primary'
+/**
+ * Where a statement goes. `late`: to no server, because its request has been answered with a replay; the adapter gives the
+ * promise of `neverSettles`, or calls no callback.
+ */
+export type Route = 'local' | 'primary' | 'late'
 
 export interface RouterParts {
   readonly database: string
   readonly servers: Servers
   readonly prober: Prober
   readonly source: ReplicationSource
-  readonly outsideRequest: 'refuse' | 'primary'
+  readonly outsideRequest: 'error' | 'primary'
   readonly reachesPrimary: boolean
 }
 
@@ -30,7 +33,7 @@ export class Router {
   readonly #servers: Servers
   readonly #prober: Prober
   readonly #source: ReplicationSource
-  readonly #outsideRequest: 'refuse' | 'primary'
+  readonly #outsideRequest: 'error' | 'primary'
   readonly #reachesPrimary: boolean
 
   constructor(parts: RouterParts) {
@@ -56,10 +59,14 @@ export class Router {
    * @throws ReplayUnavailableError where it cannot be replayed and the app asked for an error.
    */
   route(access: Access, detail: string, scope: Scope | undefined = currentScope()): Route {
-    if (scope?.onPrimary || scope?.request.hasWritten(this.#database)) {
+    const request = scope?.request
+    if (request?.isReplayed) return 'late'
+    if (scope?.onPrimary || request?.hasWritten(this.#database)) {
+      const refusal = request?.refusal
+      if (refusal !== undefined) throw refusal
       return this.#reachesPrimary
         ? 'primary'
-        : this.toPrimary('write', scope.onPrimary ? 'run-on-primary' : detail, scope)
+        : this.toPrimary('write', scope?.onPrimary ? 'run-on-primary' : detail, scope)
     }
     if (access === 'write') return this.toPrimary('write', detail, scope)
     if (this.#prober.isUnavailable) return this.toPrimary('unavailable', undefined, scope)
@@ -72,7 +79,11 @@ export class Router {
     detail: string | undefined,
     scope: Scope | undefined,
     cause?: unknown,
-  ): 'primary' {
+  ): 'primary' | 'late' {
+    if (scope?.request.isReplayed) return 'late'
+    // It is going to be replayed: what it still wants of the primary, the replay will do.
+    const refusal = scope?.request.refusal
+    if (refusal !== undefined) throw refusal
     if (!this.#reachesPrimary) return this.#toReplayOnly(reason, detail, scope, cause)
     const request = scope?.request
     const obstacle = request?.whyNotReplayable()
@@ -99,7 +110,7 @@ export class Router {
   }
 
   /** The wait for the replica was in vain: it is behind, or could not be reached any more. See `toPrimary`. */
-  routeStaleRead(scope: Scope | undefined): 'primary' {
+  routeStaleRead(scope: Scope | undefined): 'primary' | 'late' {
     return this.toPrimary(this.#prober.isUnavailable ? 'unavailable' : 'stale', undefined, scope)
   }
 

@@ -16,8 +16,8 @@ export interface Scope {
 }
 
 /**
- * A class, and no literal: what a literal makes V8 may come to put straight among the old objects, because the first ones
- * have lived long; and then all that it leads to (the request, its queries, their rows) gets old with it.
+ * A class, and no literal: V8 may pretenure objects from the site of a literal, because the first ones have lived long; and
+ * then all that they lead to (the request, its queries, their rows) gets old with them.
  */
 class ScopeRecord implements Scope {
   readonly request: RequestState
@@ -37,7 +37,7 @@ interface Shared {
   readonly storage: AsyncLocalStorage<Scope>
 }
 
-// All copies of the package in one process share one storage, or a pool of the one would not see the door of the other.
+// All copies of the package in one process share one storage, or a pool of the one would not see the request of the other.
 const key = Symbol.for('flyroute.scope.v1')
 const globals = globalThis as { [key]?: Shared }
 globals[key] ??= { storage: new AsyncLocalStorage<Scope>() }
@@ -53,6 +53,11 @@ export function currentScope(): Scope | undefined {
 export function runInScope<T>(scope: Scope | undefined, fn: () => T): T {
   // Entering a scope makes a frame of its own: not where it would be the same one.
   return storage.getStore() === scope ? fn() : storage.run(scope as Scope, fn)
+}
+
+/** The same scope with all of its statements on the primary. */
+export function onPrimary({ request, needs, consistency }: Scope): Scope {
+  return new ScopeRecord(request, true, needs, consistency)
 }
 
 /** A scope of a new request or job. */
@@ -71,8 +76,7 @@ export function createScope(request: RequestState, needs?: TokenContent): Scope 
  * await runOnPrimary(() => pool.query('insert into audit (what) values ($1)', ['login']))
  */
 export function runOnPrimary<T>(fn: () => T): T {
-  const { request, needs, consistency } = outerScope()
-  return begin(new ScopeRecord(request, true, needs, consistency), fn)
+  return begin(onPrimary(outerScope()), fn)
 }
 
 /** Runs `fn` now, in a scope whose reads need what the content says on top of what the outer scope needs. */

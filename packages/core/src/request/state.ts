@@ -24,7 +24,16 @@ export interface RequestSettings {
   /** Whether a write that cannot be replayed runs on the primary from here, or is refused. */
   readonly whenReplayUnavailable?: 'primary' | 'error' | undefined
   /** The longest body (bytes) that can be replayed. */
-  readonly maxReplayBody?: number | undefined
+  readonly maxReplayBodyBytes?: number | undefined
+  /** The databases of the app; the first one is meant where none is named. */
+  readonly databases?: readonly PrimarySeeker[] | undefined
+}
+
+/** A database, as far as it can be asked for the way to its primary. */
+export interface PrimarySeeker {
+  readonly name: string
+  readonly topology: { readonly role: 'primary' | 'replica' }
+  readonly router: { toPrimary(reason: 'write', detail: string, scope: unknown): unknown }
 }
 
 /** The request itself. Asked for what costs something only when that is needed. */
@@ -40,7 +49,7 @@ export interface RequestSource {
 export const requestWaitMs = 1_000
 const jobWaitMs = 5_000
 
-const phases = { running: 0, replayed: 1, answering: 2, ended: 3 } as const
+const phases = { running: 0, replayed: 1, answering: 2 } as const
 
 const noSource: RequestSource = {}
 const noSettings: RequestSettings = {}
@@ -49,8 +58,8 @@ const noSettings: RequestSettings = {}
  * The life of one HTTP request, or of one job: the one place that knows whether it may still be replayed, and whether
  * what it does may still reach a server. Every scope inside it shares it.
  *
- *     running ──→ refused ──→ replayed ──→ ended
- *        └───────────┴──────→ answering ─→ ended
+ *     running ──→ refused ──→ replayed
+ *        └───────────┴──────→ answering
  *
  * A record of one copy of the package (ES or CommonJS) works with the code of the other, because its methods travel with it.
  * One is made for every request, so that what few of them need is made when it is needed.
@@ -61,8 +70,6 @@ export class RequestState {
   readonly consistency: Consistency
   /** How long (ms) a statement waits at most for a replica that is behind what its reader must see. */
   readonly waitTimeoutMs: number
-  /** Whether a write that cannot be replayed runs on the primary from here, or is refused. */
-  readonly whenReplayUnavailable: 'primary' | 'error'
   /** Asked to take a position behind every statement: the write that brought the request here cannot be told from its text. */
   readonly captureAfterEveryStatement: boolean
   /** The primary could not be reached: the middleware answers 503 if the app's own answer is a failure. */
@@ -78,8 +85,13 @@ export class RequestState {
   #positions: Map<string, Freshness> | undefined = undefined
   #written: Set<string> | undefined = undefined
   #held: Set<HeldConnection> | undefined = undefined
+  /** Asked once something of it would go to the primary because it cannot be replayed; undefined where that needs no leave. */
+  leave: (() => boolean) | undefined = undefined
+  readonly #whenReplayUnavailable: 'primary' | 'error'
+  /** The database that is meant where none is named; undefined for a job. */
+  readonly main: PrimarySeeker | undefined
   readonly #source: RequestSource
-  readonly #maxReplayBody: number
+  readonly #maxReplayBodyBytes: number
 
   constructor(
     kind: RequestState['kind'],
@@ -91,17 +103,23 @@ export class RequestState {
     this.kind = kind
     this.consistency = settings.consistency ?? 'read-your-writes'
     this.waitTimeoutMs = settings.waitTimeoutMs ?? (kind === 'job' ? jobWaitMs : requestWaitMs)
-    this.whenReplayUnavailable = settings.whenReplayUnavailable ?? 'primary'
+    this.#whenReplayUnavailable = settings.whenReplayUnavailable ?? 'primary'
     this.captureAfterEveryStatement = captureAfterEveryStatement
     this.obstacle = obstacle
+    this.main = settings.databases?.[0]
     this.#source = source
-    this.#maxReplayBody = settings.maxReplayBody ?? Number.POSITIVE_INFINITY
+    this.#maxReplayBodyBytes = settings.maxReplayBodyBytes ?? Number.POSITIVE_INFINITY
     if (source.answerBegun) this.#phase = phases.answering
   }
 
   /** Aborts when the client goes away. */
   get signal(): AbortSignal | undefined {
     return this.#source.signal
+  }
+
+  /** Whether a write that cannot be replayed runs on the primary from here, or is refused. */
+  get whenReplayUnavailable(): 'primary' | 'error' {
+    return this.leave === undefined || this.leave() ? this.#whenReplayUnavailable : 'error'
   }
 
   /** By name of database: the position behind what was written (or, monotonic, read) here. */
@@ -143,7 +161,7 @@ export class RequestState {
 
   /** The answer's headers are gone: a position that is taken now cannot reach the client any more. */
   get isAnswering(): boolean {
-    return this.#phase === phases.answering || this.#phase === phases.ended
+    return this.#phase === phases.answering
   }
 
   /**
@@ -151,20 +169,24 @@ export class RequestState {
    * primary is refused with it as well. An answer that has begun ends it.
    */
   get refusal(): PrimaryRequiredError | undefined {
-    return this.#phase <= phases.replayed ? this.#refusal : undefined
+    return this.#phase === phases.answering ? undefined : this.#refusal
   }
 
   /** Why a refusal now could not have the request replayed; undefined while it can. */
   whyNotReplayable(): ReplayUnavailableReason | undefined {
     if (this.kind === 'job') return 'outside-request'
     if (this.#committed || this.#writesUnderWay > 0) return 'already-written'
-    return this.obstacle ?? (this.isAnswering ? 'response-begun' : this.#bodyObstacle())
+    if (this.obstacle !== undefined) return this.obstacle
+    // Asked anew each time: other code may have answered beside the middleware.
+    return this.isAnswering || this.#source.answerBegun ? 'response-begun' : this.#bodyObstacle()
   }
 
   #bodyObstacle(): ReplayUnavailableReason | undefined {
     const { body } = this.#source
     // A body that has not ended may yet turn out too long for the proxy.
-    return body === undefined || (body.complete && body.bytes <= this.#maxReplayBody) ? undefined : 'body-too-large'
+    return body === undefined || (body.complete && body.bytes <= this.#maxReplayBodyBytes)
+      ? undefined
+      : 'body-too-large'
   }
 
   /** Remembers that a statement was refused, so that the request is replayed even if the app swallows the error. The first one counts. */
@@ -229,11 +251,6 @@ export class RequestState {
   /** The headers of the app's own answer are on their way: from now on nothing can be replayed, and no token can be added. */
   answerBegins(): void {
     if (this.#phase === phases.running) this.#phase = phases.answering
-  }
-
-  /** The answer has ended. What a replayed request still does stays refused. */
-  ends(): void {
-    if (this.#phase !== phases.replayed) this.#phase = phases.ended
   }
 }
 

@@ -1,4 +1,5 @@
-import type { IncomingRequest, ReplayPolicy, UnmeasuredBody, Visit } from '../../src/policy.ts'
+import type { RequestVisit } from '../../src/policy/visit.ts'
+import type { IncomingRequest, ReplayPolicy, UnmeasuredBody } from '../../src/policy.ts'
 
 export interface IncomingOptions {
   readonly method?: string
@@ -8,7 +9,7 @@ export interface IncomingOptions {
   readonly answerBegun?: boolean
 }
 
-/** A request in the neutral form, as a door would make it. */
+/** A request in the neutral form, as a middleware would make it. */
 export function incoming(options: IncomingOptions = {}): IncomingRequest {
   const { method = 'GET', path = '/', body, answerBegun = false } = options
   const headers = new Headers(options.headers)
@@ -37,16 +38,21 @@ export interface Ended {
   readonly headers: Record<string, string>
   readonly json: { error: { code: string; reason: string } } | undefined
   readonly cookies: string[]
-  readonly visit: Visit
+  readonly visit: RequestVisit
 }
 
-/** Takes a request through a policy, as a door does. */
+/** A request's visit, with what only tests of the inside may know. */
+export async function begin(policy: ReplayPolicy, request: IncomingRequest): Promise<RequestVisit> {
+  return (await policy.before(request)) as RequestVisit
+}
+
+/** Takes a request through a policy, as a middleware does. */
 export async function attend(
   policy: ReplayPolicy,
   request: IncomingRequest,
   handler: () => unknown = () => undefined,
 ): Promise<Ended> {
-  const visit = await policy.before(request)
+  const visit = await begin(policy, request)
   if (visit.answer !== undefined) return { ran: false, ...told(visit.answer), cookies: [], visit }
   let outcome: { error?: unknown; status?: number }
   try {
@@ -58,7 +64,6 @@ export async function attend(
     outcome = { error }
   }
   const { answer, headers } = policy.after(visit, outcome)
-  visit.headersSent()
   const added = Object.fromEntries(headers.filter(([name]) => name !== 'set-cookie'))
   const cookies = headers.filter(([name]) => name === 'set-cookie').map(([, value]) => value)
   if (answer !== undefined) {

@@ -1,7 +1,7 @@
 import { lsn } from '../../src/dialect/postgres.ts'
 import { createEndpoint } from '../../src/endpoint.ts'
 import type { Observation, Position, Role } from '../../src/position.ts'
-import { DatabaseReplication } from '../../src/replication/index.ts'
+import { DatabaseReplication, type Route } from '../../src/replication/index.ts'
 import { currentScope } from '../../src/request/scope.ts'
 import { createTopology } from '../../src/topology.ts'
 
@@ -56,12 +56,13 @@ export class StandIn {
   }
 
   /** What an adapter does with a write: refuses it, or runs it on the primary and has its position in hand. */
-  write(): 'local' | 'primary' {
+  write(): Route {
     const { replication } = this
-    const where = replication.topology.role === 'primary' ? 'local' : replication.router.route('write', 'insert')
     const state = currentScope()?.request
+    if (state?.isReplayed) return 'late'
+    const where = replication.topology.role === 'primary' ? 'local' : replication.router.route('write', 'insert')
     if (state !== undefined) {
-      replication.written.begins(state)
+      if (!state.beginWrite(replication.name)) throw state.refusal
       replication.written.ends(state, 'done')
       replication.written.wrote(state, this.position(++this.at))
     }

@@ -23,7 +23,7 @@ export interface OpenOptions {
   readonly env: Readonly<Record<string, string>>
   /** How many connections the pool may have at most. */
   readonly max?: number
-  readonly outsideRequest?: 'refuse' | 'primary'
+  readonly outsideRequest?: 'error' | 'primary'
   /** What a replay costs (ms). The suite sets it to make waiting cheap, or dear. */
   readonly replayCostMs?: number
 }

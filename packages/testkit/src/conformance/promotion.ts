@@ -5,7 +5,7 @@ import { away, type Context, eventually, home } from './context.ts'
 export function promotion(context: Context): void {
   describe('promotion', () => {
     context.testWith('promotion', 'a promoted replica is noticed by those who are connected to it', async () => {
-      const { app, far } = await context.app({ replayBefore: [] })
+      const { app, far } = await context.app({ replayBeforeHandler: [] })
       const id = await context.newRow(1)
       const replica = context.replica
       const read = () => app.send(away, (subject) => context.valueOf(subject, id))

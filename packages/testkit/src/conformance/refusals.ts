@@ -19,7 +19,7 @@ export function refusals(context: Context): void {
     })
 
     test('a refusal that the handler swallows is a replay all the same', async () => {
-      const { app } = await context.app({ replayBefore: [] })
+      const { app } = await context.app({ replayBeforeHandler: [] })
       const id = context.nextId()
       const answer = await app.send(away, (subject) => subject.query(context.insert(id, 2)).catch(() => 'never mind'))
       expect(answer.way).toEqual([away, home])
@@ -43,7 +43,7 @@ export function refusals(context: Context): void {
     )
 
     context.testWith('hidden-write', 'a hidden write in a request ends where it belongs, with a token', async () => {
-      const { app } = await context.app({ replayBefore: [] })
+      const { app } = await context.app({ replayBeforeHandler: [] })
       const id = context.nextId()
       const answer = await app.send(away, (subject) => subject.query(context.hiddenWrite(id)))
       expect(answer).toMatchObject({ status: 200, way: [away, home], token: expect.any(String) })

@@ -22,7 +22,7 @@ export function routing(context: Context): void {
     })
 
     test('a write is replayed once, runs at home, and is there', async () => {
-      const { app } = await context.app({ replayBefore: [] })
+      const { app } = await context.app({ replayBeforeHandler: [] })
       const id = context.nextId()
       const answer = await app.send(away, async (subject) => {
         await subject.query(context.insert(id, 7))

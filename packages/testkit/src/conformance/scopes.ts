@@ -6,7 +6,7 @@ import { away, type Context, home, rejection } from './context.ts'
 export function scopes(context: Context): void {
   describe('scopes', () => {
     test('with more requests than connections, each refusal belongs to the request that caused it', async () => {
-      const { app } = await context.app({ replayBefore: [] }, { max: 2 })
+      const { app } = await context.app({ replayBeforeHandler: [] }, { max: 2 })
       const ids = Array.from({ length: 20 }, () => context.nextId())
       const answers = await Promise.all(
         ids.map((id, i) =>
@@ -80,7 +80,7 @@ export function scopes(context: Context): void {
       'primary-connection',
       'what cannot be replayed writes from here, and then reads what it wrote',
       async () => {
-        const { app } = await context.app({ replayBefore: [], maxReplayBody: 10 })
+        const { app } = await context.app({ replayBeforeHandler: [], maxReplayBodyBytes: 10 })
         const id = context.nextId()
         await context.replica.pauseReplay()
         try {
@@ -102,7 +102,7 @@ export function scopes(context: Context): void {
     )
 
     context.testWith('primary-connection', 'after a write of its own a request is not replayed any more', async () => {
-      const { app } = await context.app({ replayBefore: [] })
+      const { app } = await context.app({ replayBeforeHandler: [] })
       const [one, two] = [context.nextId(), context.nextId()]
       const answer = await app.send(away, async (subject) => {
         await runOnPrimary(() => subject.query(context.insert(one, 1)))

@@ -6,7 +6,7 @@ import { away, type Context, home, rejection } from './context.ts'
 export function transactions(context: Context): void {
   describe('transactions', () => {
     test('one that turns into a write half-way is replayed as a whole', async () => {
-      const { app } = await context.app({ replayBefore: [] })
+      const { app } = await context.app({ replayBeforeHandler: [] })
       const id = await context.newRow(10)
       const answer = await app.send(away, (subject) =>
         subject.transaction(async (query) => {
@@ -34,7 +34,7 @@ export function transactions(context: Context): void {
     })
 
     test('what follows a refused write in its transaction is refused too, and replayed although all was swallowed', async () => {
-      const { app } = await context.app({ replayBefore: [] })
+      const { app } = await context.app({ replayBeforeHandler: [] })
       const id = context.nextId()
       const afterwards: unknown[] = []
       const answer = await app.send(away, async (subject) => {
