@@ -72,7 +72,9 @@ export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): No
   const rules = asReplayPolicy(policy)
   return (request, response, next) => {
     const [incoming, outgoing] = [request as IncomingMessage, response as ServerResponse]
-    const ended = attend(rules, incoming, outgoing, (visit) => void visit.run(() => next()))
+    const ended = attend(rules, incoming, outgoing, (visit) => {
+      visit.run(() => next())
+    })
     // What `next` throws after a wait has no caller left: it is handed on as any error of a middleware.
     if (isPromise(ended)) ended.then(undefined, next).then(undefined, () => outgoing.destroy())
   }
@@ -91,7 +93,9 @@ export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): No
 export function replayServers(policy: ReplayPolicy | ReplayPolicyOptions): () => void {
   const rules = asReplayPolicy(policy)
   return guardServers((request, response, handle) => {
-    const ended = attend(rules, request, response, (visit) => void visit.run(handle))
+    const ended = attend(rules, request, response, (visit) => {
+      visit.run(handle)
+    })
     // What a listener throws ends the process, unless the app listens to that: as without us, also after a wait.
     if (isPromise(ended)) ended.then(undefined, throwLater)
   })

@@ -243,6 +243,7 @@ const examples: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
   requirePrimary: async (reader, run) => {
     const redeemed: unknown[] = []
     const redeem = async (code: unknown) => ({ who: void redeemed.push(code) })
+    reader.app.use(nodeDoor.replayMiddleware({ databases: [reader.pool] }))
     await run(reader, { ...core, redeem })
     expect((await reader.ask('GET', '/auth/callback?code=c1')).header('fly-replay')).toHaveLength(1)
     expect(redeemed).toEqual([])

@@ -62,7 +62,7 @@ export class StandIn {
     if (state?.isReplayed) return 'late'
     const where = replication.topology.role === 'primary' ? 'local' : replication.router.route('write', 'insert')
     if (state !== undefined) {
-      if (!state.beginWrite(replication.name)) throw state.refusal
+      if (!state.beginWrite(replication.name)) throw state.refusal ?? new Error('not to be sent')
       replication.written.ends(state, 'done')
       replication.written.wrote(state, this.position(++this.at))
     }
