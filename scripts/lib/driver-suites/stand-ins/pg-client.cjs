@@ -1,0 +1,2 @@
+// `pg/lib/client`.
+module.exports = require('./pg.cjs').Client

@@ -1,0 +1,2 @@
+// The module `pg-pool`.
+module.exports = require('./pg.cjs').Pool
