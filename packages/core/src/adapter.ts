@@ -100,6 +100,3 @@ export {
 export { createRequestState, type HeldConnection, RequestState, type WriteOutcome } from './request/state.ts'
 export { decodeToken, encodeToken, type Freshness, type TokenContent } from './token.ts'
 export { createTopology, type MemberOptions, memberTopology, withRole } from './topology.ts'
-export function neverSettles(_d: string): Promise<never> {
-  return new Promise(() => undefined)
-}
