@@ -1,4 +1,4 @@
-// `pnpm check:driver-suites <suite> <checkout> [--only <part of a file's name>] [--runs off,primary]`: a driver's own tests, with the
+// `pnpm check:driver-suites <suite> <checkout> [--only <part of a file's name>,…] [--runs off,primary]`: a driver's own tests, with the
 // bare driver and with ours in its place; then what passes with the one and fails with the other. The drivers' tests are not in
 // npm's packages: the checkout is of the driver's repository, with its dependencies installed.
 import { resolve } from 'node:path'
@@ -27,14 +27,15 @@ const [name = '', path = ''] = positionals
 const chosen = values.runs.split(',')
 if (suites[name] === undefined || path === '' || chosen.some((run) => !(run in runs))) {
   console.error(
-    `Usage: check:driver-suites <${Object.keys(suites).join('|')}> <checkout> [--only <part of a file's name>] [--runs ${Object.keys(runs).join()}]`,
+    `Usage: check:driver-suites <${Object.keys(suites).join('|')}> <checkout> [--only <part of a file's name>,…] [--runs ${Object.keys(runs).join()}]`,
   )
   process.exit(2)
 }
 
 const marked = markRun()
 const suite = suites[name](resolve(path))
-const files = suite.files.filter((file) => file.includes(values.only))
+const parts = values.only.split(',')
+const files = suite.files.filter((file) => parts.some((part) => file.includes(part)))
 const servers = await startServers(suite.servers)
 const environment = { ...ownEnvironment(), ...servers.environment, ...suite.environment, FLYROUTE_LOG: 'off' }
 let failures = 0

@@ -58,8 +58,9 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
     }
 
     // Both in place of a listener, which would be called, or moved aside for others, with each statement.
-    override _handleReadyForQuery(message: { status: 'I' | 'T' | 'E' }): void {
-      this.#guarded.wire.isReady(message.status)
+    override _handleReadyForQuery(message: { status: 'I' | 'T' | 'E' } | undefined): void {
+      // A connection that is not of the driver may say it without a message.
+      if (message) this.#guarded.wire.isReady(message.status)
       super._handleReadyForQuery?.(message)
     }
 

@@ -70,7 +70,7 @@ export interface BareClient extends EventEmitter {
   query(config: unknown, values?: unknown, callback?: unknown): unknown
   end(callback?: () => void): Promise<void> | undefined
   /** What the driver does with the server's word that it is ready; not of the native client. */
-  _handleReadyForQuery?(message: { status: 'I' | 'T' | 'E' }): void
+  _handleReadyForQuery?(message: { status: 'I' | 'T' | 'E' } | undefined): void
   /** What the driver does with an error that is of no statement: it tells all of them, and the client's listeners. */
   _handleErrorEvent?(error: Error): void
   /** Set by the pool at each check-out. */

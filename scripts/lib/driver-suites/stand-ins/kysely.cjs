@@ -5,7 +5,11 @@ const kysely = require(process.env.FLYROUTE_SUITE_KYSELY)
 
 module.exports = { ...kysely }
 for (const name of ['PostgresDialect', 'MysqlDialect', 'SqliteDialect', 'PGliteDialect']) {
-  module.exports[name] = function Dialect(config) {
-    return new FlyrouteDialect({ dialect: new kysely[name](config) })
+  const Base = kysely[name]
+  function Dialect(config) {
+    // A class that inherits from it is a dialect of its own.
+    const dialect = Reflect.construct(Base, [config], new.target === Dialect ? Base : new.target)
+    return new FlyrouteDialect({ dialect })
   }
+  module.exports[name] = Object.assign(Dialect, { prototype: Base.prototype })
 }

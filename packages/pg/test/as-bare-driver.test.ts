@@ -1,0 +1,135 @@
+import { createDriver } from '@flyroute/pg'
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import pg from 'pg'
+import { Bench } from './support/open.ts'
+import { type Step, traceOf } from './support/program.ts'
+import { request } from './support/request.ts'
+
+// Off Fly, and on the primary, a client of ours does what the driver's does: the same answers, errors and events in the same order.
+
+const bench = new Bench('select 1', { replicas: 0 })
+
+const statements: readonly { what: unknown; values?: unknown }[] = [
+  { what: 'select 1 as one' },
+  { what: 'select $1::int as two', values: [2] },
+  { what: { text: 'select 3 as three', rowMode: 'array' } },
+  { what: { name: 'named', text: 'select $1::text as four' }, values: ['4'] },
+  { what: { text: 'select 5 as five', types: { getTypeParser: () => (text: string) => `<${text}>` } } },
+  { what: 'select 6 as six; select 7 as seven' },
+  { what: '' },
+  { what: 'selekt' },
+  { what: 'select 1/0' },
+  { what: { name: 'wrong', text: 'selekt $1' }, values: [1] },
+  { what: 'select $1::int', values: ['not a number'] },
+  { what: 'select $1::int', values: [{ toPostgres: () => { throw new Error('no such value') } }] }, // biome-ignore format: one line
+  { what: 'begin' },
+  { what: 'commit' },
+  { what: 'rollback' },
+  { what: 'create temp table if not exists item (id int primary key)' },
+  { what: 'insert into item values (1) returning id' },
+  { what: 'insert into item values ($1)', values: [2] },
+  { what: 'copy item from stdin' },
+  { what: "do $$ begin raise notice 'noticed'; end $$" },
+  { what: 'listen news' },
+  { what: "notify news, 'heard'" },
+  { what: 'set statement_timeout = 1000' },
+  { what: { text: 'select pg_sleep(0.2)', query_timeout: 50 } },
+  { what: undefined },
+  { what: null },
+  { what: {} },
+]
+
+const form = fc.constantFrom('promise' as const, 'callback' as const, 'nothing' as const)
+const query = fc
+  .tuple(fc.constantFrom(...statements), fc.oneof(form, fc.constantFrom('cursor' as const, 'stream' as const)))
+  .filter(([{ what }, how]) => (how !== 'cursor' && how !== 'stream') || typeof what === 'string')
+  .map(([statement, how]): Step => ({ do: 'query', form: how, ...statement }))
+const step = fc.oneof(
+  { weight: 8, arbitrary: query },
+  { weight: 2, arbitrary: fc.constant<Step>({ do: 'settle' }) },
+  { weight: 1, arbitrary: form.map((how): Step => ({ do: 'end', form: how })) },
+)
+const program = fc
+  .tuple(fc.array(step, { maxLength: 2 }), form, fc.array(step, { minLength: 1, maxLength: 8 }))
+  .map(([before, how, after]): Step[] => [...before, { do: 'connect', form: how }, ...after])
+
+/** What was found by the driver's own tests, and told apart from the rest here. */
+const programs: Record<string, readonly Step[]> = {
+  'only connects': [{ do: 'connect', form: 'promise' }, { do: 'settle' }],
+  'asks before its connection is there': [
+    { do: 'connect', form: 'promise' },
+    { do: 'query', form: 'promise', what: 'select 1 as one' },
+    { do: 'settle' },
+  ],
+}
+
+const options = (): object => ({ connectionString: bench.cluster.primary.url })
+
+const onPrimary = { FLY_REGION: 'ord', PRIMARY_REGION: 'ord' }
+const places: Record<string, (options: object, steps: readonly Step[]) => Promise<string[]>> = {
+  'off Fly': (options, steps) => traceOf(createDriver({ env: {} }), options, steps),
+  'on the primary': (options, steps) => traceOf(createDriver({ env: onPrimary }), options, steps),
+  'on the primary, in a request': (options, steps) =>
+    request(() => traceOf(createDriver({ env: onPrimary }), options, steps)),
+}
+
+// What is marked as failing: the first statement on each connection is one of ours, and the app sees it.
+describe.each(Object.entries(places))('%s', (_, trace) => {
+  test.failing('whatever a program does', async () => {
+    await fc.assert(
+      fc.asyncProperty(program, async (steps) => {
+        const expected = await traceOf(pg, options(), steps)
+        // What the driver itself does now so and now otherwise says nothing.
+        fc.pre(String(await traceOf(pg, options(), steps)) === String(expected))
+        expect(await trace(options(), steps)).toEqual(expected)
+      }),
+      { numRuns: 50, endOnFailure: true },
+    )
+  })
+
+  test.failing.each(Object.entries(programs))('%s', async (__, steps) => {
+    expect(await trace(options(), steps)).toEqual(await traceOf(pg, options(), steps))
+  })
+})
+
+describe.each([
+  ['off Fly', {}],
+  ['on the primary', onPrimary],
+])('%s', (_, env) => {
+  test.failing('each client has the password that it is made with', async () => {
+    const driver = createDriver({ env })
+    const passwords = ['one', 'two']
+    const clients = passwords.map((password) => new driver.Client({ host: 'db.test', user: 'app', password }))
+    expect(clients.map((client) => client.password)).toEqual(passwords)
+  })
+
+  test.failing.each(['/tmp', 'socket:/tmp?db=app', 'pg://app@db.test/app'])('%s says where the server is', (url) => {
+    const driver = createDriver({ env })
+    const [ours, bare] = [new driver.Client(url), new pg.Client(url)]
+    const { host, port, user, database } = bare
+    expect(ours).toMatchObject({ host, port, user, database })
+  })
+
+  test.failing('a pool that is ended twice says so', async () => {
+    const driver = createDriver({ env })
+    const pool = new driver.Pool(options())
+    await pool.end()
+    const error = await new Promise((resolve) => Reflect.apply(pool.end, pool, [resolve]))
+    expect(error).toMatchObject({ message: 'Called end on pool more than once' })
+  })
+
+  test.failing("what is put in place of a client's method is used by pools", async () => {
+    const driver = createDriver({ env })
+    const { query } = driver.Client.prototype
+    const seen: unknown[] = []
+    driver.Client.prototype.query = function (this: pg.Client, ...args: unknown[]): never {
+      seen.push(args[0])
+      return Reflect.apply(query, this, args) as never
+    } as typeof query
+    const pool = new driver.Pool(options())
+    await pool.query('select 1')
+    await pool.end()
+    expect(seen).toContain('select 1')
+  })
+})
