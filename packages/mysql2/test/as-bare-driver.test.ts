@@ -1,0 +1,79 @@
+import { createServer } from 'node:net'
+import { createDriver } from '@flyroute/mysql2'
+import { startMariadb } from '@flyroute/testkit'
+import { describe, expect, test } from '@jest/globals'
+import mysql from 'mysql2'
+import { Bench } from './support/open.ts'
+
+// Off Fly, and on the primary, what is made by our driver can be told from the driver's own by nothing that an app does.
+
+const bench = new Bench(() => startMariadb(), [])
+
+const onPrimary = { FLY_REGION: 'ord', PRIMARY_REGION: 'ord' }
+
+// What is marked as failing was found by the driver's own tests.
+
+type Connecting = (config: mysql.ConnectionOptions) => Promise<{ connection: mysql.Connection; end(): Promise<void> }>
+
+describe.each([
+  ['off Fly', {}],
+  ['on the primary', onPrimary],
+])('%s', (_, env) => {
+  test.failing('the error of a connection that cannot be made says where it was asked for', async () => {
+    const server = createServer().listen(0)
+    const { port } = server.address() as { port: number }
+    await new Promise((resolve) => server.close(resolve))
+    const connect = Reflect.get(createDriver({ env }), 'createConnectionPromise') as Connecting
+    async function whoAsks(): Promise<unknown> {
+      return connect({ host: '127.0.0.1', port }).catch((error: Error) => error.stack)
+    }
+    expect(await whoAsks()).toContain('whoAsks')
+  })
+
+  test.failing('a connection has the listeners that it would have without us', async () => {
+    const counts = []
+    for (const driver of [mysql, createDriver({ env })]) {
+      const connect = Reflect.get(driver, 'createConnectionPromise') as Connecting
+      const { connection, end } = await connect({ uri: bench.primary.url }).then((promised) => ({
+        connection: promised.connection,
+        end: () => promised.end(),
+      }))
+      counts.push(['error', 'connect', 'end'].map((event) => connection.listenerCount(event)))
+      await end()
+    }
+    expect(counts[1]).toEqual(counts[0])
+  })
+
+  test.failing('so has the connection of a pool', async () => {
+    const counts = []
+    for (const driver of [mysql, createDriver({ env })]) {
+      const pool = driver.createPool({ uri: bench.primary.url })
+      const connection = await pool.promise().getConnection()
+      counts.push(['error', 'connect', 'end'].map((event) => connection.connection.listenerCount(event)))
+      connection.release()
+      await pool.promise().end()
+    }
+    expect(counts[1]).toEqual(counts[0])
+  })
+
+  test.failing("what is put in place of a pool's method is used", async () => {
+    const pool = createDriver({ env }).createPool({ uri: bench.primary.url })
+    const bare = mysql.createPool({ uri: bench.primary.url })
+    const prototype = Object.getPrototypeOf(bare) as mysql.Pool
+    await bare.promise().end()
+    const { getConnection } = prototype
+    let calls = 0
+    prototype.getConnection = function (this: mysql.Pool, callback) {
+      calls++
+      return getConnection.call(this, callback)
+    }
+    try {
+      const connection = await pool.promise().getConnection()
+      connection.release()
+    } finally {
+      prototype.getConnection = getConnection
+      await pool.promise().end()
+    }
+    expect(calls).toBe(1)
+  })
+})
