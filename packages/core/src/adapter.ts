@@ -33,9 +33,11 @@ export {
 } from './connection/index.ts'
 export type { Ask } from './dialect/ask.ts'
 export { Catalogue, type CatalogueOptions } from './dialect/catalogue.ts'
-export type { DialectFacts } from './dialect/facts.ts'
+export type { DialectFacts, DialectFactsOptions, ServerProblem } from './dialect/facts.ts'
+export { factsOf } from './dialect/facts-of.ts'
 export { gtids, upTo, visible } from './dialect/gtid.ts'
 export { isOfReadOnlyTransaction, readMysqlError } from './dialect/mysql.ts'
+export { mysqlFacts } from './dialect/mysql-facts.ts'
 export {
   isMysqlAnswer,
   isOn,

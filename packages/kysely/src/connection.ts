@@ -91,7 +91,10 @@ export class GuardedConnection implements DatabaseConnection {
   async greet(): Promise<void> {
     const { facts, replication } = this.owner.database
     const expected = this.side === 'primary' ? 'primary' : replication.servers.expects
-    this.server = replication.servers.connected(await facts.observe(asksOn(this.inner), expected), this.side)
+    this.server = replication.servers.connected(
+      await facts.observe(asksOn(this.inner, facts.language), expected),
+      this.side,
+    )
     this.isAssumed = false
     if (this.server.acceptsWrites) replication.noticeOnce(acceptsWrites)
     if (this.side === 'primary' && this.server.role === 'replica') throw new ReplayUnavailableError('no-primary')

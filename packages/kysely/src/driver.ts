@@ -3,12 +3,12 @@ import {
   type Classifier,
   currentScope,
   type DatabaseReplication,
+  type DialectFacts,
   type Scope,
   type ServerInstance,
 } from '@flyroute/core/adapter'
 import type { DatabaseConnection, Driver, TransactionSettings } from 'kysely'
 import { GuardedConnection } from './connection.ts'
-import type { Facts } from './facts/index.ts'
 import type { DialectSource } from './replication.ts'
 import { Wait, Watchdog } from './watchdog.ts'
 
@@ -20,7 +20,7 @@ const goodbyeMs = 2_000
 
 /** One database: what its connections share. */
 export interface GuardedDatabase {
-  readonly facts: Facts
+  readonly facts: DialectFacts
   readonly replication: DatabaseReplication
   readonly classifier: Classifier
   readonly source: DialectSource

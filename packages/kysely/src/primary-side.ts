@@ -135,7 +135,7 @@ export class PrimarySide {
     const { server, inner } = this.#connection
     try {
       if (server === undefined) throw new Error('The server has not said what it is')
-      replication.written.wrote(request, await facts.position(asksOn(inner), server, asynchronous))
+      replication.written.wrote(request, await facts.position(asksOn(inner, facts.language), server, asynchronous))
     } catch (error) {
       // It is written, whatever comes of the question behind it.
       replication.written.withoutPosition(error)
@@ -155,7 +155,7 @@ export async function readPosition(
 ): Promise<void> {
   const { replication, facts } = owner.database
   if (server === undefined || transaction?.failed) return
-  const position = await facts.position(asksOn(inner), server, false).catch(() => undefined)
+  const position = await facts.position(asksOn(inner, facts.language), server, false).catch(() => undefined)
   if (position !== undefined) replication.written.read(request, position)
 }
 

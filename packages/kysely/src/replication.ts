@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Observation, PositionAlgebra, ReplicationSource, Role } from '@flyroute/core/adapter'
+import type { Ask, DialectFacts, Observation, PositionAlgebra, ReplicationSource, Role } from '@flyroute/core/adapter'
 import type { Driver } from 'kysely'
 import { asksOn } from './ask.ts'
-import type { Facts } from './facts/index.ts'
 
 /** How long (ms) the member next door may take to say what it is. */
 const answerMs = 2_000
@@ -28,7 +27,7 @@ interface Asking {
 /** Asks the member that is read from, on a connection of the dialect itself: there is no other way to it. */
 export class DialectSource implements ReplicationSource {
   readonly algebra: PositionAlgebra
-  readonly #facts: Facts
+  readonly #facts: DialectFacts
   readonly #expected: Role
   #member: Member | undefined
   /** A question that was not answered in time, and still occupies its connection. */
@@ -39,7 +38,7 @@ export class DialectSource implements ReplicationSource {
   /** When it was last asked in full. */
   #toldAt = 0
 
-  constructor(facts: Facts, expected: Role) {
+  constructor(facts: DialectFacts, expected: Role) {
     this.algebra = facts.algebra
     this.#facts = facts
     this.#expected = expected
@@ -94,7 +93,7 @@ export class DialectSource implements ReplicationSource {
     const connection = await driver.acquireConnection()
     state.hasConnection = true
     try {
-      const ask = asksOn(connection)
+      const ask = asksOn(connection, this.#facts.language)
       if (this.#last !== undefined && performance.now() - this.#toldAt < briefMs) {
         const again = await this.#facts.observeAgain?.(ask, this.#last)
         if (again !== undefined) return again
@@ -103,6 +102,26 @@ export class DialectSource implements ReplicationSource {
       const observation = await this.#facts.observe(ask, this.#expected)
       this.#toldAt = toldAt
       return observation
+    } finally {
+      await driver.releaseConnection(connection)
+    }
+  }
+
+  /** Asks something else, on a connection of the dialect. */
+  ask(sql: string): ReturnType<Ask> {
+    const member = this.#member
+    if (member === undefined || member.isTaken()) return Promise.reject(new Error('The database cannot be asked now'))
+    const asked = this.#askOn(member, sql)
+    this.#under.add(asked)
+    asked.catch(() => undefined).finally(() => this.#under.delete(asked))
+    return asked
+  }
+
+  async #askOn(member: Member, sql: string): ReturnType<Ask> {
+    const driver = await member.driver()
+    const connection = await driver.acquireConnection()
+    try {
+      return await asksOn(connection, this.#facts.language)(sql)
     } finally {
       await driver.releaseConnection(connection)
     }

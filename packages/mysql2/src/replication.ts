@@ -1,5 +1,5 @@
 import { ConfigurationError } from '@flyroute/core'
-import { gtids, type Observation, type ReplicationSource, type Role } from '@flyroute/core/adapter'
+import { gtids, type Observation, type ReplicationSource, type Role, type Ask as TextAsk } from '@flyroute/core/adapter'
 import mysql, { type PoolOptions } from 'mysql2'
 import type { BareConnection } from './driver-types.ts'
 import { type AskRows, askLag } from './lag.ts'
@@ -60,19 +60,19 @@ export class MysqlReplicationSource implements ReplicationSource {
     })
   }
 
-  async #use(ask: (connection: BareConnection) => Promise<Observation>): Promise<Observation> {
+  async #use<T extends object>(ask: (connection: BareConnection) => Promise<T>): Promise<T> {
     if (this.#ended) throw new Error('The pool has ended')
     clearTimeout(this.#idle)
     const connection = (this.#connection ??= this.#open())
     connection.stream.ref?.()
     try {
-      const observation = await ask(connection)
+      const answer = await ask(connection)
       connection.stream.unref?.()
       clearTimeout(this.#idle)
       // Where the primary should be and is none, the name may lead to another server next time.
-      const isMisplaced = this.#options.expected === 'primary' && observation.role === 'replica'
+      const isMisplaced = this.#options.expected === 'primary' && 'role' in answer && answer.role === 'replica'
       this.#idle = setTimeout(() => this.#close(connection), isMisplaced ? 0 : idleMs).unref()
-      return observation
+      return answer
     } catch (error) {
       this.#close(connection)
       throw error
@@ -90,6 +90,14 @@ export class MysqlReplicationSource implements ReplicationSource {
     if (connection === this.#connection) this.#greeting = greeting
     this.#isWithoutGtids = greeting.observation.at === undefined && greeting.flavour.kind !== 'modest'
     return greeting
+  }
+
+  /** Asks something else on the same connection, with rows as arrays of text. */
+  ask(sql: string): ReturnType<TextAsk> {
+    return this.#use(async (connection) => {
+      const rows = await askOn<readonly (string | number | null)[]>(connection, sql, true)
+      return rows.map((row) => row.map((value) => (value === null ? null : String(value))))
+    })
   }
 
   probePrimary(): Promise<Observation> {

@@ -83,7 +83,10 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
     const config = driverOptions(own)
     return configFor(topology.local, simulated ? readOnly(config) : config)
   }
-  const facts = postgresFacts({ simulated, refused: (error) => replication.written.withoutPosition(error) })
+  const facts = postgresFacts({
+    simulated,
+    onProblem: (_, error) => replication.written.withoutPosition(error),
+  })
   const observer = new Observer(topology.role, simulated, (error) => replication.written.withoutPosition(error))
   const Client = driver.Client as unknown as ClientClass
   const primaryConfig = (): PoolConfig => configFor(topology.primary, primaryOptions(rest, options.primaryPool))

@@ -79,8 +79,8 @@ export function createClassifier(options: ClassifierOptions): Classifier {
     learn(sql) {
       if (sql.length > maxCachedLength) return
       const known = verdicts.get(sql) ?? judged(sql)
-      // What a name stands for differs from one connection to the next.
-      if (known.prepared !== undefined) return
+      // What a name stands for differs from one connection to the next; and COMMIT is refused for what came before it.
+      if (known.prepared !== undefined || (known.transaction !== undefined && !known.several)) return
       const lesson = { ...known, access: 'write', reason: 'learned', until: now() + learnedTtlMs } as const
       verdicts.set(sql, lesson)
       learned.set(sql, lesson)

@@ -3,15 +3,56 @@ import type { Observation, Position, PositionAlgebra, Role, ServerInstance } fro
 import type { Ask } from './ask.ts'
 import type { ServerWord } from './postgres.ts'
 import type { Writers } from './writers.ts'
+
+/** Something about a server that whoever runs it should know. */
+export type ServerProblem =
+  /** It does not answer the full question: a more modest one is asked from now on. */
+  | 'modest'
+  /** It keeps no GTIDs. */
+  | 'no-gtids'
+  /** It is a replica and would run this user's writes. */
+  | 'accepts-writes'
+
+export interface DialectFactsOptions {
+  /** Take the local server for a replica, whatever it says. Default: false. */
+  readonly simulated?: boolean | undefined
+  /** Told of a server's problem, each time that it is met. */
+  readonly onProblem?: ((problem: ServerProblem, cause?: unknown) => void) | undefined
+}
+
+/**
+ * What has to be known of a database to guard a connection to it: how its servers are asked, what their answers mean, and
+ * what their errors say. One for each database, as it learns what its servers answer.
+ */
 export interface DialectFacts {
   readonly language: Dialect
   readonly algebra: PositionAlgebra
+  /** An error within a transaction aborts it: nothing but ROLLBACK runs behind it. */
   readonly abortsTransactions: boolean
+  /** What an error means that a *replica* gave; undefined for the app's own. */
   readError(error: unknown): ServerWord | undefined
+  /** A read-only transaction has refused it, and would do so on the primary as well. */
   isOfReadOnlyTransaction(error: unknown): boolean
+  /** The server itself said it: what it says so did not happen. */
   isAnswer(error: unknown): boolean
+  /** A refusal says of its text that it writes, whoever sends it: not of a setting, a transaction or the server's state. */
   teachesWrite(error: unknown): boolean
+  /** What there is to know without asking anybody; where that is all. */
+  readonly asksNothing?: (expected: Role) => Observation
+  /**
+   * Asks a server what it is and where it stands.
+   *
+   * @param expected its role, where it does not tell
+   */
   observe(ask: Ask, expected: Role): Promise<Observation>
-  writers(ask: Ask): Promise<Writers>
+  /** Asks a replica how far it has come by now, in brief; undefined where it has to be asked in full. */
+  observeAgain?(ask: Ask, last: Observation): Promise<Observation | undefined>
+  /**
+   * Where the log stands behind what this connection has just committed, or has just read.
+   *
+   * @throws Error where it has no position
+   */
   position(ask: Ask, server: ServerInstance, asynchronous: boolean): Promise<Position>
+  /** Asks the catalogue which of the app's routines and views may write. */
+  writers(ask: Ask): Promise<Writers>
 }

@@ -8,21 +8,21 @@ const writes = "sql_data_access not in ('READS SQL DATA', 'NO SQL')"
 /** Whether a body has a handler, or asks what would tell it that this is a replica. Who may not read it does not know. */
 const hides = `${writes} and (routine_definition is null or lower(routine_definition) like '%handler%' or lower(routine_definition) like '%read\\_only%')`
 
-const routinesQuery = `select routine_schema, routine_name, max(${writes}), max(${hides})
+const routinesQuery = `select routine_schema as c0, routine_name as c1, max(${writes}) as c2, max(${hides}) as c3
   from information_schema.routines group by routine_schema, routine_name limit 20000`
 
 /** Those that may write and whose body names one of these. */
-const callers = (names: readonly string[]): string => `select distinct routine_schema, routine_name
+const callers = (names: readonly string[]): string => `select distinct routine_schema as c0, routine_name as c1
   from information_schema.routines where ${writes} and (${names.map((name) => mentions('routine_definition', name)).join(' or ')}) limit 20000`
 
 /** Definitions that call a stored function, or what they call without quotes and is no function of a query's. */
-const viewsQuery = `select table_name, view_definition from information_schema.views
+const viewsQuery = `select table_name as c0, view_definition as c1 from information_schema.views
   where table_schema not in ('sys', 'mysql', 'information_schema', 'performance_schema')
     and (view_definition like '%\`(%' or lower(view_definition) regexp '(nextval|setval|lastval|get_lock|release_lock|last_insert_id) *[(]')
   limit 20000`
 
 /** Views whose definition names one of these. */
-const viewsOf = (names: readonly string[]): string => `select table_name from information_schema.views
+const viewsOf = (names: readonly string[]): string => `select table_name as c0 from information_schema.views
   where table_schema not in ('sys', 'mysql', 'information_schema', 'performance_schema')
     and (${names.map((name) => mentions('view_definition', name)).join(' or ')}) limit 20000`
 

@@ -66,3 +66,14 @@ export function readMysqlError(error: unknown): ServerWord | undefined {
 export function isOfReadOnlyTransaction(error: unknown): boolean {
   return (error as ServerError | null | undefined)?.errno === 1792
 }
+
+/** ER_OPTION_PREVENTS_STATEMENT, ER_READ_ONLY_MODE, ER_INNODB_READ_ONLY, and Vitess' own. */
+const teaching: ReadonlySet<unknown> = new Set([1290, 1836, 1874, 1105])
+
+/**
+ * Whether a refusal says of its text that it writes, whoever sends it. A read-only transaction also refuses what a session
+ * writes to its own temporary tables; and a table that is read-only may be the only one.
+ */
+export function teachesMysqlWrite(error: unknown): boolean {
+  return readMysqlError(error) === 'refusal' && teaching.has((error as ServerError).errno)
+}

@@ -1,9 +1,11 @@
-import type { Observation, Position } from '../position.ts'
+import type { Observation, Position, Role } from '../position.ts'
 import type { Ask } from './ask.ts'
-import type { DialectFacts } from './facts.ts'
-import { lsn, readPostgresError } from './postgres.ts'
+import type { DialectFacts, DialectFactsOptions } from './facts.ts'
+import { lsn, readPostgresError, teachesPostgresWrite } from './postgres.ts'
 import {
+  briefColumns,
   postgresQuestions,
+  readBriefObservation,
   readPostgresObservation,
   refusesPostgresQuestion,
   unlessCancelled,
@@ -17,44 +19,47 @@ import {
   walPositionColumns,
 } from './wal-position.ts'
 
-export interface PostgresFactsOptions {
-  /** Take the local server for a replica, whatever it says. */
-  readonly simulated?: boolean
-  /** Told when a question was refused and a more modest one is asked from now on. */
-  readonly refused?: (error: unknown) => void
-}
-
-/** PostgreSQL and what speaks its language; one for each database, as it learns what its servers answer. */
-export function postgresFacts({ simulated = false, refused }: PostgresFactsOptions = {}): DialectFacts {
+/** PostgreSQL and what speaks its language. */
+export function postgresFacts({ simulated = false, onProblem }: DialectFactsOptions = {}): DialectFacts {
+  /** The fullest question that is answered. */
   let known = 0
+
+  const read = (answer: readonly unknown[], expected: Role): Observation => {
+    const said = readPostgresObservation(answer, expected)
+    // One server that plays both roles is two.
+    return simulated && expected === 'replica'
+      ? { ...said, instance: said.instance + simulatedMark, role: 'replica' }
+      : said
+  }
+
+  async function observe(ask: Ask, expected: Role): Promise<Observation> {
+    for (let question = known; ; question++) {
+      const columns = postgresQuestions[question]
+      if (columns === undefined) return read([], expected)
+      try {
+        return read(await unlessCancelled(() => row(ask, columns)), expected)
+      } catch (error) {
+        if (!refusesPostgresQuestion(error)) throw error
+        known = Math.max(known, question + 1)
+        onProblem?.('modest', error)
+      }
+    }
+  }
+
   return {
     language: 'postgres',
     algebra: lsn,
     abortsTransactions: true,
     readError: readPostgresError,
     isOfReadOnlyTransaction: (error) => !isAboutRecovery(error),
-    teachesWrite: (error) => (error as { code?: unknown }).code !== '0A000',
-    isAnswer(error) {
-      const { severity, code } = (error ?? {}) as { severity?: unknown; code?: unknown }
-      if (typeof severity !== 'string' || readPostgresError(error) === 'unavailable') return false
-      // statement_completion_unknown, transaction_resolution_unknown
-      return code !== '40003' && code !== '08007'
-    },
-    async observe(ask, expected) {
-      // One server that plays both is two.
-      const asReplica = (said: Observation): Observation =>
-        simulated && expected === 'replica' ? { ...said, instance: `${said.instance}#replica`, role: 'replica' } : said
-      for (let question = known; ; question++) {
-        const columns = postgresQuestions[question]
-        if (columns === undefined) return asReplica(readPostgresObservation([], expected))
-        try {
-          return asReplica(readPostgresObservation(await unlessCancelled(() => row(ask, columns)), expected))
-        } catch (error) {
-          if (!refusesPostgresQuestion(error)) throw error
-          known = Math.max(known, question + 1)
-          refused?.(error)
-        }
-      }
+    isAnswer: isPostgresAnswer,
+    teachesWrite: teachesPostgresWrite,
+    observe,
+    async observeAgain(ask, last) {
+      // One that only plays the replica does not say so.
+      if (last.role === 'primary' || last.at === undefined || last.instance.endsWith(simulatedMark) || known > 0)
+        return undefined
+      return readBriefObservation(await unlessCancelled(() => row(ask, briefColumns)), last)
     },
     async position(ask, server, asynchronous) {
       if (server.cluster === '') throw new Error('The server does not tell its cluster')
@@ -66,13 +71,23 @@ export function postgresFacts({ simulated = false, refused }: PostgresFactsOptio
   }
 }
 
+/** Ends the name of a server that only plays the replica. */
+const simulatedMark = '#replica'
+
 /**
  * Whether a refusal is a standby's own ("cannot execute … during recovery") and not that of a read-only transaction, which
  * is the same on the primary. Asked of the server's function first, as messages may be translated.
  */
 function isAboutRecovery(error: unknown): boolean {
-  const { routine, message } = error as { routine?: unknown; message?: unknown }
+  const { routine, message } = (error ?? {}) as { routine?: unknown; message?: unknown }
   return routine === 'PreventCommandDuringRecovery' || /recovery|hot standby/i.test(String(message))
+}
+
+function isPostgresAnswer(error: unknown): boolean {
+  const { severity, code } = (error ?? {}) as { severity?: unknown; code?: unknown }
+  if (typeof severity !== 'string' || readPostgresError(error) === 'unavailable') return false
+  // statement_completion_unknown, transaction_resolution_unknown
+  return code !== '40003' && code !== '08007'
 }
 
 function orThrow(position: Position | Error): Position {
@@ -81,6 +96,6 @@ function orThrow(position: Position | Error): Position {
 }
 
 async function row(ask: Ask, columns: string): Promise<readonly unknown[]> {
-  const [first = []] = await ask(`select ${columns}`)
-  return first
+  const [answer = []] = await ask(`select ${columns}`)
+  return answer
 }

@@ -8,29 +8,29 @@ import { primaryTimeline, timelineOf, withoutPageHeader } from './wal-position.t
  * All of it. On a standby the timeline is the newest of what its control file and (with the rights of pg_monitor) its receiver
  * know: never too new, which would be dangerous, sometimes too old, which costs a replay.
  */
-const fullColumns = `pg_is_in_recovery()::text,
-  extract(epoch from pg_postmaster_start_time())::text,
-  (select system_identifier::text from pg_control_system()),
+const fullColumns = `pg_is_in_recovery()::text as recovering,
+  extract(epoch from pg_postmaster_start_time())::text as started,
+  (select system_identifier::text from pg_control_system()) as cluster,
   case when pg_is_in_recovery()
     then (select lpad(to_hex(greatest(c.timeline_id, r.min_recovery_end_timeline, (select max(received_tli) from pg_stat_wal_receiver))), 8, '0')
           from pg_control_checkpoint() c, pg_control_recovery() r)
-    else ${primaryTimeline} end,
-  case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end::text,
-  case when pg_is_in_recovery() then pg_last_wal_receive_lsn() end::text,
+    else ${primaryTimeline} end as timeline,
+  case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end::text as at,
+  case when pg_is_in_recovery() then pg_last_wal_receive_lsn() end::text as received,
   case when not pg_is_in_recovery() then null
     when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() and exists (select from pg_stat_wal_receiver) then 0
-    else coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()), 'Infinity') end::text,
-  case when pg_is_in_recovery() then pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) end::text`
+    else coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()), 'Infinity') end::text as lag_seconds,
+  case when pg_is_in_recovery() then pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) end::text as lag_bytes`
 
 /**
  * From the fullest question to the most modest one. Where a managed server refuses the functions of the first, its
  * positions cannot be compared, and writes send their readers to the primary for a while instead.
  */
-export const postgresQuestions: readonly string[] = [fullColumns, 'pg_is_in_recovery()::text']
+export const postgresQuestions: readonly string[] = [fullColumns, 'pg_is_in_recovery()::text as recovering']
 
 /** What changes on a replica from one look to the next: who waits asks often, and this costs a fifth. */
-export const briefColumns = `pg_is_in_recovery()::text, extract(epoch from pg_postmaster_start_time())::text,
-  pg_last_wal_replay_lsn()::text, pg_last_wal_receive_lsn()::text`
+export const briefColumns = `pg_is_in_recovery()::text as recovering, extract(epoch from pg_postmaster_start_time())::text as started,
+  pg_last_wal_replay_lsn()::text as at, pg_last_wal_receive_lsn()::text as received`
 
 type Row = readonly unknown[]
 

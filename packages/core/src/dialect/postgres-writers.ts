@@ -22,7 +22,7 @@ const hides = `writes and extname is null and (lanname not in ('sql', 'plpgsql',
   or body ~* '\\m(pg_is_in_recovery|in_hot_standby|(default_)?transaction_read_only|pg_last_wal_\\w+)\\M')`
 
 const routinesQuery = `with routine as (${routines})
-  select nspname, proname, bool_or(writes)::text, bool_or(${hides})::text from routine group by 1, 2 limit 20000`
+  select nspname, proname, bool_or(writes)::text as writes, bool_or(${hides})::text as hides from routine group by 1, 2 limit 20000`
 
 /** Those that may write and whose body names one of these. */
 const callers = (names: readonly string[]): string => `with routine as (${routines})

@@ -109,3 +109,11 @@ export function readPostgresError(error: unknown): ServerWord | undefined {
   if (code === '40P01' && /recovery|buffer/i.test(text)) return 'recovery-conflict'
   return undefined
 }
+
+/**
+ * Whether a refusal says of its text that it writes, whoever sends it. `0A000` is about how a transaction was asked for: a
+ * session that is serializable by default meets it with every read.
+ */
+export function teachesPostgresWrite(error: unknown): boolean {
+  return readPostgresError(error) === 'refusal' && (error as ServerError).code !== '0A000'
+}

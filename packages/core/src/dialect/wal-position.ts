@@ -8,16 +8,17 @@ export const primaryTimeline: string = 'substr(pg_walfile_name(pg_current_wal_in
 const clock = '(extract(epoch from clock_timestamp()) * 1000)::int8::text'
 
 /** Where the log ends behind a commit, and what is needed to judge that. A query of its own, behind the commit. */
-export const walPositionColumns: string = `pg_current_wal_flush_lsn()::text, pg_current_wal_insert_lsn()::text, current_setting('synchronous_commit'), ${primaryTimeline}, ${clock}`
+export const walPositionColumns: string = `pg_current_wal_flush_lsn()::text as flushed, pg_current_wal_insert_lsn()::text as inserted,
+  current_setting('synchronous_commit') as setting, ${primaryTimeline} as timeline, ${clock} as time`
 
 /** What a monotonic read on a replica has seen. */
-export const replayedColumns: string = `pg_last_wal_replay_lsn()::text, null, ${clock}`
+export const replayedColumns: string = `pg_last_wal_replay_lsn()::text as at, null as timeline, ${clock} as time`
 
 /**
  * One tiny record of one's own behind a commit, and where it ends: for a position that stands in the middle of somebody
  * else's. It is flushed when its transaction ends, and then no other one stands in its way. Ordinary users may.
  */
-export const separatorColumns: string = `pg_logical_emit_message(true, 'flyroute', '')::text, ${primaryTimeline}, ${clock}`
+export const separatorColumns: string = `pg_logical_emit_message(true, 'flyroute', '')::text as at, ${primaryTimeline} as timeline, ${clock} as time`
 
 const pageSize = 8_192n
 /** What a page begins with. (The first one of a segment has a longer header; how long segments are is not asked for it.) */

@@ -52,6 +52,14 @@ describe('what a replica refused', () => {
     expect(classifier.classify('select touch( )')).toMatchObject({ access: 'read' })
   })
 
+  test('is not the COMMIT that a server refuses for what came before it', () => {
+    const classifier = build()
+    for (const text of ['commit', 'begin', 'rollback to a']) {
+      classifier.learn(text)
+      expect(classifier.classify(text).access).toBe('read')
+    }
+  })
+
   test('is forgotten when its time is over', () => {
     const classifier = build()
     classifier.learn(sql)

@@ -1,7 +1,10 @@
+import type { Observation, Role } from '../position.ts'
+import type { Ask } from './ask.ts'
+import type { DialectFacts, DialectFactsOptions } from './facts.ts'
+import { gtids } from './gtid.ts'
+import { isOfReadOnlyTransaction, readMysqlError, teachesMysqlWrite } from './mysql.ts'
 import {
-  gtids,
   isMysqlAnswer,
-  isOfReadOnlyTransaction,
   isOn,
   isReadOnlyRow,
   type MysqlFlavour,
@@ -9,28 +12,27 @@ import {
   type MysqlMovingRow,
   mysqlClock,
   mysqlFlavours,
-  type Observation,
-  type Role,
   readGtids,
-  readMysqlError,
   refusesMysqlQuestion,
   runOfMysql,
   writeProbe,
-} from '@flyroute/core/adapter'
-import type { Ask, Facts } from './facts.ts'
+} from './mysql-observation.ts'
+import { mysqlWriters } from './mysql-writers.ts'
 
 /** From the one that MySQL answers to the one that everything does. */
 const flavours: readonly MysqlFlavour[] = [mysqlFlavours.mysql, mysqlFlavours.mariadb, mysqlFlavours.modest]
 
 /** MySQL and MariaDB. */
-export function mysqlFacts(): Facts {
-  const servers = new Servers()
+export function mysqlFacts(options: DialectFactsOptions = {}): DialectFacts {
+  const servers = new Servers(options)
   return {
     language: 'mysql',
     algebra: gtids,
+    abortsTransactions: false,
     readError: readMysqlError,
     isOfReadOnlyTransaction,
     isAnswer: refusesMysqlQuestion,
+    teachesWrite: teachesMysqlWrite,
     observe: (ask, expected) => servers.observe(ask, expected),
     async position(ask, { role }) {
       const { flavour } = servers
@@ -39,6 +41,7 @@ export function mysqlFacts(): Facts {
       if (!servers.keepGtids) throw new Error('The server keeps no GTIDs')
       return { cluster: '', epoch: 0, at, time: Math.round(Number(answer[5]) * 1_000) }
     },
+    writers: mysqlWriters,
   }
 }
 
@@ -47,7 +50,14 @@ class Servers {
   keepGtids = false
   readonly #runs: Map<string, number> = new Map()
   readonly #acceptsWrites: Map<string, boolean> = new Map()
+  readonly #onProblem: DialectFactsOptions['onProblem']
+  readonly #simulated: boolean
   #known = 0
+
+  constructor({ simulated = false, onProblem }: DialectFactsOptions) {
+    this.#simulated = simulated
+    this.#onProblem = onProblem
+  }
 
   get flavour(): MysqlFlavour {
     return flavours[this.#known] as MysqlFlavour
@@ -63,26 +73,32 @@ class Servers {
         if (!refusesMysqlQuestion(error) || tried === flavours.length - 1) throw error
         // Others may ask the same at the same time.
         this.#known = Math.max(this.#known, tried + 1)
+        if (flavours[this.#known] === mysqlFlavours.modest) this.#onProblem?.('modest', error)
       }
     }
   }
 
   async #read(full: MysqlFullRow, flavour: MysqlFlavour, ask: Ask, expected: Role): Promise<Observation> {
+    const simulated = this.#simulated && expected === 'replica'
     const moving = full.slice(0, 5) as unknown as MysqlMovingRow
     const [transactionReadOnly, server, source, hasGtids, , , replicating] = full.slice(5)
     const isWalled = isReadOnlyRow(moving)
     // One that replicates and is not read-only takes whatever it is given, as does one that is not sure of its sessions.
     const isOpen = !isWalled && (replicating === 'ON' || (isOn(transactionReadOnly) && expected === 'replica'))
-    const role: Role = isWalled || isOpen ? 'replica' : 'primary'
+    const role: Role = isWalled || isOpen || simulated ? 'replica' : 'primary'
     this.keepGtids = isOn(hasGtids)
+    if (!this.keepGtids && flavour.kind !== 'modest') this.#onProblem?.('no-gtids')
+    const acceptsWrites =
+      role === 'replica' && !simulated && (isOpen || (await this.#writesAllTheSame(moving, String(server), ask)))
+    if (acceptsWrites) this.#onProblem?.('accepts-writes')
     return {
       instance: runOfMysql(full, this.#runs, role),
       role,
       cluster: '',
       epoch: 0,
-      at: this.keepGtids ? readGtids(moving, flavour, role === 'replica') : undefined,
+      at: this.keepGtids ? readGtids(moving, flavour, role === 'replica' && !simulated) : undefined,
       source: source === '' ? undefined : String(source).toLowerCase(),
-      acceptsWrites: role === 'replica' && (isOpen || (await this.#writesAllTheSame(moving, String(server), ask))),
+      acceptsWrites,
     }
   }
 
@@ -109,6 +125,6 @@ class Servers {
 
 /** Asks for one row, under names of our own: an expression's is not the same everywhere. */
 async function row(ask: Ask, columns: readonly string[]): Promise<readonly unknown[]> {
-  const [answer = {}] = await ask(`select ${columns.map((column, index) => `${column} as c${index}`).join()}`)
-  return columns.map((_, index) => answer[`c${index}`])
+  const [answer = []] = await ask(`select ${columns.map((column, index) => `${column} as c${index}`).join()}`)
+  return answer
 }
