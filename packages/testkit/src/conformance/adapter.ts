@@ -41,7 +41,7 @@ export interface ConformanceCluster {
   readonly primary: ConformanceNode
   readonly replicas: readonly ConformanceNode[]
   /** Waits until the replica has what the primary has. */
-  caughtUp(): Promise<void>
+  caughtUp(timeoutMs?: number): Promise<void>
   dispose(): Promise<void>
 }
 

@@ -1,0 +1,75 @@
+import { createPool } from '@flyroute/mysql2/promise'
+import { startMariadb, startMysql } from '@flyroute/testkit'
+import {
+  mariadbSessions,
+  mysqlSessions,
+  type SessionAdapter,
+  type SessionSubject,
+  type Step,
+} from '@flyroute/testkit/sessions'
+import type { FieldPacket } from 'mysql2'
+import * as mysql2 from 'mysql2/promise'
+
+const driverOptions = { connectionLimit: 1, multipleStatements: true } as const
+
+const common = {
+  bare: (uri: string) => subjectOf(mysql2.createPool({ uri, ...driverOptions })),
+  open(options: Parameters<SessionAdapter['open']>[0]) {
+    const pool = createPool({ ...options, ...driverOptions, primaryPool: { connectionLimit: 1 } })
+    return { ...subjectOf(pool), database: pool }
+  },
+}
+
+/** mysql2, in the words of the differential test of sessions. */
+export const mariadb: SessionAdapter = {
+  ...common,
+  name: 'mysql2 on MariaDB',
+  dialect: mariadbSessions({ hasMethods: true }),
+  startCluster: () => startMariadb({ replicas: 1 }),
+}
+
+export const mysql: SessionAdapter = {
+  ...common,
+  name: 'mysql2 on MySQL',
+  dialect: mysqlSessions({ hasMethods: true }),
+  startCluster: () => startMysql({ replicas: 1 }),
+}
+
+function subjectOf(pool: mysql2.Pool): SessionSubject {
+  return {
+    async connect() {
+      const connection = await pool.getConnection()
+      return {
+        run: (step) => run(connection, step),
+        release: (destroy) => (destroy ? connection.destroy() : connection.release()),
+      }
+    },
+    end: () => pool.end(),
+  }
+}
+
+async function run(connection: mysql2.PoolConnection, { text, values, form }: Step): Promise<unknown> {
+  if (form === 'method') {
+    const method = connection[text as 'changeUser'] as (...args: readonly unknown[]) => Promise<unknown>
+    await method.apply(connection, [...values])
+    return 'done'
+  }
+  const [result, fields] = await (form === 'text'
+    ? connection.query(text)
+    : form === 'values'
+      ? connection.query(text, [...values])
+      : connection.execute(text, [...values] as string[]))
+  return JSON.parse(JSON.stringify([plain(result), namesOf(fields)])) as unknown
+}
+
+/** Rows as they are; of a header what an app looks at. */
+function plain(result: unknown): unknown {
+  if (Array.isArray(result)) return result.map(plain)
+  const { affectedRows, insertId, ...row } = result as Record<string, unknown>
+  return affectedRows === undefined ? row : { affectedRows, insertId }
+}
+
+function namesOf(fields: unknown): unknown {
+  if (Array.isArray(fields)) return fields.map(namesOf)
+  return (fields as FieldPacket | undefined)?.name
+}

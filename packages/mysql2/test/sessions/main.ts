@@ -1,0 +1,4 @@
+import { playSessions } from '@flyroute/testkit/sessions'
+import { mariadb, mysql } from './adapter.ts'
+
+await playSessions({ mariadb, mysql })

@@ -1,0 +1,24 @@
+import type fc from 'fast-check'
+import type { ConformanceCluster, ConformanceNode } from '../conformance/adapter.ts'
+import type { Session, Step } from './step.ts'
+
+/** What the tables of a database hold, by their names; and more that a session can change for others. */
+export type Contents = Readonly<Record<string, unknown>>
+
+/** What the differential test has to know of a database. */
+export interface SessionDialect {
+  readonly sessions: fc.Arbitrary<Session>
+  /** Sent ahead of each session, where a new connection could be told from one that was asked something by flyroute. */
+  readonly first?: Step
+  /** Makes the tables, schemas, users and functions that the sessions use. */
+  setUp(primary: ConformanceNode): Promise<void>
+  /** Puts back to what `setUp` made of it what has changed, by the names in `Contents`. */
+  reset(primary: ConformanceNode, changed: readonly string[]): Promise<void>
+  contents(primary: ConformanceNode): Promise<Contents>
+  /** Asked on a connection: what its session holds, a line each. Only what another session would not have is looked at. */
+  readonly leftovers: readonly Step[]
+  /** What is wrong with the replica and does not show in `contents`, e.g. transactions of its own. */
+  damage(cluster: ConformanceCluster): Promise<string | undefined>
+  /** Repairs what `damage` found, where that is quicker than new servers. */
+  repair?(cluster: ConformanceCluster): Promise<void>
+}

@@ -1,0 +1,7 @@
+export type { SessionDialect } from './dialect.ts'
+export { playSessions } from './main.ts'
+export { mariadbSessions, mysqlSessions } from './mysql/index.ts'
+export { postgresSessions } from './postgres/index.ts'
+export type { Step } from './step.ts'
+export type { SessionConnection, SessionOpenOptions, SessionSubject } from './subject.ts'
+export type { SessionAdapter } from './world.ts'

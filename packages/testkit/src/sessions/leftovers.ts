@@ -1,0 +1,51 @@
+import { runOnPrimary } from '@flyroute/core'
+import { inTime } from './patience.ts'
+import { isRefusal } from './play.ts'
+import type { Step } from './step.ts'
+import type { SessionConnection, SessionSubject } from './subject.ts'
+
+/** What the sessions of a pool's connections hold, once they have come home: a line each. */
+export interface Leftovers {
+  readonly local: readonly string[]
+  readonly primary: readonly string[]
+}
+
+/** Takes the pool's connection once more, and asks what its session holds. */
+export async function leftoversOf(subject: SessionSubject, questions: readonly Step[]): Promise<readonly string[]> {
+  let connection: SessionConnection
+  try {
+    connection = await inTime(subject.connect(), 'a connection')
+  } catch (error) {
+    return [`none: ${(error as Error).message}`]
+  }
+  try {
+    const lines: string[] = []
+    for (const question of questions) {
+      try {
+        lines.push(...linesOf(await inTime(connection.run(question), 'an answer')))
+      } catch (error) {
+        // What is refused tells nothing; whatever else it is, the bare pool's connection would have said the same.
+        if (!isRefusal(error)) lines.push(`an error: ${(error as Error).message}`)
+      }
+    }
+    return lines
+  } finally {
+    connection.release(false)
+  }
+}
+
+/** The same of both pools that flyroute has in a replica's region. */
+export async function leftoversOfBoth(subject: SessionSubject, questions: readonly Step[]): Promise<Leftovers> {
+  const local = await leftoversOf(subject, questions)
+  return { local, primary: await runOnPrimary(() => leftoversOf(subject, questions)) }
+}
+
+/** Rows have one column, `line`, however the driver hands them over. */
+function linesOf(result: unknown): string[] {
+  const lines: string[] = []
+  JSON.stringify(result, (key, value: unknown) => {
+    if (key === 'line' && typeof value === 'string') lines.push(value)
+    return value
+  })
+  return lines
+}

@@ -1,0 +1,45 @@
+import { parseArgs } from 'node:util'
+import { printFigures, runSessions } from './run.ts'
+import { type SessionAdapter, World } from './world.ts'
+
+/** Plays as many sessions as the command line says, and tells what came of it. */
+export async function playSessions(adapters: Readonly<Record<string, SessionAdapter>>): Promise<void> {
+  const { values } = parseArgs({
+    strict: false,
+    options: {
+      adapter: { type: 'string' },
+      sessions: { type: 'string' },
+      seed: { type: 'string' },
+      'keep-going': { type: 'boolean' },
+    },
+  })
+  const adapter = adapters[String(values.adapter)]
+  if (adapter === undefined) throw new TypeError(`--adapter is one of ${Object.keys(adapters).join(', ')}`)
+  const sessions = Number(values.sessions ?? 20_000)
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
+  console.log(`${adapter.name}: ${sessions} sessions, seed ${seed}`)
+  const world = await World.start(adapter)
+  try {
+    const startedAt = performance.now()
+    let toldAt = startedAt
+    const { figures, failures } = await runSessions(world, {
+      sessions,
+      seed,
+      keepsGoing: values['keep-going'] === true,
+      onFailure: (failure) => console.log(`\n✗ This session went otherwise than on one server:\n\n${failure}\n`),
+      onProgress: (figures) => {
+        if (performance.now() - toldAt < 10_000) return
+        toldAt = performance.now()
+        console.log(`  ${seconds(toldAt - startedAt)}  ${printFigures(figures)}`)
+      },
+    })
+    console.log(`${adapter.name}: ${printFigures(figures)}, in ${seconds(performance.now() - startedAt)}`)
+    if (failures.length > 0) process.exitCode = 1
+  } finally {
+    await world[Symbol.asyncDispose]()
+  }
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1_000).toFixed(0)} s`
+}

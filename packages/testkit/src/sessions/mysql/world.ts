@@ -1,0 +1,66 @@
+import type { ConformanceNode } from '../../conformance/adapter.ts'
+import type { Contents } from '../dialect.ts'
+
+const databases = ['app', 'tenant_a', 'tenant_b']
+
+// The user's own, not the administrator's: what runs with an administrator's rights is not refused by a replica.
+const routines = [
+  'create function app.peek() returns int reads sql data return (select count(*) from app.item)',
+  `create function app.add_item(n varchar(60)) returns int modifies sql data
+   begin insert into app.item (name) values (coalesce(n, 'none')); return last_insert_id(); end`,
+  `create procedure app.add_both(n varchar(60)) modifies sql data
+   begin insert into app.item (name) values (n); commit; insert into app.item (name) values (concat(n, '2')); end`,
+  'create view app.noisy as select app.add_item(1) as id',
+  `create procedure app.add_quietly(n varchar(60)) modifies sql data
+   begin declare continue handler for sqlexception select -1 as failed; insert into app.item (name) values (n); end`,
+  `create function app.tried(n varchar(60)) returns int modifies sql data
+   begin declare exit handler for sqlexception return -1; insert into app.item (name) values (n); return 1; end`,
+  'create procedure app.claim(n varchar(60)) set @v = n',
+  'create function app.claimed(n varchar(60)) returns varchar(60) begin set @v = n; return n; end',
+  "create procedure app.hold() do get_lock('one', 0)",
+  "create procedure app.make_basket() create temporary table app.basket as select 1 as id, 'made' as name",
+  'create procedure app.quirk() set session auto_increment_increment = 3',
+]
+
+const setUpTexts = [
+  'create database tenant_a',
+  'create database tenant_b',
+  "create user other@'%' identified by 'pw'",
+  'create role clerk',
+  ...databases.flatMap((name) => [
+    `create table ${name}.item (id int primary key auto_increment, name varchar(60) not null) character set utf8mb4`,
+    `create procedure ${name}.start_over()
+     begin
+       drop table if exists ${name}.extra;
+       truncate ${name}.item;
+       insert into ${name}.item values (1, 'one of ${name}'), (2, 'two of ${name}');
+     end`,
+    `grant all on ${name}.* to app@'%'`,
+    `grant all on ${name}.* to other@'%'`,
+  ]),
+  ...routines.map((text) => text.replace('create ', "create definer = app@'%' ")),
+]
+
+export async function setUp(primary: ConformanceNode): Promise<void> {
+  for (const sql of setUpTexts) await primary.query(sql)
+  for (const name of databases) await resetOne(primary, name)
+}
+
+export async function reset(primary: ConformanceNode, changed: readonly string[]): Promise<void> {
+  for (const name of databases) if (changed.some((place) => place.startsWith(name))) await resetOne(primary, name)
+}
+
+async function resetOne(primary: ConformanceNode, name: string): Promise<void> {
+  await primary.query(`call ${name}.start_over()`)
+}
+
+export async function contents(primary: ConformanceNode): Promise<Contents> {
+  const parts = databases.map((name) => `select '${name}.item' as place, id as number, name as text from ${name}.item`)
+  const rows = await primary.query(`select * from (${parts.join(' union all ')}
+    union all select table_schema, coalesce(auto_increment, 0), table_name from information_schema.tables
+      where table_schema in ('app', 'tenant_a', 'tenant_b')) all_of_it order by 1, 2, 3`)
+  const places: Record<string, unknown[]> = {}
+  for (const { place, number, text } of rows as { place: string; number: unknown; text: string }[])
+    (places[place] ??= []).push([Number(number), text])
+  return places
+}

@@ -1,0 +1,84 @@
+import { isDeepStrictEqual } from 'node:util'
+import { isPrimaryRequired } from '@flyroute/core'
+import { inTime } from './patience.ts'
+import type { Session, Step } from './step.ts'
+import type { SessionConnection, SessionSubject } from './subject.ts'
+
+/** What the app has seen of one statement: a result, or an error's code. */
+export type Outcome = { readonly result: unknown } | { readonly error: string }
+
+/** What the app has seen of its session. */
+export interface Transcript {
+  readonly outcomes: readonly Outcome[]
+  /** All statements that were not refused; some may come behind the first refusal. */
+  readonly passed: readonly Step[]
+  /** The first statement that flyroute refused: the session ends there, and so do the outcomes. */
+  readonly refusal?: { readonly step: Step; readonly code: string; readonly error: unknown }
+}
+
+/** Runs a session on a connection of its own, statement by statement. */
+export async function play(
+  subject: SessionSubject,
+  { steps, ending, swallows }: Session,
+  first?: Step,
+): Promise<Transcript> {
+  const connection = await inTime(subject.connect(), 'a connection')
+  const outcomes: Outcome[] = []
+  const passed: Step[] = []
+  let refusal: Transcript['refusal']
+  let destroys = ending === 'destroy'
+  try {
+    if (first !== undefined) await connection.run(first)
+    for (const step of steps) {
+      const outcome = await attempt(connection, step)
+      if ('refused' in outcome) {
+        refusal ??= { step, ...outcome.refused }
+        if (!swallows) break
+        continue
+      }
+      passed.push(step)
+      if (refusal === undefined) outcomes.push(outcome)
+      if ('error' in outcome && outcome.error === noAnswer) {
+        destroys = true
+        break
+      }
+    }
+  } finally {
+    if (!destroys) await attempt(connection, rollback)
+    connection.release(destroys)
+  }
+  return { outcomes, passed, ...(refusal && { refusal }) }
+}
+
+const noAnswer = 'an answer never came'
+const rollback: Step = { kind: 'rollback', text: 'rollback', form: 'text', values: [] }
+
+type Attempt = Outcome | { readonly refused: { code: string; error: unknown } }
+
+async function attempt(connection: SessionConnection, step: Step): Promise<Attempt> {
+  return inTime(connection.run(step), 'an answer').then((result) => ({ result }), judged)
+}
+
+function judged(error: unknown): Attempt {
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  if (isRefusal(error)) return { refused: { code: String(code), error } }
+  return { error: String(code ?? message) }
+}
+
+/** Whether an error says that flyroute, not the server, refused the statement. */
+export function isRefusal(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return isPrimaryRequired(error) || code === 'ERR_REPLAY_UNAVAILABLE'
+}
+
+/** Where two transcripts part, or undefined where the first is the whole second one, or, refused, its beginning. */
+export function firstDifference(actual: Transcript, expected: Transcript): string | undefined {
+  for (const [i, outcome] of actual.outcomes.entries()) {
+    const other = expected.outcomes[i]
+    if (!isDeepStrictEqual(outcome, other))
+      return `statement ${i + 1}: expected ${JSON.stringify(other)}, got ${JSON.stringify(outcome)}`
+  }
+  if (actual.refusal === undefined && actual.outcomes.length < expected.outcomes.length)
+    return `only ${actual.outcomes.length} of ${expected.outcomes.length} statements were answered`
+  return undefined
+}

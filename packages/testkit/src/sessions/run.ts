@@ -1,0 +1,76 @@
+import fc from 'fast-check'
+import { judge, type Verdict, type Way, ways } from './judge.ts'
+import { shrink } from './shrink.ts'
+import { printSession, type Session } from './step.ts'
+import type { World } from './world.ts'
+
+export interface RunOptions {
+  /** How many sessions. */
+  readonly sessions: number
+  readonly seed: number
+  /** Whether a session that goes wrong is made smaller, which takes as long as dozens of sessions. Default: true. */
+  readonly shrinks?: boolean
+  /** Whether the others are still played after one has gone wrong. Default: false. */
+  readonly keepsGoing?: boolean
+  /** Told after each session. */
+  readonly onProgress?: (figures: Figures) => void
+  /** Told of each session that goes wrong in a way that was not seen before, in words. */
+  readonly onFailure?: (failure: string) => void
+}
+
+/** How the sessions have gone, by way. */
+export type Figures = { readonly [W in Way]: Readonly<Record<'equal' | 'refused' | 'wrong', number>> }
+
+export interface RunReport {
+  readonly figures: Figures
+  /** Sessions that have gone wrong, and how, in words; each way of going wrong once. */
+  readonly failures: readonly string[]
+}
+
+/** Compares random sessions. */
+export async function runSessions(world: World, options: RunOptions): Promise<RunReport> {
+  const { sessions, seed, shrinks = true, keepsGoing = false, onProgress, onFailure } = options
+  const none = { equal: 0, refused: 0, wrong: 0 }
+  const figures = { job: { ...none }, answering: { ...none }, replayed: { ...none } }
+  const failures = new Map<string, string>()
+  for (const session of fc.sample(world.adapter.dialect.sessions, { numRuns: sessions, seed })) {
+    const verdict = await judge(world, session)
+    for (const way of ways) {
+      const how = verdict[way]
+      figures[way][typeof how === 'string' ? how : 'wrong']++
+      if (typeof how === 'string') continue
+      const smallest = shrinks
+        ? await shrink(session, async (smaller) => faultIn(way, await judge(world, smaller, [way])))
+        : { session, fault: how.fault }
+      const failure = `${printSession(smallest.session)}\n\n[${way}] ${smallest.fault ?? `${how.fault} (once only)`}`
+      const kind = kindOf(smallest.session, smallest.fault)
+      if (failures.has(kind)) continue
+      failures.set(kind, failure)
+      onFailure?.(failure)
+    }
+    onProgress?.(figures)
+    if (failures.size > 0 && !keepsGoing) break
+  }
+  return { figures, failures: [...failures.values()] }
+}
+
+function faultIn(way: Way, verdict: Verdict): string | undefined {
+  const how = verdict[way]
+  return typeof how === 'string' ? undefined : how.fault
+}
+
+/** Sessions of the same kinds of steps that go wrong alike are one failure. */
+function kindOf({ steps }: Session, fault: string | undefined): string {
+  return [...steps.map(({ kind }) => kind), fault?.replace(/\d+/g, '').slice(0, 24)].join(' → ')
+}
+
+/** The figures on one line. */
+export function printFigures(figures: Figures): string {
+  return ways
+    .map((way) => {
+      const { equal, refused, wrong } = figures[way]
+      const parts = [`${equal} as on one server`, `${refused} ${way === 'replayed' ? 'replayed' : 'refused'}`]
+      return `${way}: ${[...parts, ...(wrong > 0 ? [`${wrong} wrong`] : [])].join(', ')}`
+    })
+    .join(' · ')
+}
