@@ -78,6 +78,14 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     await run(reader, { queue })
     expect(await results[0]).toMatchObject({ rows: [{ id: 7 }] })
   },
+  'await requirePrimary()': async (reader, run) => {
+    const redeemed: unknown[] = []
+    const redeem = async (code: unknown) => ({ who: void redeemed.push(code) })
+    reader.app.use(nodeDoor.replayMiddleware({ databases: [reader.pool] }))
+    await run(reader, { ...core, redeem })
+    expect((await reader.ask('GET', '/auth/callback?code=c1')).header('fly-replay')).toHaveLength(1)
+    expect(redeemed).toEqual([])
+  },
   'await assertPrimary(pool)': async (reader, run) => {
     let migrated = 0
     const migrate = async (): Promise<void> => void migrated++
@@ -240,14 +248,7 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
 
 /** The same for the examples above functions, by the function's name. */
 const examples: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
-  requirePrimary: async (reader, run) => {
-    const redeemed: unknown[] = []
-    const redeem = async (code: unknown) => ({ who: void redeemed.push(code) })
-    reader.app.use(nodeDoor.replayMiddleware({ databases: [reader.pool] }))
-    await run(reader, { ...core, redeem })
-    expect((await reader.ask('GET', '/auth/callback?code=c1')).header('fly-replay')).toHaveLength(1)
-    expect(redeemed).toEqual([])
-  },
+  requirePrimary: recipes['await requirePrimary()'] as (reader: Reader, run: Run) => Promise<void>,
   assertPrimary: recipes['await assertPrimary(pool)'] as (reader: Reader, run: Run) => Promise<void>,
   classify: async (reader, run) => void (await run(reader, core)),
   explainClassification: async (reader, run) => void (await run(reader, core)),
