@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from '@jest/globals'
+import { afterEach, expect, jest, test } from '@jest/globals'
 import { Breaker } from '../../src/replication/breaker.ts'
 
 let probes = 0
@@ -58,4 +58,43 @@ test('asks nothing after its end, and its probes keep no process alive', async (
   breaker.fail(new Error('again'))
   await new Promise((resolve) => setTimeout(resolve, 150))
   expect([probes, changes.length]).toEqual([0, 1])
+})
+
+test.each([true, false])(
+  'a probe that is under way at the end changes nothing, and no other follows (it answers: %s)',
+  async (well) => {
+    jest.useFakeTimers()
+    try {
+      const told: boolean[] = []
+      let end: () => void = () => undefined
+      const held = (resolve: () => void, reject: (error: Error) => void): void => {
+        end = () => (well ? resolve() : reject(new Error('down')))
+      }
+      const probe = jest.fn(() => new Promise<void>(held))
+      breaker = new Breaker(probe, (open) => told.push(open))
+      breaker.fail(new Error('down'))
+      await jest.advanceTimersByTimeAsync(100)
+      expect(probe).toHaveBeenCalledTimes(1)
+      breaker.close()
+      end()
+      await jest.advanceTimersByTimeAsync(600_000)
+      expect([told, probe.mock.calls.length]).toEqual([[true], 1])
+    } finally {
+      jest.useRealTimers()
+    }
+  },
+)
+
+test('pauses have a ceiling: a replica that comes back is found within seconds, however long it was away', async () => {
+  jest.useFakeTimers()
+  try {
+    start()
+    breaker.fail(new Error('down'))
+    await jest.advanceTimersByTimeAsync(3_600_000)
+    const before = probes
+    await jest.advanceTimersByTimeAsync(10_000)
+    expect(probes).toBeGreaterThan(before)
+  } finally {
+    jest.useRealTimers()
+  }
 })

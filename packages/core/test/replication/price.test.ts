@@ -18,6 +18,7 @@ test('where a region is unknown, a middling ocean', () => {
     [undefined, 'ord'],
     ['ams', undefined],
     ['xxx', 'ord'],
+    ['ams', 'xxx'],
   ] as const) {
     expect(estimateReplayMs(from, to)).toBe(100)
   }
