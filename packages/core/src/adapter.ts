@@ -76,6 +76,7 @@ export { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers } from './dialect/writers.ts'
 export { type Environment, type LitefsEnvironment, readLitefs } from './env.ts'
 export { errorCode, publish } from './events.ts'
 export { noteUnavailable, noteUnreachable } from './member/unreachable.ts'
+export { lostError, unaskedLooks, Watchdog, Watched } from './member/watchdog.ts'
 export { asksForNothing, isPlainRead } from './plain-read.ts'
 export {
   hasReached,

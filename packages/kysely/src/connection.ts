@@ -3,10 +3,12 @@ import {
   type Analysis,
   createStatementMemory,
   currentScope,
+  lostError,
   type Role,
   type Scope,
   type ServerInstance,
   type StatementMemory,
+  type Watchdog,
 } from '@flyroute/core/adapter'
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely'
 import { asksOn, compiled } from './ask.ts'
@@ -14,7 +16,7 @@ import type { FlyrouteDriver } from './driver.ts'
 import { PrimarySide } from './primary-side.ts'
 import { ReplicaSide } from './replica-side.ts'
 import { newTransaction, type Run, type Transaction } from './transaction.ts'
-import { lostError, patienceFor, Wait, type Watchdog } from './watchdog.ts'
+import { patienceFor, Wait } from './watchdog.ts'
 
 type ExecuteOptions = Parameters<DatabaseConnection['executeQuery']>[1]
 type ControlConnections = Parameters<NonNullable<DatabaseConnection['cancelQuery']>>[0]
@@ -290,7 +292,7 @@ export class GuardedConnection implements DatabaseConnection {
 
 /** An answer of the server, whatever to. */
 class Answer<T> extends Wait<T> {
-  protected readonly patience: number
+  override readonly patience: number
   readonly #connection: GuardedConnection
   readonly #answer: Promise<T>
 
@@ -305,7 +307,7 @@ class Answer<T> extends Wait<T> {
     )
   }
 
-  abandon(error: Error): void {
+  cut(error: Error): void {
     const resolve = this.over()
     if (resolve === undefined) return
     this.#connection.abandons(this.#answer)

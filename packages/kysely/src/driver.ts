@@ -6,11 +6,12 @@ import {
   type DialectFacts,
   type Scope,
   type ServerInstance,
+  Watchdog,
 } from '@flyroute/core/adapter'
 import type { DatabaseConnection, Driver, TransactionSettings } from 'kysely'
 import { GuardedConnection } from './connection.ts'
-import type { DialectSource } from './replication.ts'
-import { Wait, Watchdog } from './watchdog.ts'
+import { type DialectSource, wasAsked } from './replication.ts'
+import { Wait } from './watchdog.ts'
 
 /** For how long (ms) the word of one connection holds for others of its driver. */
 const assumedMs = 1_000
@@ -56,7 +57,8 @@ export class FlyrouteDriver implements Driver {
     this.#primary = primary
     const { replication, source } = database
     // Who has one connection cannot ask on another one.
-    if (replication.servers.expects === 'replica' && !isSingle) this.watchdog = new Watchdog(replication)
+    if (replication.servers.expects === 'replica' && !isSingle)
+      this.watchdog = new Watchdog(replication.prober, wasAsked)
     source.attach({
       driver: async () => {
         await this.#init(local)
@@ -271,7 +273,7 @@ export class FlyrouteDriver implements Driver {
  * soon as it is clear that there will be none. An object, since it is made for each statement: no closure holds what it needs.
  */
 class Acquisition extends Wait<GuardedConnection> {
-  protected readonly patience = 0
+  override readonly patience = 0
   readonly #owner: FlyrouteDriver
   readonly #scope: Scope | undefined
   readonly #options: AcquireOptions
@@ -283,12 +285,12 @@ class Acquisition extends Wait<GuardedConnection> {
     this.#options = options
     local.acquireConnection(options).then(
       (inner) => this.#comes(owner.lends(inner)),
-      (error: unknown) => this.abandon(error),
+      (error: unknown) => this.cut(error),
     )
   }
 
   /** There will be none. */
-  abandon(error: unknown): void {
+  cut(error: unknown): void {
     this.over()?.(this.#owner.acquireElsewhere(error, this.#scope, this.#options))
   }
 
@@ -302,7 +304,7 @@ class Acquisition extends Wait<GuardedConnection> {
     try {
       await this.#owner.greets(connection)
     } catch (error) {
-      this.abandon(error)
+      this.cut(error)
     }
     this.#ends(connection)
   }

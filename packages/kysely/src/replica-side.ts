@@ -3,6 +3,7 @@ import {
   type Analysis,
   currentScope,
   type Freshness,
+  lostError,
   neverSettles,
   type RequestState,
   type Scope,
@@ -11,7 +12,7 @@ import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
 import type { GuardedConnection } from './connection.ts'
 import { readPosition } from './primary-side.ts'
 import type { Run } from './transaction.ts'
-import { lostError, patienceFor, Wait } from './watchdog.ts'
+import { patienceFor, Wait } from './watchdog.ts'
 
 type ExecuteOptions = Parameters<DatabaseConnection['executeQuery']>[1]
 
@@ -337,7 +338,7 @@ export class ReplicaSide {
  * promise, since it is what most statements are.
  */
 class Execution<R> extends Wait<QueryResult<R>> {
-  protected readonly patience: number
+  override readonly patience: number
   readonly #connection: GuardedConnection
   readonly #side: ReplicaSide
   readonly #query: CompiledQuery
@@ -372,7 +373,7 @@ class Execution<R> extends Wait<QueryResult<R>> {
     )
   }
 
-  abandon(error: Error): void {
+  cut(error: Error): void {
     const resolve = this.over()
     if (resolve === undefined) return
     this.#connection.abandons(this.#answer)

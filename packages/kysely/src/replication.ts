@@ -141,7 +141,7 @@ function lateError(hasConnection: boolean): Error {
   return Object.assign(new Error(message), { code: 'ETIMEDOUT' })
 }
 
-/** Whether a question was not even asked, since the pool gave no connection for it. */
-export function isWithoutConnection(error: unknown): boolean {
-  return error instanceof Error && error.message === withoutConnection
+/** Whether a question was asked at all, and not without a connection from the pool. */
+export function wasAsked(error: unknown): boolean {
+  return !(error instanceof Error && error.message === withoutConnection)
 }

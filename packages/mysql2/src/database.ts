@@ -6,6 +6,7 @@ import {
   createTopology,
   DatabaseReplication,
   type Scope,
+  Watchdog,
 } from '@flyroute/core/adapter'
 import mysql, { type PoolOptions } from 'mysql2'
 import type { BareConnection } from './driver-types.ts'
@@ -13,7 +14,6 @@ import { Observer } from './observer.ts'
 import { configFor, driverOptions, type FlyroutePoolOptions, topologyOptions } from './options.ts'
 import { PrimaryPool } from './primary-pool.ts'
 import { MysqlReplicationSource } from './replication.ts'
-import { Watchdog } from './watchdog.ts'
 
 /** Bounds of the pool behind `runOnPrimary`: an ocean away, and never what an app hangs on. */
 const mostPrimaryConnections = 5
@@ -98,7 +98,7 @@ export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
     replayCostMs: options.replayCostMs,
     secrets: typeof secret === 'string' ? [secret] : secret,
   })
-  const watchdog = new Watchdog(replication)
+  const watchdog = new Watchdog(replication.prober)
   let primary: PrimaryPool | undefined
   let ended: Promise<void> | undefined
   const database: MysqlDatabase = {

@@ -7,6 +7,7 @@ import { guardConnection } from './guard.ts'
 import { asOptions, connectionOptions, type FlyroutePoolOptions, hideSecrets } from './options.ts'
 import { guardPool, openPool } from './pool.ts'
 import { readError } from './refusal.ts'
+import { watchConnection } from './watchdog.ts'
 
 /** The module of the driver. */
 type Driver = typeof mysql
@@ -119,7 +120,7 @@ function replayWithout(connection: BareConnection, { replication, watchdog }: My
   const { emit } = connection
   connection.once('connect', () => {
     connection.emit = emit
-    watchdog.watch(connection)
+    watchConnection(watchdog, connection)
   })
   connection.emit = (event: string | symbol, ...args: unknown[]): boolean => {
     if (event !== 'error') return emit.call(connection, event, ...args)

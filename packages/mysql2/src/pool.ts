@@ -10,6 +10,7 @@ import { guardOf } from './guards.ts'
 import { asOptions, type FlyroutePoolOptions, hideSecrets } from './options.ts'
 import { noteUnreachable } from './outage.ts'
 import { readError } from './refusal.ts'
+import { watchConnection } from './watchdog.ts'
 
 /** A pool of mysql2, and where its data comes from. */
 export type FlyroutePool = Pool & { readonly replication: Replication }
@@ -67,7 +68,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   pool.on('connection', (connection: BareConnection) => {
     if (guardOf(connection) !== undefined) return
     guardConnection(connection, database, side)
-    if (side === 'local') database.watchdog.watch(connection)
+    if (side === 'local' && replication.servers.expects === 'replica') watchConnection(database.watchdog, connection)
     // Without a listener, a connection that dies twice would end the process.
     connection.on('error', () => undefined)
   })

@@ -1,12 +1,12 @@
-import { runInScope, type Scope } from '@flyroute/core/adapter'
+import { runInScope, type Scope, Watchdog } from '@flyroute/core/adapter'
 import type { Pool } from 'mysql2'
 import type { MysqlDatabase } from './database.ts'
-import { Deadline } from './deadline.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
 import { guardConnection } from './guard.ts'
 import { guardOf } from './guards.ts'
 import { hideSecrets } from './options.ts'
 import { noteUnreachable } from './outage.ts'
+import { watchConnection } from './watchdog.ts'
 
 /** How long (ms) an idle connection is kept. */
 const idleMs = 10_000
@@ -22,14 +22,13 @@ export interface PrimaryPoolTimes {
 export class PrimaryPool {
   readonly #pool: BarePool
   readonly #connectMs: number
-  readonly #deadline: Deadline
+  readonly #watchdog: Watchdog = new Watchdog(undefined)
   readonly #idle: Map<BareConnection, NodeJS.Timeout> = new Map()
 
   constructor(driverPool: Pool, database: MysqlDatabase, { connectMs, answerMs }: PrimaryPoolTimes) {
     const pool = driverPool as unknown as BarePool
     this.#pool = pool
     this.#connectMs = connectMs
-    this.#deadline = new Deadline(answerMs)
     hideSecrets(pool.config.connectionConfig)
     const giveBack = pool.releaseConnection.bind(pool)
     pool.releaseConnection = (connection) => {
@@ -41,7 +40,7 @@ export class PrimaryPool {
     pool.on('acquire', (connection: BareConnection) => this.#wake(connection))
     pool.on('connection', (connection: BareConnection) => {
       guardConnection(connection, database, 'primary')
-      this.#deadline.watch(connection)
+      watchConnection(this.#watchdog, connection, answerMs)
       connection.on('error', () => undefined)
       // What the app does to each new connection (SET …) is to be done to these as well.
       for (const other of database.pools) other.emit('connection', connection)
@@ -78,7 +77,7 @@ export class PrimaryPool {
   }
 
   end(): Promise<void> {
-    this.#deadline.end()
+    this.#watchdog.end()
     for (const connection of this.#idle.keys()) this.#wake(connection)
     return new Promise((resolve) => this.#pool.end(() => resolve()))
   }

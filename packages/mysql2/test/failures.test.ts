@@ -283,7 +283,7 @@ test('a statement there is waited for, but not for ever; streams, and what has a
     two.query({ sql: 'select sleep(3) as slept', timeout: 20_000 }, (error, result) => resolve(error ?? result)),
   )
   const error = await new Promise((resolve) => three.query('select sleep(30)', resolve))
-  expect(error).toMatchObject({ code: 'ETIMEDOUT', message: 'The primary has not answered for 400 ms' })
+  expect(error).toMatchObject({ code: 'ETIMEDOUT', message: 'The server has not answered for 400 ms' })
   expect(await own).toEqual([{ slept: 0 }])
   await streamed
   expect(rows).toEqual([{ slept: 0 }])

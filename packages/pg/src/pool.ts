@@ -1,5 +1,5 @@
 import type { Replication } from '@flyroute/core'
-import { currentScope, neverSettles, runInScope, type Scope } from '@flyroute/core/adapter'
+import { currentScope, neverSettles, runInScope, type Scope, type Watchdog } from '@flyroute/core/adapter'
 import pg from 'pg'
 import { checkoutTo, handOver } from './checkout.ts'
 import { guardClient } from './client.ts'
@@ -22,7 +22,7 @@ import { Dropped, PoolQuery, Rerun } from './pool-query.ts'
 import { openPrimaryPool } from './primary-pool.ts'
 import { readError } from './refusal.ts'
 import { replyTo } from './statement.ts'
-import { Watchdog } from './watchdog.ts'
+import { watchPool } from './watchdog.ts'
 
 /** A pool of node-postgres, and where its data comes from. */
 export type FlyroutePool = pg.Pool & { readonly replication: Replication }
@@ -84,8 +84,7 @@ export function guardPool(
       database.listeners.add(this)
       // Without a listener, an idle connection that dies would end the process.
       this.on('error', () => undefined)
-      this.#watchdog = new Watchdog(replication)
-      this.#watchdog.watch(this, (client) => guardedOf(client)?.guard.side === 'local')
+      this.#watchdog = watchPool(this, replication, (client) => guardedOf(client)?.guard.side === 'local')
     }
 
     override connect(callback?: Callback): Promise<unknown> | undefined {

@@ -1,92 +1,56 @@
-import type { DatabaseReplication } from '@flyroute/core/adapter'
-
-/** How often (ms) connections are looked at, and for how many looks one may be at the same statement. */
-const lookMs = 500
-const patience = 2
+import { type DatabaseReplication, Watchdog, Watched } from '@flyroute/core/adapter'
 
 interface WatchedPool {
-  on(event: 'connect' | 'remove', listener: (client: WatchedClient) => void): unknown
+  on(event: 'connect' | 'remove', listener: (client: Client) => void): unknown
 }
 
-interface WatchedClient {
+interface Client {
   readonly connection?: { readonly stream: { destroy(error?: Error): void } }
   /** The statement that the server is at. */
   readonly _activeQuery?: unknown
 }
 
-/** What a connection was at when it was last looked at, and for how many looks by now. */
-interface Work {
-  statement: unknown
-  looks: number
+/** A connection of the pool: cut by its socket, since the driver tells nobody of a statement that is given up. */
+class WatchedClient extends Watched {
+  readonly #client: Client
+
+  constructor(client: Client) {
+    super()
+    this.#client = client
+  }
+
+  get work(): unknown {
+    return this.#client._activeQuery
+  }
+
+  cut(error: Error): void {
+    this.#client.connection?.stream.destroy(error)
+  }
 }
 
 /**
- * Notices a replica that hangs instead of failing: where a connection has been at one statement for a second, the
- * server is asked on another one. A long query on a server that answers is left alone; of one that does not, all
- * connections that wait for it are cut, so that who waits is served elsewhere.
+ * Watches the connections of a pool that lead to the replica.
  *
- * It looks at the connections now and then, so that a statement itself costs nothing.
+ * @param isOurs whether a client that the pool tells of does
  */
-export class Watchdog {
-  readonly #replication: DatabaseReplication
-  readonly #clients: Map<WatchedClient, Work> = new Map()
-  #timer: NodeJS.Timeout | undefined
-  #asking = false
-
-  constructor(replication: DatabaseReplication) {
-    this.#replication = replication
-  }
-
-  /** @param isOurs whether a client that the pool tells of leads to the replica */
-  watch(pool: WatchedPool, isOurs: (client: WatchedClient) => boolean): void {
-    if (this.#replication.servers.expects === 'primary') return
-    pool.on('connect', (client) => {
-      if (!isOurs(client)) return
-      this.#clients.set(client, { statement: undefined, looks: 0 })
-      this.#timer ??= this.#start()
-    })
-    pool.on('remove', (client) => {
-      this.#clients.delete(client)
-      if (this.#clients.size === 0) this.end()
-    })
-  }
-
-  end(): void {
-    clearInterval(this.#timer)
-    this.#timer = undefined
-  }
-
-  #start(): NodeJS.Timeout {
-    const timer = setInterval(() => this.#look(), lookMs)
-    timer.unref()
-    return timer
-  }
-
-  #look(): void {
-    let longest = 0
-    for (const [client, work] of this.#clients) {
-      const statement = client._activeQuery ?? undefined
-      work.looks = statement !== undefined && statement === work.statement ? work.looks + 1 : 0
-      work.statement = statement
-      longest = Math.max(longest, work.looks)
-    }
-    if (longest >= patience && !this.#asking) void this.#ask()
-  }
-
-  async #ask(): Promise<void> {
-    this.#asking = true
-    try {
-      await this.#replication.prober.probe()
-      // It answers: whoever is still busy is given as long again.
-      for (const work of this.#clients.values()) work.looks = 0
-    } catch (error) {
-      this.#replication.prober.reportUnreachable(error)
-      const lost = Object.assign(new Error('Connection terminated: the replica does not answer'), { code: 'ETIMEDOUT' })
-      for (const [client, { statement }] of this.#clients) {
-        if (statement !== undefined) client.connection?.stream.destroy(lost)
-      }
-    } finally {
-      this.#asking = false
-    }
-  }
+export function watchPool(
+  pool: WatchedPool,
+  { servers, prober }: DatabaseReplication,
+  isOurs: (client: Client) => boolean,
+): Watchdog {
+  const watchdog = new Watchdog(prober)
+  if (servers.expects === 'primary') return watchdog
+  const watched = new Map<Client, WatchedClient>()
+  pool.on('connect', (client) => {
+    if (!isOurs(client)) return
+    const one = new WatchedClient(client)
+    watched.set(client, one)
+    watchdog.begins(one)
+  })
+  pool.on('remove', (client) => {
+    const one = watched.get(client)
+    if (one !== undefined) watchdog.ends(one)
+    watched.delete(client)
+  })
+  return watchdog
 }
