@@ -26,6 +26,8 @@ export interface PositionAlgebra {
   merge(a: string, b: string): string
   /** Whether the text is a position at all; what a client sends is checked with this first. */
   isValid(at: string): boolean
+  /** Whether the two certainly belong to different clusters; for databases whose clusters have no name. */
+  areForeign?(a: string, b: string): boolean
   /** How many bytes of log lie between the two, where that can be said. */
   distance?(from: string, to: string): number | undefined
   /**

@@ -93,10 +93,9 @@ export class GuardedConnection implements DatabaseConnection {
   async greet(): Promise<void> {
     const { facts, replication } = this.owner.database
     const expected = this.side === 'primary' ? 'primary' : replication.servers.expects
-    this.server = replication.servers.connected(
-      await facts.observe(asksOn(this.inner, facts.language), expected),
-      this.side,
-    )
+    const observation = await facts.observe(asksOn(this.inner, facts.language), expected)
+    if (this.side === 'local') await replication.servers.comparable()
+    this.server = replication.servers.connected(observation, this.side)
     this.isAssumed = false
     if (this.server.acceptsWrites) replication.noticeOnce(acceptsWrites)
     if (this.side === 'primary' && this.server.role === 'replica') throw new ReplayUnavailableError('no-primary')

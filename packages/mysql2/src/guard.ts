@@ -273,6 +273,7 @@ export class Guard implements TurnHandler {
     const known = this.greeting
     const greeting = known === undefined ? await observer.greet(ask, hint, this.side) : await observer.look(ask, known)
     if (known === undefined && simulated && this.side === 'local') await ask('set session transaction read only')
+    if (this.side === 'local') await replication.servers.comparable()
     this.greeting = greeting
     // What a node is says nothing of the member next door.
     this.server = replication.servers.connected(greeting.observation, this.side === 'local' ? 'local' : 'primary')

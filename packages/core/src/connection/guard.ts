@@ -136,7 +136,9 @@ export class ConnectionGuard<S> {
   async identify(): Promise<void> {
     const { facts, replication } = this.database
     const expected = this.side === 'primary' ? 'primary' : replication.servers.expects
-    this.identified(replication.servers.connected(await facts.observe(this.wire.ask, expected), this.observedSide))
+    const observation = await facts.observe(this.wire.ask, expected)
+    if (this.side === 'local') await replication.servers.comparable()
+    this.identified(replication.servers.connected(observation, this.observedSide))
     if (this.side === 'primary' && this.role === 'replica') throw new ReplayUnavailableError('no-primary')
   }
 

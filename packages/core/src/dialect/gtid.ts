@@ -41,6 +41,12 @@ export const gtids: PositionAlgebra = {
     }
     return format(merged)
   },
+  /** Where no server has written in both, neither has ever followed the other. One that has nothing yet may follow anybody. */
+  areForeign(a, b) {
+    const [one, other] = [parse(a), parse(b)]
+    if (one === undefined || other === undefined || one.size === 0 || other.size === 0) return false
+    return ![...one.keys()].some((key) => other.has(key))
+  },
   /**
    * Neither database counts its failovers: what another server has written and this one does not have tells that it was
    * passed over; or else that it took over itself, and the tail of its predecessor was lost. On MariaDB the numbers tell the

@@ -6,10 +6,11 @@ import { currentScope } from '../request/scope.ts'
 import { decodeToken, encodeToken, type Freshness, withoutPositionMs } from '../token.ts'
 import type { Topology } from '../topology/topology.ts'
 import { CatchUp } from './catch-up.ts'
+import { PrimaryCluster } from './cluster.ts'
 import { ReadFreshness } from './freshness.ts'
 import { Servers } from './observed.ts'
 import { estimateReplayMs } from './price.ts'
-import { Prober } from './probe.ts'
+import { foreignError, Prober } from './probe.ts'
 import { Router } from './route.ts'
 import type { ReplicationSource } from './source.ts'
 import type { Replication, ReplicationStatus } from './types.ts'
@@ -32,6 +33,9 @@ export interface DatabaseReplicationOptions {
   /** Keys that `currentToken()` signs with. Default: `FLYROUTE_SECRET`. */
   readonly secrets?: readonly string[] | undefined
 }
+
+const foreignNotice =
+  'the local server belongs to another cluster than the primary, so it is neither read nor written: check that the replica settings of this region name a replica of that primary'
 
 /**
  * One database as this process sees it. Adapters feed its parts and ask them; the policy reads them:
@@ -64,8 +68,19 @@ export class DatabaseReplication implements Replication {
     this.#source = source
     this.algebra = algebra
     this.replayCostMs = options.replayCostMs ?? estimateReplayMs(topology.region, topology.primaryRegion)
-    const servers = new Servers({ database, topology, algebra, onLost: () => this.#catchUp.forget() })
-    const prober = new Prober(database, source, servers)
+    const cluster = new PrimaryCluster(algebra, source.probePrimary?.bind(source))
+    const servers = new Servers({
+      database,
+      topology,
+      algebra,
+      cluster,
+      onForeign: () => {
+        this.noticeOnce(foreignNotice)
+        prober.reportUnreachable(foreignError())
+      },
+      onLost: () => this.#catchUp.forget(),
+    })
+    const prober = new Prober(database, source, servers, cluster)
     this.#catchUp = new CatchUp(
       () => prober.probe(),
       algebra,

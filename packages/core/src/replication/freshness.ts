@@ -146,7 +146,7 @@ export class ReadFreshness implements Knowledge {
   }
 
   isDeposed(server: ServerInstance): boolean {
-    return this.#servers.mustLeave(server)
+    return this.#servers.isDeposed(server)
   }
 
   isLikely(need: Position): boolean {

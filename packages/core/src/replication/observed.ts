@@ -1,6 +1,7 @@
 import { publish } from '../events.ts'
 import type { Observation, PositionAlgebra, Role, ServerInstance } from '../position.ts'
 import { type Topology, withRole } from '../topology/topology.ts'
+import type { PrimaryCluster } from './cluster.ts'
 
 /** How many runs of servers are remembered: the few that may still have connections. */
 const mostInstances = 32
@@ -9,6 +10,9 @@ export interface ServersOptions {
   readonly database: string
   readonly topology: Topology
   readonly algebra: PositionAlgebra
+  readonly cluster: PrimaryCluster
+  /** The local server belongs to another cluster than the primary. */
+  readonly onForeign: () => void
   /** A server was lost, and may have been started anew further back in the log: what was learned of its lag is void. */
   readonly onLost: () => void
 }
@@ -18,6 +22,8 @@ export class Servers {
   readonly #database: string
   readonly #algebra: PositionAlgebra
   readonly #configured: Topology
+  readonly #cluster: PrimaryCluster
+  readonly #onForeign: () => void
   readonly #onLost: () => void
   readonly #instances: Map<string, ServerInstance> = new Map()
   /** By cluster the newest epoch that a primary was seen in. */
@@ -25,12 +31,15 @@ export class Servers {
   #topology: Topology
   #local: ServerInstance | undefined
 
-  constructor({ database, topology, algebra, onLost }: ServersOptions) {
-    this.#database = database
-    this.#algebra = algebra
+  constructor(options: ServersOptions) {
+    const { topology } = options
+    this.#database = options.database
+    this.#algebra = options.algebra
     this.#configured = topology
     this.#topology = topology
-    this.#onLost = onLost
+    this.#cluster = options.cluster
+    this.#onForeign = options.onForeign
+    this.#onLost = options.onLost
   }
 
   get topology(): Topology {
@@ -52,6 +61,14 @@ export class Servers {
     return server !== undefined && (this.#local === undefined || this.#local === server)
   }
 
+  /**
+   * To be awaited between a local server's observation and `connected`: until the primary has said which cluster is its own, or
+   * could not be reached, nothing tells whether this server is one of it. Undefined where there is nothing to wait for.
+   */
+  comparable(): Promise<void> | undefined {
+    return this.expects === 'replica' ? this.#cluster.askOnce() : undefined
+  }
+
   /** The local server has answered a probe. */
   probed(observation: Observation): ServerInstance {
     this.#local = this.connected(observation)
@@ -60,7 +77,10 @@ export class Servers {
 
   /** A connection was made (or asked again), and this is what its server said. */
   connected(observation: Observation, side: 'local' | 'primary' = 'local'): ServerInstance {
-    const { instance: id, role, cluster, epoch, at, source } = observation
+    const isForeign = side === 'local' && this.isForeign(observation)
+    const { instance: id, cluster, epoch, at, source } = observation
+    // What it says of itself is true of another database: here it is a server to which nothing must be written.
+    const role = isForeign ? 'replica' : observation.role
     let instance = this.#instances.get(id)
     if (instance === undefined) {
       instance = { id, role, cluster, epoch, at, source }
@@ -68,11 +88,13 @@ export class Servers {
       if (this.#instances.size > mostInstances) this.#instances.delete(this.#instances.keys().next().value as string)
     }
     instance.role = role
-    instance.acceptsWrites = observation.acceptsWrites
+    instance.acceptsWrites = isForeign || observation.acceptsWrites
     instance.epoch = Math.max(instance.epoch, epoch)
     if (at !== undefined && (instance.at === undefined || this.#algebra.covers(at, instance.at))) instance.at = at
     if (role === 'primary') this.#newestEpochs.set(cluster, Math.max(epoch, this.#newestEpochs.get(cluster) ?? 0))
-    if (side === 'local') this.#setRole(role)
+    if (isForeign) this.#onForeign()
+    else if (side === 'local') this.#setRole(role)
+    else if (role === 'primary') this.#cluster.heard(observation)
     return instance
   }
 
@@ -89,9 +111,19 @@ export class Servers {
     this.#onLost()
   }
 
-  /** Whether no statement may run on this server: another primary has taken over from it, and what it is told is lost. */
-  mustLeave(server: ServerInstance): boolean {
+  /** Whether this, the local server, belongs to another cluster than the primary. */
+  isForeign(server: Pick<ServerInstance, 'cluster' | 'at'>): boolean {
+    return this.expects === 'replica' && this.#cluster.isForeign(server)
+  }
+
+  /** Whether another primary was seen that has taken over from this one: what is written to it is lost. */
+  isDeposed(server: ServerInstance): boolean {
     return server.role === 'primary' && server.epoch < (this.#newestEpochs.get(server.cluster) ?? 0)
+  }
+
+  /** Whether no statement may run on this server, and its connections are to be given up. */
+  mustLeave(server: ServerInstance): boolean {
+    return this.isDeposed(server) || this.isForeign(server)
   }
 
   #setRole(role: Role): void {

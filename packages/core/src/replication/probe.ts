@@ -1,6 +1,7 @@
 import { errorCode, publish } from '../events.ts'
 import type { Observation, ServerInstance } from '../position.ts'
 import { Breaker } from './breaker.ts'
+import type { PrimaryCluster } from './cluster.ts'
 import type { Servers } from './observed.ts'
 import type { ReplicationSource } from './source.ts'
 
@@ -11,13 +12,15 @@ const recheckMs = 500
 export class Prober {
   readonly #source: ReplicationSource
   readonly #servers: Servers
+  readonly #cluster: PrimaryCluster
   readonly #breaker: Breaker
   #asking: Promise<Observation> | undefined
   #asksNext: Promise<Observation> | undefined
   #recheckedAt = Number.NEGATIVE_INFINITY
 
-  constructor(database: string, source: ReplicationSource, servers: Servers) {
+  constructor(database: string, source: ReplicationSource, servers: Servers, cluster: PrimaryCluster) {
     this.#source = source
+    this.#cluster = cluster
     this.#servers = servers
     this.#breaker = new Breaker(
       () => this.probe(),
@@ -111,6 +114,14 @@ export class Prober {
   async #hear(ask: () => Promise<Observation>): Promise<Observation> {
     try {
       const observation = await ask()
+      const comparable = this.#servers.comparable()
+      if (comparable !== undefined) await comparable
+      if (this.#servers.isForeign(observation)) {
+        this.#servers.connected(observation)
+        // It may be the other way round: the primary has been made anew, and this one follows it already.
+        void this.#cluster.ask()
+        throw foreignError()
+      }
       this.#servers.probed(observation)
       return observation
     } catch (error) {
@@ -118,4 +129,10 @@ export class Prober {
       throw error
     }
   }
+}
+
+/** Why a server of another cluster is out of reach, in the words of a driver. */
+export function foreignError(): Error {
+  const message = 'The local server belongs to another cluster than the primary'
+  return Object.assign(new Error(message), { code: 'FOREIGN_CLUSTER' })
 }
