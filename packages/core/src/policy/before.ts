@@ -20,6 +20,9 @@ export function before(policy: ResolvedPolicy, request: IncomingRequest): Reques
   const [main] = policy.databases as [DatabaseReplication]
 
   if (arrival !== undefined) {
+    // It has not found a primary where this process believes it to be.
+    if (arrival.failure !== undefined || arrival.meant.topology.role === 'replica')
+      arrival.meant.prober.recheckRole(true)
     const error = admit(policy, visit, arrival)
     if (error !== undefined) return refuse(visit, error)
     visit.why = arrival.failure === undefined ? `replayed-${arrival.reason}` : 'replay-failed'
@@ -62,6 +65,8 @@ function replayByMethod(
 ): RequestVisit | Promise<RequestVisit> {
   const { request } = visit
   const { request: state } = visit.scope
+  // Nothing is asked of the server here: where only such requests come, a promotion would never show.
+  main.prober.recheckRole()
   const conclude = (known: ReplayUnavailableReason | undefined): RequestVisit => {
     if (known === undefined) {
       const order = { database: main, reason: 'method', detail: request.method.toLowerCase() } as const
