@@ -14,7 +14,7 @@ const whole = {
   '@flyroute/better-sqlite3': 100_000,
   '@flyroute/cli': 120_000,
   '@flyroute/core': 100_000,
-  '@flyroute/core/adapter': 110_000,
+  '@flyroute/core/adapter': 140_000,
   '@flyroute/core/fetch': 36_000,
   '@flyroute/core/node': 38_000,
   '@flyroute/kysely': 130_000,
@@ -22,7 +22,7 @@ const whole = {
   '@flyroute/lab/databases': 48_000,
   '@flyroute/mysql2': 150_000,
   '@flyroute/mysql2/promise': 150_000,
-  '@flyroute/pg': 150_000,
+  '@flyroute/pg': 165_000,
 }
 
 /** What is downloaded: tarballs. */
