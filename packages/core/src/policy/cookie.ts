@@ -38,16 +38,12 @@ export function readCookies(header: string | undefined, name: string): ReadonlyM
   const found = new Map<string, string>()
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=')
-    const its = pair.slice(0, Math.max(0, equals)).trim()
+    const its = equals === -1 ? '' : pair.slice(0, equals).trim()
+    if (!its.startsWith(name)) continue
     // A name comes back in `set-cookie`, so only what a machine's own can be is one of ours.
     if (its !== name && !(its.startsWith(`${name}.`) && machineMark.test(its.slice(name.length + 1)))) continue
-    found.set(
-      its,
-      pair
-        .slice(equals + 1)
-        .trim()
-        .replace(/^"(.*)"$/, '$1'),
-    )
+    const value = pair.slice(equals + 1).trim()
+    found.set(its, value.startsWith('"') ? value.replace(/^"(.*)"$/, '$1') : value)
   }
   return found
 }

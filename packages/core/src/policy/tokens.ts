@@ -27,7 +27,9 @@ export function readTokens(policy: ResolvedPolicy, request: IncomingRequest): Se
   let ignored = sent.size + listed.length - mostTokens
   for (const [name, token] of sent) {
     const isRead = ignored-- <= 0 || name === policy.cookie?.own
-    cookies.push({ name, newest: isRead ? merge(policy, content, token) : 0 })
+    if (isRead) cookies.push({ name, newest: merge(policy, content, token) })
+    // Of those that are not read, as many as one answer can end.
+    else if (cookies.length < mostEnded) cookies.push({ name, newest: 0 })
   }
   for (const token of listed) merge(policy, content, token)
   return { content, cookies }
