@@ -53,6 +53,7 @@ const results = await new Stryker({
   timeoutMS: isCore ? 20_000 : 90_000,
   // In a copy: nothing is mutated where others work.
   tempDirName: join('.cache', 'mutants'),
+  cleanTempDir: 'always',
   ignorePatterns: ['/bench', '/docs', '/examples', '/matrix', '/scripts', '**/dist', '**/.dist-*', '**/.turbo'],
   // It would be read with the API of an older TypeScript, and nothing in it matters here.
   tsconfigFile: 'none',
