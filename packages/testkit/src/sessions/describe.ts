@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { printFigures, runSessions } from './run.ts'
+import { printFigures, runBareSessions, runSessions } from './run.ts'
 import { type SessionAdapter, World } from './world.ts'
 
 /** How many sessions each adapter plays among the tests; `pnpm check:sessions` plays more. */
 const sessions = 200
+const seed = 20
 
 export interface DescribeOptions {
   /** For as long as the adapter is known to get sessions wrong: the test is there, and tells when it no longer does. */
@@ -19,9 +20,13 @@ export function describeSessions(adapter: SessionAdapter, { isKnownToFail = fals
     }, 60_000)
     afterAll(() => world[Symbol.asyncDispose]())
 
+    test('come out the same on the bare server each time', async () => {
+      expect(await runBareSessions(world, 25, seed)).toEqual([])
+    }, 60_000)
+
     const title = 'are as on one server, or refused before they have written anything'
     const compare = async (): Promise<void> => {
-      const { figures, failures } = await runSessions(world, { sessions, seed: 20, shrinks: !isKnownToFail })
+      const { figures, failures } = await runSessions(world, { sessions, seed, shrinks: !isKnownToFail })
       if (failures.length > 0)
         throw new Error(`A session went otherwise than on one server:\n\n${failures.join('\n\n')}`)
       console.log(`${adapter.name}: ${printFigures(figures)}`)

@@ -1,5 +1,5 @@
 import type fc from 'fast-check'
-import type { ConformanceCluster, ConformanceNode } from '../conformance/adapter.ts'
+import type { Admin, Admins } from './admin.ts'
 import type { Session, Step } from './step.ts'
 
 /** What the tables of a database hold, by their names; and more that a session can change for others. */
@@ -10,15 +10,21 @@ export interface SessionDialect {
   readonly sessions: fc.Arbitrary<Session>
   /** Sent ahead of each session, where a new connection could be told from one that was asked something by flyroute. */
   readonly first?: Step
-  /** Makes the tables, schemas, users and functions that the sessions use. */
-  setUp(primary: ConformanceNode): Promise<void>
+  /**
+   * Makes the tables, schemas, users and functions that the sessions use.
+   *
+   * @param url of the application's user
+   */
+  setUp(primary: Admin, url: string): Promise<void>
   /** Puts back to what `setUp` made of it what has changed, by the names in `Contents`. */
-  reset(primary: ConformanceNode, changed: readonly string[]): Promise<void>
-  contents(primary: ConformanceNode): Promise<Contents>
+  reset(primary: Admin, changed: readonly string[]): Promise<void>
+  contents(server: Admin): Promise<Contents>
+  /** Waits until the replica has what the primary has. */
+  caughtUp(admins: Admins): Promise<void>
   /** Asked on a connection: what its session holds, a line each. Only what another session would not have is looked at. */
   readonly leftovers: readonly Step[]
   /** What is wrong with the replica and does not show in `contents`, e.g. transactions of its own. */
-  damage(cluster: ConformanceCluster): Promise<string | undefined>
+  damage?(admins: Admins): Promise<string | undefined>
   /** Repairs what `damage` found, where that is quicker than new servers. */
-  repair?(cluster: ConformanceCluster): Promise<void>
+  repair?(admins: Admins): Promise<void>
 }

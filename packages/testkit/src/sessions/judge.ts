@@ -17,6 +17,12 @@ export type Way = (typeof ways)[number]
 /** How a session has gone in each way: as on one server, refused, or not as it must. */
 export type Verdict = { readonly [W in Way]: 'equal' | 'refused' | { readonly fault: string } }
 
+/** Runs a session on the bare server twice: what differs then is no matter of flyroute's. */
+export async function judgeBare(world: World, session: Session): Promise<Verdict[Way]> {
+  const expected = await runBare(world, session)
+  return judgeRun(world, session, await runBare(world, session), expected)
+}
+
 /** Runs a session on one bare server and in all the ways through flyroute. */
 export async function judge(world: World, session: Session, which: readonly Way[] = ways): Promise<Verdict> {
   const expected = await runBare(world, session)

@@ -1,4 +1,5 @@
 import { runOnPrimary } from '@flyroute/core'
+import { linesOf } from './admin.ts'
 import { inTime } from './patience.ts'
 import { isRefusal } from './play.ts'
 import type { Step } from './step.ts'
@@ -38,14 +39,4 @@ export async function leftoversOf(subject: SessionSubject, questions: readonly S
 export async function leftoversOfBoth(subject: SessionSubject, questions: readonly Step[]): Promise<Leftovers> {
   const local = await leftoversOf(subject, questions)
   return { local, primary: await runOnPrimary(() => leftoversOf(subject, questions)) }
-}
-
-/** Rows have one column, `line`, however the driver hands them over. */
-function linesOf(result: unknown): string[] {
-  const lines: string[] = []
-  JSON.stringify(result, (key, value: unknown) => {
-    if (key === 'line' && typeof value === 'string') lines.push(value)
-    return value
-  })
-  return lines
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { judge, type Verdict, type Way, ways } from './judge.ts'
+import { judge, judgeBare, type Verdict, type Way, ways } from './judge.ts'
 import { shrink } from './shrink.ts'
 import { printSession, type Session } from './step.ts'
 import type { World } from './world.ts'
@@ -25,6 +25,16 @@ export interface RunReport {
   readonly figures: Figures
   /** Sessions that have gone wrong, and how, in words; each way of going wrong once. */
   readonly failures: readonly string[]
+}
+
+/** Plays random sessions on the bare server alone, twice each. Returns those that differ, in words. */
+export async function runBareSessions(world: World, sessions: number, seed: number): Promise<string[]> {
+  const failures: string[] = []
+  for (const session of fc.sample(world.adapter.dialect.sessions, { numRuns: sessions, seed })) {
+    const how = await judgeBare(world, session)
+    if (typeof how !== 'string') failures.push(`${printSession(session)}\n\n${how.fault}`)
+  }
+  return failures
 }
 
 /** Compares random sessions. */

@@ -1,5 +1,6 @@
-import type { ConformanceCluster, ConformanceNode } from '../conformance/adapter.ts'
+import type { DatabaseCluster, DatabaseNode } from '../clusters.ts'
 import { away, home } from '../conformance/regions.ts'
+import { Admin, type Admins } from './admin.ts'
 import { changes } from './contents.ts'
 import type { Contents, SessionDialect } from './dialect.ts'
 import { HandlerServer } from './handler-server.ts'
@@ -11,45 +12,71 @@ export interface SessionAdapter {
   readonly name: string
   readonly dialect: SessionDialect
   /** One primary with one replica. */
-  startCluster(): Promise<ConformanceCluster>
+  startCluster(): Promise<DatabaseCluster>
   /** The driver without flyroute, on one server. */
   bare(url: string): SessionSubject
   /** The driver with flyroute. At most one connection to the local server, and one to the primary. */
   open(options: SessionOpenOptions): SessionSubject
 }
 
+/** One cluster, and its administrators. */
+class Servers implements AsyncDisposable {
+  readonly primary: DatabaseNode
+  readonly replica: DatabaseNode
+  readonly admins: Admins
+  readonly #cluster: DatabaseCluster
+
+  constructor(adapter: SessionAdapter, cluster: DatabaseCluster) {
+    const [replica] = cluster.replicas
+    if (replica === undefined) throw new Error('The cluster has no replica')
+    this.primary = cluster.primary
+    this.replica = replica
+    this.admins = {
+      primary: new Admin(adapter.bare(cluster.primary.adminUrl)),
+      replica: new Admin(adapter.bare(replica.adminUrl)),
+    }
+    this.#cluster = cluster
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.admins.primary.end(), this.admins.replica.end()]).catch(() => undefined)
+    await this.#cluster.dispose()
+  }
+}
+
 /** The servers of a test, and what is known of their contents. */
 export class World implements AsyncDisposable {
   readonly adapter: SessionAdapter
   readonly server: HandlerServer
-  #cluster: ConformanceCluster
+  #servers: Servers
   #initial: Contents = {}
   #clean: readonly string[] = []
 
-  private constructor(adapter: SessionAdapter, cluster: ConformanceCluster, server: HandlerServer) {
+  private constructor(adapter: SessionAdapter, servers: Servers, server: HandlerServer) {
     this.adapter = adapter
     this.server = server
-    this.#cluster = cluster
+    this.#servers = servers
   }
 
   static async start(adapter: SessionAdapter): Promise<World> {
     const [cluster, server] = await Promise.all([adapter.startCluster(), HandlerServer.open()])
-    const world = new World(adapter, cluster, server)
+    const world = new World(adapter, new Servers(adapter, cluster), server)
     await world.#prepare()
     return world
   }
 
   async #prepare(): Promise<void> {
-    await this.adapter.dialect.setUp(this.#primary)
+    const { setUp, caughtUp, leftovers } = this.adapter.dialect
+    await setUp(this.#admins.primary, this.#servers.primary.url)
     this.#initial = await this.contents()
-    await this.#cluster.caughtUp()
+    await caughtUp(this.#admins)
     const bare = this.bare()
-    this.#clean = await leftoversOf(bare, this.adapter.dialect.leftovers)
+    this.#clean = await leftoversOf(bare, leftovers)
     await bare.end()
   }
 
-  get #primary(): ConformanceNode {
-    return this.#cluster.primary
+  get #admins(): Admins {
+    return this.#servers.admins
   }
 
   /** What the database holds before each session. */
@@ -63,7 +90,7 @@ export class World implements AsyncDisposable {
   }
 
   contents(): Promise<Contents> {
-    return this.adapter.dialect.contents(this.#primary)
+    return this.adapter.dialect.contents(this.#admins.primary)
   }
 
   /**
@@ -73,53 +100,52 @@ export class World implements AsyncDisposable {
    */
   async takeContents(obstacle?: string): Promise<{ contents: Contents; damage: string | undefined }> {
     const contents = await this.contents()
-    const damage = obstacle ?? (await this.adapter.dialect.damage(this.#cluster))
+    const damage = obstacle ?? (await this.adapter.dialect.damage?.(this.#admins))
     if (damage !== undefined) {
       await this.#repair(obstacle === undefined)
       return { contents, damage }
     }
     const changed = changes(this.#initial, contents)
     if (changed.length > 0) {
-      await this.adapter.dialect.reset(this.#primary, changed)
+      await this.adapter.dialect.reset(this.#admins.primary, changed)
       const again = changes(this.#initial, await this.contents())
       if (again.length > 0) throw new Error(`The database could not be reset: ${again.join(', ')}`)
-      await this.#cluster.caughtUp()
+      await this.adapter.dialect.caughtUp(this.#admins)
     }
     return { contents, damage }
   }
 
   /** Mends the servers, or starts new ones where they are not as they were. */
   async #repair(isMendable: boolean): Promise<void> {
-    const { reset, repair, contents } = this.adapter.dialect
-    const [replica] = this.#cluster.replicas
+    const { reset, repair, contents, caughtUp } = this.adapter.dialect
     try {
-      if (isMendable && repair !== undefined && replica !== undefined) {
-        await repair(this.#cluster)
-        await reset(this.#primary, Object.keys(this.#initial))
-        await this.#cluster.caughtUp(2_000)
-        if (changes(this.#initial, await contents(replica)).length === 0) return
+      if (isMendable && repair !== undefined) {
+        await repair(this.#admins)
+        await reset(this.#admins.primary, Object.keys(this.#initial))
+        await caughtUp(this.#admins)
+        if (changes(this.#initial, await contents(this.#admins.replica)).length === 0) return
       }
     } catch {
       // New ones, then.
     }
-    await this.#cluster.dispose()
-    this.#cluster = await this.adapter.startCluster()
+    await this.#servers[Symbol.asyncDispose]()
+    this.#servers = new Servers(this.adapter, await this.adapter.startCluster())
     await this.#prepare()
   }
 
   bare(): SessionSubject {
-    return this.adapter.bare(this.#primary.url)
+    return this.adapter.bare(this.#servers.primary.url)
   }
 
   /** The adapter as a machine in the replica's region opens it, or one in the primary's. */
   open(region: 'away' | 'home' = 'away'): SessionSubject {
-    const [replica] = this.#cluster.replicas
+    const { primary, replica } = this.#servers
     return this.adapter.open({
       outsideRequest: 'primary',
       env: {
         FLY_REGION: region === 'away' ? away : home,
         PRIMARY_REGION: home,
-        DATABASE_URL: this.#primary.url,
+        DATABASE_URL: primary.url,
         [`DATABASE_URL_${away.toUpperCase()}`]: replica?.url ?? '',
       },
     })
@@ -127,6 +153,6 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server[Symbol.asyncDispose]()
-    await this.#cluster.dispose()
+    await this.#servers[Symbol.asyncDispose]()
   }
 }

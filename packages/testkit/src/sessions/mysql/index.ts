@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { ConformanceCluster, ConformanceNode } from '../../conformance/adapter.ts'
+import type { Admins } from '../admin.ts'
 import { emphasized, type Mix, together } from '../choice.ts'
 import type { SessionDialect } from '../dialect.ts'
 import type { Session, Step } from '../step.ts'
@@ -59,66 +59,77 @@ function sessionsOf({ hasMethods }: { hasMethods: boolean }): fc.Arbitrary<Sessi
 }
 
 const asked = (text: string): Step => ({ kind: 'leftovers', text, form: 'text', values: [] })
-const variables = [
+const settingNames = [
   'time_zone',
   'sql_mode',
   'autocommit',
   'group_concat_max_len',
   'sql_select_limit',
   'sql_safe_updates',
+  'auto_increment_increment',
+  'div_precision_increment',
+  'character_set_client',
 ]
-const more = ['auto_increment_increment', 'div_precision_increment', 'character_set_client', 'foreign_key_checks']
+const held = (lock: string): string =>
+  `select if(is_used_lock('${lock}') = connection_id(), 'lock ${lock}', 'no lock ${lock}') as line`
 
 const leftovers = [
-  ...[...variables, ...more].map((name) => asked(`select concat('${name} = ', @@${name}) as line`)),
-  asked("select concat('@v = ', coalesce(@v, 'null')) as line"),
-  asked("select concat('user = ', current_user(), ', ', coalesce(database(), 'none')) as line"),
-  asked("select if(is_used_lock('one') = connection_id(), 'lock one', 'no lock one') as line"),
-  asked("select if(is_used_lock('two') = connection_id(), 'lock two', 'no lock two') as line"),
+  asked(
+    [
+      ...settingNames.map((name) => `select concat('${name} = ', @@${name}) as line`),
+      "select concat('@v = ', coalesce(convert(@v using utf8mb4), 'null'))",
+      "select concat('user = ', current_user(), ', ', coalesce(database(), 'none'))",
+    ].join(' union all '),
+  ),
+  asked(`${held('one')} union all ${held('two')}`),
 ]
 
-async function mariadbDamage({ replicas }: ConformanceCluster): Promise<string | undefined> {
-  for (const replica of replicas) {
-    const [row] = await replica.query<{ at: string; id: number }>('select @@gtid_binlog_pos as at, @@server_id as id')
-    const own = (row?.at ?? '').split(',').filter((gtid) => gtid.split('-')[1] === String(row?.id))
-    if (own.length > 0) return `the replica has logged a transaction of its own: ${own.join(', ')}`
+/** The GTIDs among these that the replica has given itself. */
+function ownDamage(gtids: readonly string[]): string | undefined {
+  return gtids.length === 0 ? undefined : `the replica has logged a transaction of its own: ${gtids.join(', ')}`
+}
+
+async function mariadbDamage({ replica }: Admins): Promise<string | undefined> {
+  const [server, ...gtids] = (
+    await replica.line("select concat_ws(',', @@server_id, @@gtid_binlog_pos) as line")
+  ).split(',')
+  return ownDamage(gtids.filter((gtid) => gtid.split('-')[1] === server))
+}
+
+async function mysqlDamage({ replica }: Admins): Promise<string | undefined> {
+  const [server = '', ...gtids] = (
+    await replica.line("select concat_ws(',', @@server_uuid, @@gtid_executed) as line")
+  ).split(/,\s*/)
+  return ownDamage(gtids.filter((gtid) => gtid.startsWith(server)))
+}
+
+async function mariadbRepair({ primary, replica }: Admins): Promise<void> {
+  const position = await primary.line('select @@gtid_binlog_pos as line')
+  for (const sql of ['stop slave', 'reset master', `set global gtid_slave_pos = '${position}'`, 'start slave'])
+    await replica.lines(sql)
+}
+
+/** @param wait a function of two parameters, a position and seconds, that answers 0 when the position was reached */
+function caughtUpBy(position: string, wait: string): SessionDialect['caughtUp'] {
+  return async ({ primary, replica }) => {
+    const end = await primary.line(`select ${position} as line`)
+    const answer = await replica.line(`select concat('answer ', ${wait}('${end}', 7)) as line`)
+    if (answer !== 'answer 0') throw new Error(`The replica did not reach ${end} in 7 s`)
   }
-  return undefined
 }
 
-async function mariadbRepair({ primary, replicas }: ConformanceCluster): Promise<void> {
-  const [row] = await primary.query<{ at: string }>('select @@gtid_binlog_pos as at')
-  for (const replica of replicas) {
-    await replica.query('stop slave')
-    await replica.query('reset master')
-    await replica.query(`set global gtid_slave_pos = '${row?.at ?? ''}'`)
-    await replica.query('start slave')
-  }
-}
-
-async function mysqlDamage({ replicas }: ConformanceCluster): Promise<string | undefined> {
-  for (const replica of replicas) {
-    const own = await ownTransactions(replica)
-    if (own !== '') return `the replica has logged a transaction of its own: ${own}`
-  }
-  return undefined
-}
-
-async function ownTransactions(node: ConformanceNode): Promise<string> {
-  const [row] = await node.query<{ uuid: string; done: string }>(
-    'select @@server_uuid as uuid, @@gtid_executed as done',
-  )
-  return (row?.done ?? '')
-    .split(/,\s*/)
-    .filter((set) => set.startsWith(row?.uuid ?? '-'))
-    .join(', ')
-}
-
-const shared = { first: asked('select count(*) as n from app.item'), setUp, reset, contents, leftovers }
+const shared = { first: asked('select count(*) as n from app.item'), reset, contents, leftovers }
 
 /** MariaDB; without what only mysql2's own connections have methods for, where `hasMethods` is false. */
 export function mariadbSessions(options: { hasMethods: boolean }): SessionDialect {
-  return { ...shared, sessions: sessionsOf(options), damage: mariadbDamage, repair: mariadbRepair }
+  return {
+    ...shared,
+    sessions: sessionsOf(options),
+    setUp,
+    caughtUp: caughtUpBy('@@gtid_binlog_pos', 'master_gtid_wait'),
+    damage: mariadbDamage,
+    repair: mariadbRepair,
+  }
 }
 
 /** MySQL. */
@@ -127,10 +138,12 @@ export function mysqlSessions(options: { hasMethods: boolean }): SessionDialect 
     ...shared,
     sessions: sessionsOf(options),
     async setUp(primary) {
-      // Else a table's next AUTO_INCREMENT is the one of a day ago.
-      await primary.query('set global information_schema_stats_expiry = 0')
+      // Else a table's next AUTO_INCREMENT is the one of a day ago, on connections that are made from now on and on this one.
+      await primary.lines('set global information_schema_stats_expiry = 0')
+      await primary.lines('set session information_schema_stats_expiry = 0')
       await setUp(primary)
     },
+    caughtUp: caughtUpBy('@@global.gtid_executed', 'wait_for_executed_gtid_set'),
     damage: mysqlDamage,
   }
 }

@@ -1,4 +1,4 @@
-import type { ConformanceNode } from '../../conformance/adapter.ts'
+import type { Admin } from '../admin.ts'
 import type { Contents } from '../dialect.ts'
 
 const databases = ['app', 'tenant_a', 'tenant_b']
@@ -41,26 +41,28 @@ const setUpTexts = [
   ...routines.map((text) => text.replace('create ', "create definer = app@'%' ")),
 ]
 
-export async function setUp(primary: ConformanceNode): Promise<void> {
-  for (const sql of setUpTexts) await primary.query(sql)
+export async function setUp(primary: Admin): Promise<void> {
+  for (const sql of setUpTexts) await primary.lines(sql)
   for (const name of databases) await resetOne(primary, name)
 }
 
-export async function reset(primary: ConformanceNode, changed: readonly string[]): Promise<void> {
+export async function reset(primary: Admin, changed: readonly string[]): Promise<void> {
   for (const name of databases) if (changed.some((place) => place.startsWith(name))) await resetOne(primary, name)
 }
 
-async function resetOne(primary: ConformanceNode, name: string): Promise<void> {
-  await primary.query(`call ${name}.start_over()`)
+async function resetOne(primary: Admin, name: string): Promise<void> {
+  await primary.lines(`call ${name}.start_over()`)
 }
 
-export async function contents(primary: ConformanceNode): Promise<Contents> {
-  const parts = databases.map((name) => `select '${name}.item' as place, id as number, name as text from ${name}.item`)
-  const rows = await primary.query(`select * from (${parts.join(' union all ')}
-    union all select table_schema, coalesce(auto_increment, 0), table_name from information_schema.tables
-      where table_schema in ('app', 'tenant_a', 'tenant_b')) all_of_it order by 1, 2, 3`)
-  const places: Record<string, unknown[]> = {}
-  for (const { place, number, text } of rows as { place: string; number: unknown; text: string }[])
-    (places[place] ??= []).push([Number(number), text])
+export async function contents(server: Admin): Promise<Contents> {
+  const parts = databases.map((name) => `select concat_ws(' ', '${name}.item', id, name) as line from ${name}.item`)
+  const lines = await server.lines(`select line from (${parts.join(' union all ')}
+    union all select concat_ws(' ', table_schema, table_name, coalesce(auto_increment, 0)) from information_schema.tables
+      where table_schema in ('app', 'tenant_a', 'tenant_b')) all_of_it order by 1`)
+  const places: Record<string, string[]> = {}
+  for (const line of lines) {
+    const place = line.slice(0, line.indexOf(' '))
+    ;(places[place] ??= []).push(line.slice(place.length + 1))
+  }
   return places
 }

@@ -5,7 +5,7 @@ import type { Session, Step } from '../step.ts'
 import { locks, remembered, temporaries } from './objects.ts'
 import { readSettings, set, setLocal, settings } from './settings.ts'
 import { begin, transactions } from './transactions.ts'
-import { contents, reset, setUp } from './world.ts'
+import { caughtUp, contents, reset, setUp } from './world.ts'
 import { failures, functions, insert, reads, writes } from './writes.ts'
 
 const several: Mix = [
@@ -62,6 +62,7 @@ export const postgresSessions: SessionDialect = {
   setUp,
   reset,
   contents,
+  caughtUp,
   leftovers: [
     asked(`
       select name || ' = ' || setting as line from pg_settings
@@ -76,5 +77,4 @@ export const postgresSessions: SessionDialect = {
         where locktype = 'advisory' and pid = pg_backend_pid()
       order by 1`),
   ],
-  damage: async () => undefined,
 }

@@ -1,4 +1,5 @@
-import type { ConformanceNode } from '../../conformance/adapter.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Admin, Admins } from '../admin.ts'
 import type { Contents } from '../dialect.ts'
 
 const schemas = ['public', 'tenant_a', 'tenant_b']
@@ -30,11 +31,11 @@ const functions = `
   create function public.make_basket() returns void language plpgsql as
     $$ begin create temp table basket as select 1 as id, 'made' as name; end $$;`
 
-export async function setUp(primary: ConformanceNode): Promise<void> {
-  const password = decodeURIComponent(new URL(primary.url).password)
+export async function setUp(primary: Admin, url: string): Promise<void> {
+  const password = decodeURIComponent(new URL(url).password)
   // A session opens several connections: with fewer rounds of the password's hash, that is four times as fast.
-  await primary.query(`set scram_iterations = 1; alter role app password '${password}'`)
-  await primary.query(`
+  await primary.lines(`set scram_iterations = 1; alter role app password '${password}'`)
+  await primary.lines(`
     create role clerk; grant clerk to app;
     alter role app set statement_timeout = '6s'; alter role app set lock_timeout = '1500ms';
     create schema tenant_a authorization app; create schema tenant_b authorization app;
@@ -43,8 +44,8 @@ export async function setUp(primary: ConformanceNode): Promise<void> {
   await reset(primary)
 }
 
-export async function reset(primary: ConformanceNode): Promise<void> {
-  await primary.query(
+export async function reset(primary: Admin): Promise<void> {
+  await primary.lines(
     schemas
       .map(
         (schema) => `
@@ -57,15 +58,24 @@ export async function reset(primary: ConformanceNode): Promise<void> {
   )
 }
 
-export async function contents(primary: ConformanceNode): Promise<Contents> {
+export async function contents(primary: Admin): Promise<Contents> {
   const parts = schemas.flatMap((schema) => [
     `'${schema}.item', (select json_agg(json_build_array(id, name, owner, tenant) order by id) from ${schema}.item)`,
     `'${schema}.item_id_seq', (select json_build_array(last_value, is_called) from ${schema}.item_id_seq)`,
   ])
-  const [row] = await primary.query<{ contents: Contents }>(`select json_build_object(${parts.join(', ')},
+  const line = await primary.line(`select json_build_object(${parts.join(', ')},
     'tables', (
       select json_agg(json_build_array(relnamespace::regnamespace, relname, relowner::regrole, relnatts) order by relnamespace::regnamespace::text, relname)
       from pg_class where relkind in ('r', 'S', 'v') and relnamespace::regnamespace::text in ('public', 'tenant_a', 'tenant_b')
-    )) as contents`)
-  return row?.contents ?? {}
+    ))::text as line`)
+  return JSON.parse(line) as Contents
+}
+
+export async function caughtUp({ primary, replica }: Admins): Promise<void> {
+  const end = await primary.line('select pg_current_wal_insert_lsn()::text as line')
+  const giveUpAt = Date.now() + 10_000
+  while ((await replica.line(`select (pg_last_wal_replay_lsn() >= '${end}')::text as line`)) !== 'true') {
+    if (Date.now() > giveUpAt) throw new Error(`The replica did not reach ${end} in 10 s`)
+    await sleep(1)
+  }
 }

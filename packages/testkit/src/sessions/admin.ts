@@ -1,0 +1,46 @@
+import { inTime } from './patience.ts'
+import type { SessionConnection, SessionSubject } from './subject.ts'
+
+/** A server's administrator, on one connection of the bare driver. */
+export class Admin {
+  readonly #subject: SessionSubject
+  #connection: SessionConnection | undefined
+
+  constructor(subject: SessionSubject) {
+    this.#subject = subject
+  }
+
+  /** Runs text, and returns the column `line` of its rows. */
+  async lines(text: string): Promise<string[]> {
+    this.#connection ??= await this.#subject.connect()
+    return linesOf(await inTime(this.#connection.run({ kind: 'administration', text, form: 'text', values: [] }), text))
+  }
+
+  /** The first line. */
+  async line(text: string): Promise<string> {
+    const [line] = await this.lines(text)
+    if (line === undefined) throw new Error(`No line came of ${text}`)
+    return line
+  }
+
+  async end(): Promise<void> {
+    this.#connection?.release(true)
+    await this.#subject.end()
+  }
+}
+
+/** The administrators of both servers. */
+export interface Admins {
+  readonly primary: Admin
+  readonly replica: Admin
+}
+
+/** The column `line` of a result, however the driver hands its rows over. */
+export function linesOf(result: unknown): string[] {
+  const lines: string[] = []
+  JSON.stringify(result, (key, value: unknown) => {
+    if (key === 'line' && typeof value === 'string') lines.push(value)
+    return value
+  })
+  return lines
+}
