@@ -13,15 +13,6 @@ const known = [
   'packages/kysely/src/primary-side.ts',
   'packages/kysely/src/replica-side.ts',
   'packages/kysely/src/transaction.ts',
-  'packages/mysql2/src/database.ts',
-  'packages/mysql2/src/guard.ts',
-  'packages/mysql2/src/guards.ts',
-  'packages/mysql2/src/judging.ts',
-  'packages/mysql2/src/primary-pool.ts',
-  'packages/mysql2/src/primary-side.ts',
-  'packages/mysql2/src/replica-side.ts',
-  'packages/mysql2/src/stand-in.ts',
-  'packages/mysql2/src/turn.ts',
 ]
 
 /** A line for each file in a circle that is not known, with its way round, and for each known one that is in none. */

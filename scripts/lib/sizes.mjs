@@ -20,8 +20,8 @@ const whole = {
   '@flyroute/kysely': 130_000,
   '@flyroute/lab': 85_000,
   '@flyroute/lab/databases': 48_000,
-  '@flyroute/mysql2': 150_000,
-  '@flyroute/mysql2/promise': 150_000,
+  '@flyroute/mysql2': 165_000,
+  '@flyroute/mysql2/promise': 165_000,
   '@flyroute/pg': 165_000,
 }
 

@@ -55,6 +55,8 @@ export interface ServerInstance {
   readonly source?: string | undefined
   /** A replica that would run this user's writes, and keep them to itself: nothing but the guard keeps them away. */
   acceptsWrites?: boolean | undefined
+  /** Its clock minus ours (ms), where it tells positions without a time. */
+  clockOffsetMs?: number | undefined
 }
 
 /** What a server said of itself. */
@@ -68,6 +70,8 @@ export interface Observation {
   readonly source?: string | undefined
   /** A replica that would run this user's writes, and keep them to itself. Default: false. */
   readonly acceptsWrites?: boolean | undefined
+  /** Its clock minus ours (ms), where it tells positions without a time. */
+  readonly clockOffsetMs?: number | undefined
   /** What a replica has received, replayed or not. */
   readonly received?: string | undefined
   /** How old the last replayed transaction is, in seconds; undefined on a primary, 0 when nothing waits to be replayed. */

@@ -1,16 +1,15 @@
-import type { EventEmitter } from 'node:events'
 import { resolveTopology, type Topology } from '@flyroute/core'
 import {
-  type Classifier,
+  Catalogue,
   createClassifier,
   createTopology,
   DatabaseReplication,
-  type Scope,
+  type DialectFacts,
+  factsOf,
   Watchdog,
 } from '@flyroute/core/adapter'
 import mysql, { type PoolOptions } from 'mysql2'
-import type { BareConnection } from './driver-types.ts'
-import { Observer } from './observer.ts'
+import type { MysqlDatabase } from './mysql-database.ts'
 import { configFor, driverOptions, type FlyroutePoolOptions, topologyOptions } from './options.ts'
 import { PrimaryPool } from './primary-pool.ts'
 import { MysqlReplicationSource } from './replication.ts'
@@ -24,30 +23,6 @@ const primaryAnswerMs = 30_000
 
 /** How long (ms) a connection next door may take, unless the app says: nobody waits for ever for a replica. */
 const replicaConnectTimeoutMs = 5_000
-
-/** One database: what its pools and connections share. */
-export interface MysqlDatabase {
-  readonly replication: DatabaseReplication
-  readonly classifier: Classifier
-  readonly observer: Observer
-  readonly watchdog: Watchdog
-  /** A server of one's own plays the replica. */
-  readonly simulated: boolean
-  /** When (ms) it was last asked whether the replica has been promoted. */
-  askedForPromotionAt: number
-  /** The driver's options for the member that is read from, out of those that a pool or a connection is made with. */
-  localConfig(options: FlyroutePoolOptions): PoolOptions
-  /** The driver's options for the primary, out of the same: for a connection, or for the bounded pool. */
-  primaryConfig(options: FlyroutePoolOptions): PoolOptions
-  /** Pools whose listeners set up connections: what they do on `connection` is done for connections to the primary as well. */
-  readonly pools: Set<EventEmitter>
-  /** A connection to the primary, of a bounded pool that is opened now if it was not. */
-  connectToPrimary(scope: Scope | undefined): Promise<BareConnection>
-  /** What is shared has been ended. */
-  readonly isEnded: boolean
-  /** A pool ends: with the last one, what is shared ends as well. */
-  end(pool?: EventEmitter): Promise<void>
-}
 
 const said = {
   'no-gtids':
@@ -72,28 +47,34 @@ export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
     const config = configFor(topology.local, driverOptions(own))
     return isReplica ? { connectTimeout: replicaConnectTimeoutMs, ...config } : config
   }
-  const observer = new Observer(topology.role, simulated, (problem, cause) => {
-    replication.noticeOnce(said[problem])
-    if (problem !== 'accepts-writes') replication.written.withoutPosition(cause)
+  let lacksGtids = false
+  const facts: DialectFacts = factsOf('mysql', {
+    simulated,
+    onProblem(problem, cause) {
+      if (problem === 'no-gtids') lacksGtids = true
+      replication.noticeOnce(said[problem])
+      if (problem !== 'accepts-writes') replication.written.withoutPosition(cause)
+    },
+  })
+  const source = new MysqlReplicationSource({
+    config: localConfig(options),
+    facts,
+    lacksGtids: () => lacksGtids,
+    expected: topology.role,
+    lost: () => replication.prober.connectionLost(),
+    primary: isReplica
+      ? new MysqlReplicationSource({
+          config: primaryConfig(topology, options),
+          facts,
+          lacksGtids: () => lacksGtids,
+          expected: 'primary',
+        })
+      : undefined,
   })
   const replication = new DatabaseReplication({
     name: options.name,
     topology,
-    source: new MysqlReplicationSource({
-      config: localConfig(options),
-      observer,
-      side: 'local',
-      expected: topology.role,
-      lost: () => replication.prober.connectionLost(),
-      primary: isReplica
-        ? new MysqlReplicationSource({
-            config: primaryConfig(topology, options),
-            observer,
-            side: 'primary',
-            expected: 'primary',
-          })
-        : undefined,
-    }),
+    source,
     outsideRequest: options.outsideRequest,
     replayCostMs: options.replayCostMs,
     secrets: typeof secret === 'string' ? [secret] : secret,
@@ -103,10 +84,14 @@ export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
   let ended: Promise<void> | undefined
   const database: MysqlDatabase = {
     replication,
-    observer,
     watchdog,
     simulated,
-    askedForPromotionAt: 0,
+    facts,
+    catalogue: new Catalogue(() => facts.writers((sql) => source.ask(sql))),
+    positionAt(server, at) {
+      const time = Math.max(0, Math.round(Date.now() + (server?.clockOffsetMs ?? 0)))
+      return { cluster: server?.cluster ?? '', epoch: server?.epoch ?? 0, at, time }
+    },
     localConfig,
     primaryConfig: (own) => primaryConfig(topology, own),
     pools: new Set(),

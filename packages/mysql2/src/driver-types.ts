@@ -94,6 +94,7 @@ export interface BareConnection extends EventEmitter {
   query(options: unknown, callback: Callback): Command
   prepare(options: object, callback: (error: unknown, statement: PreparedStatement) => void): unknown
   promise(Implementation?: unknown): object
+  changeUser(options: object, callback: Callback): unknown
   release?(): void
   destroy(): void
   end(callback?: () => void): unknown
@@ -145,4 +146,20 @@ function isPlain(value: unknown): boolean {
   if (value === null || typeof value !== 'object') return typeof value !== 'function'
   if (Array.isArray(value)) return value.every(isPlain)
   return value instanceof Date || value instanceof Uint8Array
+}
+
+const noHeaders: ResultHeader[] = []
+
+/** Of an answer the parts without rows: one for each statement in it that has none. */
+export function headersOf({ _rows: rows }: Command): readonly ResultHeader[] {
+  if (rows === undefined || (rows.length === 1 && Array.isArray(rows[0]))) return noHeaders
+  return rows.filter((row) => !Array.isArray(row) && row !== null && row !== undefined) as ResultHeader[]
+}
+
+/** The two kinds of servers, which tell their positions in different ways. */
+export type Family = 'mysql' | 'mariadb'
+
+/** The kind of a connection's server, by the word of its handshake. */
+export function familyOf({ _handshakePacket: handshake }: BareConnection): Family {
+  return /mariadb/i.test(handshake?.serverVersion ?? '') ? 'mariadb' : 'mysql'
 }

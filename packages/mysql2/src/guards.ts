@@ -1,11 +1,21 @@
 import type { BareConnection, Command, QueueEntry } from './driver-types.ts'
 import { keepErrors } from './error-identity.ts'
-import type { Guard } from './guard.ts'
+import type { Guarded } from './guarded.ts'
 
 /** Where a connection has its guard. */
 const key = Symbol('flyroute')
 
-type Guarded = BareConnection & { [key]: Guard }
+/** A guarded connection, as its queue sees it. */
+export interface GuardedQueue extends Guarded {
+  /** What the connection's `addCommand` does. */
+  add(command: Command): unknown
+  /** The driver puts another function in the place of its queue. */
+  setQueue(enqueue: (entry: QueueEntry) => unknown): void
+  /** The app gives the connection back; false where it is not to be used again. */
+  givenBack(): boolean
+}
+
+type WithGuard = BareConnection & { [key]: GuardedQueue }
 
 /**
  * Prototypes of guarded connections, by those of the driver's: one for all connections of a class, as properties of their own
@@ -14,7 +24,7 @@ type Guarded = BareConnection & { [key]: Guard }
 const prototypes = new WeakMap<object, object>()
 
 /** Puts a guard between a connection and its queue. */
-export function install(connection: BareConnection, guard: Guard): Guard {
+export function install(connection: BareConnection, guard: GuardedQueue): GuardedQueue {
   const base = Object.getPrototypeOf(connection) as BareConnection
   let prototype = prototypes.get(base)
   if (prototype === undefined) {
@@ -22,16 +32,17 @@ export function install(connection: BareConnection, guard: Guard): Guard {
     prototypes.set(base, prototype)
   }
   Object.setPrototypeOf(connection, prototype)
-  ;(connection as Guarded)[key] = guard
+  // Hidden from who prints a connection: much hangs on it.
+  Object.defineProperty(connection, key, { value: guard, enumerable: false })
   return guard
 }
 
 /** The guard of a connection; undefined for one of the driver's own. */
-export function guardOf(connection: object): Guard | undefined {
-  return (connection as Partial<Guarded>)[key]
+export function guardedOf(connection: object): GuardedQueue | undefined {
+  return (connection as Partial<WithGuard>)[key]
 }
 
-function add(this: Guarded, command: Command): unknown {
+function add(this: WithGuard, command: Command): unknown {
   return this[key].add(command)
 }
 
@@ -39,12 +50,12 @@ function guardedPrototype(base: BareConnection): object {
   return Object.create(base, {
     addCommand: {
       get: () => add,
-      set(this: Guarded, enqueue: (entry: QueueEntry) => unknown) {
+      set(this: WithGuard, enqueue: (entry: QueueEntry) => unknown) {
         this[key].setQueue(enqueue)
       },
     },
     promise: {
-      value(this: Guarded, Implementation?: unknown): object {
+      value(this: WithGuard, Implementation?: unknown): object {
         return base.promise.call(this, keepErrors(this.config, Implementation))
       },
     },

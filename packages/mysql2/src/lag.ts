@@ -1,5 +1,5 @@
 import { gtids, type Observation } from '@flyroute/core/adapter'
-import type { Flavour } from './observer.ts'
+import type { Family } from './driver-types.ts'
 import { readError } from './refusal.ts'
 
 /** Runs a text and resolves with its rows, by the names of their columns. */
@@ -30,8 +30,8 @@ const status = { mysql: 'show replica status', mariadb: 'show all slaves status'
  *
  * @param at what can be seen on the replica
  */
-export async function askLag(ask: AskRows, { kind }: Flavour, at: string | undefined): Promise<Lag> {
-  if (kind === 'modest' || at === undefined) return {}
+export async function askLag(ask: AskRows, kind: Family, at: string | undefined): Promise<Lag> {
+  if (at === undefined) return {}
   const exact = kind === 'mysql' ? await allowed(ask, precise) : []
   const rows = await allowed(ask, status[kind])
   const seconds = exact.length > 0 ? exact.map((row) => secondsOf(row, at)) : rows.map((row) => wholeSecondsOf(row, at))

@@ -1,14 +1,14 @@
 import type { Replication } from '@flyroute/core'
-import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
+import { currentScope, noteUnreachable, runInScope, type Scope } from '@flyroute/core/adapter'
 import mysql, { type Pool } from 'mysql2'
 import { currentCaller } from './caller.ts'
-import { type MysqlDatabase, openDatabase } from './database.ts'
+import { guardConnection } from './connection.ts'
+import { openDatabase } from './database.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
 import { hand, keepErrors } from './error-identity.ts'
-import { guardConnection } from './guard.ts'
-import { guardOf } from './guards.ts'
+import { guardedOf } from './guards.ts'
+import type { MysqlDatabase } from './mysql-database.ts'
 import { asOptions, type FlyroutePoolOptions, hideSecrets } from './options.ts'
-import { noteUnreachable } from './outage.ts'
 import { readError } from './refusal.ts'
 import { watchConnection } from './watchdog.ts'
 
@@ -66,7 +66,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   })
 
   pool.on('connection', (connection: BareConnection) => {
-    if (guardOf(connection) !== undefined) return
+    if (guardedOf(connection) !== undefined) return
     guardConnection(connection, database, side)
     if (side === 'local' && replication.servers.expects === 'replica') watchConnection(database.watchdog, connection)
     // Without a listener, a connection that dies twice would end the process.
@@ -108,7 +108,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   pool.releaseConnection = (connection) => {
     const { _pool: owner } = connection
     if (owner === pool) {
-      if (guardOf(connection)?.givenBack() === false) connection.destroy()
+      if (guardedOf(connection)?.givenBack() === false) connection.destroy()
       else base.releaseConnection(connection)
     } else if (owner) owner.releaseConnection(connection)
     else base.releaseConnection(connection)
@@ -138,7 +138,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
     if (readError(error) !== 'unavailable') throw error
     if (side === 'node') throw error
     if (replication.servers.expects === 'primary') {
-      noteUnreachable(scope, error)
+      noteUnreachable(database.facts, scope, error)
       throw error
     }
     replication.prober.reportUnreachable(error)

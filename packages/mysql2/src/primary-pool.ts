@@ -1,11 +1,10 @@
-import { runInScope, type Scope, Watchdog } from '@flyroute/core/adapter'
+import { noteUnreachable, runInScope, type Scope, Watchdog } from '@flyroute/core/adapter'
 import type { Pool } from 'mysql2'
-import type { MysqlDatabase } from './database.ts'
+import { guardConnection } from './connection.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
-import { guardConnection } from './guard.ts'
-import { guardOf } from './guards.ts'
+import { guardedOf } from './guards.ts'
+import type { MysqlDatabase } from './mysql-database.ts'
 import { hideSecrets } from './options.ts'
-import { noteUnreachable } from './outage.ts'
 import { watchConnection } from './watchdog.ts'
 
 /** How long (ms) an idle connection is kept. */
@@ -20,12 +19,14 @@ export interface PrimaryPoolTimes {
 
 /** The bounded pool behind `runOnPrimary`: of guarded connections too, so that what they write has its positions. */
 export class PrimaryPool {
+  readonly #database: MysqlDatabase
   readonly #pool: BarePool
   readonly #connectMs: number
   readonly #watchdog: Watchdog = new Watchdog(undefined)
   readonly #idle: Map<BareConnection, NodeJS.Timeout> = new Map()
 
   constructor(driverPool: Pool, database: MysqlDatabase, { connectMs, answerMs }: PrimaryPoolTimes) {
+    this.#database = database
     const pool = driverPool as unknown as BarePool
     this.#pool = pool
     this.#connectMs = connectMs
@@ -33,7 +34,7 @@ export class PrimaryPool {
     const giveBack = pool.releaseConnection.bind(pool)
     pool.releaseConnection = (connection) => {
       // One that turned out to be no primary is left, so that the next connection looks again who is.
-      if (connection._pool && guardOf(connection)?.givenBack() === false) connection.destroy()
+      if (connection._pool && guardedOf(connection)?.givenBack() === false) connection.destroy()
       else giveBack(connection)
     }
     pool.on('release', (connection: BareConnection) => this.#rest(connection))
@@ -71,7 +72,7 @@ export class PrimaryPool {
       })
     })
     return connecting.catch((error: unknown) => {
-      noteUnreachable(scope, error)
+      noteUnreachable(this.#database.facts, scope, error)
       throw error
     })
   }

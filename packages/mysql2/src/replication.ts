@@ -1,9 +1,16 @@
 import { ConfigurationError } from '@flyroute/core'
-import { gtids, type Observation, type ReplicationSource, type Role, type Ask as TextAsk } from '@flyroute/core/adapter'
+import {
+  type Ask,
+  type DialectFacts,
+  gtids,
+  type Observation,
+  type ReplicationSource,
+  type Role,
+} from '@flyroute/core/adapter'
 import mysql, { type PoolOptions } from 'mysql2'
-import type { BareConnection } from './driver-types.ts'
+import { type BareConnection, familyOf } from './driver-types.ts'
+import { asText } from './intercepted-entry.ts'
 import { type AskRows, askLag } from './lag.ts'
-import type { Ask, Greeting, Observer, Side } from './observer.ts'
 import { connectionOptions } from './options.ts'
 
 /** How long (ms) the dedicated connection is kept after its last question, and how long a question may take. */
@@ -15,9 +22,9 @@ const goodbyeMs = 1_000
 export interface MysqlSourceOptions {
   /** The driver's options for the member that is asked. */
   readonly config: PoolOptions
-  readonly observer: Observer
-  /** Which member that is. */
-  readonly side: Side
+  readonly facts: DialectFacts
+  /** Whether its servers keep no GTIDs, and could. */
+  readonly lacksGtids: () => boolean
   /** What the settings say that it is. */
   readonly expected: Role
   /** Told when the connection has died: its server may have been started anew, further back in the log. */
@@ -36,9 +43,8 @@ export class MysqlReplicationSource implements ReplicationSource {
   readonly #options: MysqlSourceOptions
   readonly #config: PoolOptions
   #connection: BareConnection | undefined
-  #greeting: Greeting | undefined
+  #last: Observation | undefined
   #idle: NodeJS.Timeout | undefined
-  #isWithoutGtids = false
   #ended = false
 
   constructor(options: MysqlSourceOptions) {
@@ -47,16 +53,16 @@ export class MysqlReplicationSource implements ReplicationSource {
   }
 
   async probe(): Promise<Observation> {
-    return this.#use(async (connection) => (await this.#identify(connection)).observation)
+    return this.#use(async (connection) => this.#identify(connection))
   }
 
   /** Asks as well how far a replica is behind: what waiting does not need, and what not every user may know. */
   async probeLag(): Promise<Observation> {
     return this.#use(async (connection) => {
-      const { observation, flavour } = await this.#identify(connection)
+      const observation = await this.#identify(connection)
       if (observation.role === 'primary') return { ...observation, lagSeconds: 0 }
-      const ask: AskRows = (sql) => askOn(connection, sql, false)
-      return { ...observation, ...(await askLag(ask, flavour, observation.at)) }
+      const ask: AskRows = (sql) => askRowsOn(connection, sql)
+      return { ...observation, ...(await askLag(ask, familyOf(connection), observation.at)) }
     })
   }
 
@@ -79,25 +85,15 @@ export class MysqlReplicationSource implements ReplicationSource {
     }
   }
 
-  async #identify(connection: BareConnection): Promise<Greeting> {
-    const { observer, side } = this.#options
-    const ask: Ask = (sql) => askOn(connection, sql, true)
-    const known = this.#greeting
-    const greeting =
-      known === undefined
-        ? await observer.greet(ask, connection._handshakePacket?.serverVersion, side)
-        : await observer.look(ask, known, side)
-    if (connection === this.#connection) this.#greeting = greeting
-    this.#isWithoutGtids = greeting.observation.at === undefined && greeting.flavour.kind !== 'modest'
-    return greeting
+  async #identify(connection: BareConnection): Promise<Observation> {
+    const { facts, expected } = this.#options
+    this.#last = await facts.observe((sql) => askOn(connection, sql), expected)
+    return this.#last
   }
 
-  /** Asks something else on the same connection, with rows as arrays of text. */
-  ask(sql: string): ReturnType<TextAsk> {
-    return this.#use(async (connection) => {
-      const rows = await askOn<readonly (string | number | null)[]>(connection, sql, true)
-      return rows.map((row) => row.map((value) => (value === null ? null : String(value))))
-    })
+  /** Asks something else on the same connection. */
+  ask(sql: string): ReturnType<Ask> {
+    return this.#use((connection) => askOn(connection, sql))
   }
 
   probePrimary(): Promise<Observation> {
@@ -105,7 +101,7 @@ export class MysqlReplicationSource implements ReplicationSource {
   }
 
   whyNoPosition(): ConfigurationError | undefined {
-    if (!this.#isWithoutGtids) return undefined
+    if (this.#last?.at !== undefined || !this.#options.lacksGtids()) return undefined
     const remedy = 'set gtid_mode = ON and enforce_gtid_consistency = ON, or log_bin on MariaDB'
     return new ConfigurationError([{ setting: 'gtid_mode', message: 'is off on the database server', remedy }])
   }
@@ -153,13 +149,20 @@ export class MysqlReplicationSource implements ReplicationSource {
   #forget(connection: BareConnection): void {
     if (connection !== this.#connection) return
     this.#connection = undefined
-    this.#greeting = undefined
   }
 }
 
-function askOn<Row>(connection: BareConnection, sql: string, rowsAsArray: boolean): Promise<readonly Row[]> {
-  const options = { sql, rowsAsArray, typeCast: true, nestTables: false, timeout: answerMs }
+async function askOn(connection: BareConnection, sql: string): ReturnType<Ask> {
+  return asText(await query(connection, { sql, rowsAsArray: true, typeCast: false }))
+}
+
+function askRowsOn(connection: BareConnection, sql: string): ReturnType<AskRows> {
+  return query(connection, { sql, rowsAsArray: false, typeCast: true }) as ReturnType<AskRows>
+}
+
+function query(connection: BareConnection, options: object): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    connection.query(options, (error, rows) => (error ? reject(error) : resolve(rows as Row[])))
+    const config = { ...options, nestTables: false, timeout: answerMs }
+    connection.query(config, (error, rows) => (error ? reject(error) : resolve(rows)))
   })
 }

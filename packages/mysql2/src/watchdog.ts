@@ -1,6 +1,6 @@
 import { type Watchdog, Watched } from '@flyroute/core/adapter'
 import type { BareConnection, Command } from './driver-types.ts'
-import { Turn } from './turn.ts'
+import { GuardedCommand } from './guarded-command.ts'
 
 /** A connection, until it ends: cut by its socket, so that its command hears of it. */
 class WatchedConnection extends Watched {
@@ -20,7 +20,7 @@ class WatchedConnection extends Watched {
   /** What has a time of its own (the option `timeout`), or is read bit by bit (streams, events), is not limited. */
   override get limitMs(): number | undefined {
     const { _command: command } = this.#connection
-    return command instanceof Turn && isBounded(command.command) ? this.#answerMs : undefined
+    return command instanceof GuardedCommand && isBounded(command.command) ? this.#answerMs : undefined
   }
 
   cut(error: Error): void {

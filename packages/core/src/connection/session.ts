@@ -130,6 +130,11 @@ export class Session<S> {
     this.#residue = undefined
   }
 
+  /** It was made another one by something that is no text, and can be made so elsewhere. */
+  becomes(statement: S): void {
+    this.#keep({ text: '', statement, isLocal: false })
+  }
+
   /** The session was reset: nothing of it is left. */
   forget(): void {
     this.#settings.clear()

@@ -99,6 +99,7 @@ class Servers {
       at: this.keepGtids ? readGtids(moving, flavour, role === 'replica' && !simulated) : undefined,
       source: source === '' ? undefined : String(source).toLowerCase(),
       acceptsWrites,
+      clockOffsetMs: Number(full[9]) * 1_000 - Date.now(),
     }
   }
 

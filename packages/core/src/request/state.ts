@@ -51,6 +51,9 @@ const jobWaitMs = 5_000
 
 const phases = { running: 0, replayed: 1, answering: 2 } as const
 
+/** How long (ms) the app has to roll back and give back what it holds of a request that was answered with a replay. */
+const reclaimMs = 250
+
 const noSource: RequestSource = {}
 const noSettings: RequestSettings = {}
 
@@ -239,7 +242,7 @@ export class RequestState {
     if (this.whyNotReplayable() !== undefined) return false
     this.#phase = phases.replayed
     // The app's own `finally` gives back what it can, in the course of the error; what is left then is ours to give back.
-    if (this.#held !== undefined) setImmediate(() => this.#reclaim())
+    if (this.#held !== undefined) setTimeout(() => this.#reclaim(), reclaimMs).unref?.()
     return true
   }
 

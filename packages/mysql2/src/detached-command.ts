@@ -1,15 +1,19 @@
 import type { AsyncResource } from 'node:async_hooks'
 import type { Analysis, Scope } from '@flyroute/core/adapter'
 import type { Callback, Command, Kind } from './driver-types.ts'
-import type { Turn } from './turn.ts'
 
 /** What was asked of a server. */
-export type Asked = Pick<Turn, 'command' | 'kind' | 'analysis' | 'scope'>
+export interface DetachedCommand {
+  readonly command: Command
+  readonly kind: Kind
+  readonly analysis: Analysis
+  readonly scope: Scope | undefined
+}
 
 /** Who is told of what has failed. */
-export interface Judge {
+export interface ErrorInterceptor {
   /** A command that was on its way by itself has failed. What comes of it is told to the command's own callback. */
-  failedAlone(asked: Asked, error: unknown): void
+  detachedFailed(detached: DetachedCommand, error: unknown): void
 }
 
 /**
@@ -20,19 +24,19 @@ export interface Judge {
  *
  * @param caller where its own callback runs; undefined for wherever the answer comes
  */
-export function letGo(
-  judge: Judge,
+export function detach(
+  interceptor: ErrorInterceptor,
   command: Command,
   kind: Kind,
   analysis: Analysis,
   scope: Scope | undefined,
   caller: AsyncResource | undefined,
 ): void {
-  command.onResult = judging(judge, kind, analysis, scope, caller, command.onResult as Callback)
+  command.onResult = intercepting(interceptor, kind, analysis, scope, caller, command.onResult as Callback)
 }
 
-function judging(
-  judge: Judge,
+function intercepting(
+  interceptor: ErrorInterceptor,
   kind: Kind,
   analysis: Analysis,
   scope: Scope | undefined,
@@ -42,7 +46,7 @@ function judging(
   return function (this: Command, error, rows, fields) {
     if (error) {
       this.onResult = caller === undefined ? tell : (...args) => caller.runInAsyncScope(tell, this, ...args)
-      judge.failedAlone({ command: this, kind, analysis, scope }, error)
+      interceptor.detachedFailed({ command: this, kind, analysis, scope }, error)
     } else if (caller === undefined) tell(null, rows, fields)
     else caller.runInAsyncScope(tell, this, null, rows, fields)
   }

@@ -1,3 +1,4 @@
+import type { Ask } from '@flyroute/core/adapter'
 import mysql from 'mysql2'
 import type { BareConnection, Callback, Command, Packet, QueueEntry } from './driver-types.ts'
 
@@ -10,12 +11,12 @@ const { createQuery } = mysql as unknown as {
 const lookAgainMs = 5
 
 /** A query of our own, as an entry for a connection's queue. */
-export function plainQuery(sql: string, callback: Callback): Command {
+function plainQuery(sql: string, callback: Callback): Command {
   return createQuery({ sql, ...plainRows }, undefined, callback, {})
 }
 
 /** An entry in the queue of a connection that asks nothing of its server: something that is done when it is its turn. */
-export class Moment implements QueueEntry {
+export class QueuedCallback implements QueueEntry {
   readonly #come: () => void
 
   constructor(come: () => void) {
@@ -37,14 +38,20 @@ export class Moment implements QueueEntry {
   }
 }
 
-/** How to read our own rows, whatever the app has set for its own. */
-const plainRows = { rowsAsArray: true, typeCast: true, nestTables: false, namedPlaceholders: false }
+/** How to read our own rows, whatever the app has set for its own: as the server wrote them. */
+const plainRows = { rowsAsArray: true, typeCast: false, nestTables: false, namedPlaceholders: false }
+
+/** Every value as text; nothing of what has no rows. */
+export function asText(rows: unknown): Awaited<ReturnType<Ask>> {
+  if (!Array.isArray(rows)) return []
+  return rows.map((row: (string | Uint8Array | null)[]) => row.map((value) => (value === null ? null : String(value))))
+}
 
 /**
  * An entry in the queue of a connection that may hold it: while something is decided, or asked of the server in between.
  * What is queued behind it waits, in its order.
  */
-export abstract class Exchange implements QueueEntry {
+export abstract class InterceptedEntry implements QueueEntry {
   readonly connection: BareConnection
   #asked: Command | undefined
   #unanswered: ((error: unknown) => void) | undefined
@@ -73,11 +80,11 @@ export abstract class Exchange implements QueueEntry {
   }
 
   /** Asks the server something of our own, in the middle of this entry's turn. Rejects with the driver's error. */
-  ask(sql: string): Promise<readonly (readonly unknown[])[]> {
+  ask(sql: string): ReturnType<Ask> {
     return new Promise((resolve, reject) => {
       if (!this.isCurrent) return reject(new Error("Can't add new command when connection is in closed state"))
       this.#unanswered = reject
-      this.#asked = plainQuery(sql, (error, rows) => (error ? reject(error) : resolve(rows as unknown[][])))
+      this.#asked = plainQuery(sql, (error, rows) => (error ? reject(error) : resolve(asText(rows))))
       this.#asked.execute(undefined, this.connection)
     })
   }

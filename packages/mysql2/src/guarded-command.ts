@@ -1,41 +1,46 @@
-import type { Analysis, Scope } from '@flyroute/core/adapter'
+import { type Analysis, Effect, neverSettles, noteUnavailable, type Scope, type Session } from '@flyroute/core/adapter'
+import { detach, type ErrorInterceptor } from './detached-command.ts'
 import type { BareConnection, Callback, Command, Kind, Packet } from './driver-types.ts'
 import { hand } from './error-identity.ts'
-import { Exchange } from './exchange.ts'
-import { type Judge, letGo } from './judging.ts'
-import { noteUnavailable } from './outage.ts'
+import { InterceptedEntry } from './intercepted-entry.ts'
+import { type Repeatable, repeatable } from './repeatable.ts'
 
-/** What happens to a command that it is somebody's turn to run. */
-export interface TurnHandler extends Judge {
+/** What happens to a command when its turn comes. */
+export interface CommandInterceptor extends ErrorInterceptor {
   readonly connection: BareConnection
   /** It is the command's turn: true to send it now, false where the turn is held until `send`, `finish` or `fail`. */
-  begins(turn: Turn): boolean
+  begins(guarded: GuardedCommand): boolean
   /** The server has answered, and the answer is on its way to the caller: false to hold what comes behind it. */
-  answered(turn: Turn): boolean
-  /** It failed: by the server's word, or as the connection was lost. What comes of it is delivered through the turn. */
-  failed(turn: Turn, error: unknown, isAnswer: boolean): void
+  answered(guarded: GuardedCommand): boolean
+  /** It failed: by the server's word, or as the connection was lost. What comes of it is delivered through it. */
+  failed(guarded: GuardedCommand, error: unknown, isAnswer: boolean): void
   /** Whether the rows of a command, once they come, are its caller's affair alone. */
-  leavesAlone(command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined): boolean
+  canBypass(command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined): boolean
   /** The caller is about to be told that no answer has come in time; one may come yet. */
-  givenUp(turn: Turn): void
+  givenUp(guarded: GuardedCommand): void
 }
 
 /**
- * A command's turn on a connection. The driver's queue has turns in it where the guard has a say: nothing is decided
- * before all that was asked for earlier has been answered, and nothing overtakes.
+ * A command in the driver's queue about which something is to be decided: not before all that was asked for earlier has been
+ * answered, and nothing overtakes it.
  */
-export class Turn extends Exchange {
+export class GuardedCommand extends InterceptedEntry {
   readonly command: Command
   readonly kind: Kind
   readonly analysis: Analysis
   readonly scope: Scope | undefined
   /** What the answer is to be looked at for. */
-  effect: 'commit' | 'read' | undefined
+  effect: Effect = Effect.none
+  /** What the session was before it, to be put back where it turns out not to have run. */
+  before: Session<Repeatable>['mark'] | undefined
+  /** Whether it could run on another connection as well, when it was sent. */
+  canMove = false
+  #again: Repeatable | undefined
   /** Of a preparation: the execution that has come behind it. */
-  execution: Turn | undefined
+  execution: GuardedCommand | undefined
   /** Of an execution: its preparation was lost here and has told nobody; it is prepared anew where it runs. */
   isUnprepared = false
-  readonly #handler: TurnHandler
+  readonly #handler: CommandInterceptor
   #state: 'new' | 'held' | 'sent' | 'over' = 'new'
   /** Its command has gone to another connection: what becomes of this one is of no concern to it. */
   #isElsewhere = false
@@ -45,7 +50,7 @@ export class Turn extends Exchange {
   #hasBegun = false
   #held: (() => void)[] | undefined
 
-  constructor(handler: TurnHandler, command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined) {
+  constructor(handler: CommandInterceptor, command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined) {
     super(handler.connection)
     this.#handler = handler
     this.command = command
@@ -53,6 +58,18 @@ export class Turn extends Exchange {
     this.analysis = analysis
     this.scope = scope
     if (command.timeout) this.#noticeGivenUp(command)
+  }
+
+  /** What it would be run again as. */
+  get again(): Repeatable {
+    this.#again ??= repeatable(this.command)
+    return this.#again
+  }
+
+  /** It is about to be sent. */
+  mark({ mark, canMove }: Session<Repeatable>): void {
+    this.before = mark
+    this.canMove = canMove
   }
 
   /** What the connection tells its end to. */
@@ -116,6 +133,21 @@ export class Turn extends Exchange {
   /** Its command is run on another connection: the turn goes on until it has ended there. */
   moves(): void {
     this.#isElsewhere = true
+  }
+
+  /** Ends the turn of a command whose request was answered with a replay: its caller hears nothing. */
+  drop(database: string): void {
+    void neverSettles(database)
+    const { command, connection } = this
+    clearTimeout(command.queryTimeout ?? undefined)
+    process.nextTick(() => {
+      // Whoever reads its rows bit by bit would take the end for that of the rows.
+      if (command.onResult === undefined) return connection.destroy()
+      command.onResult = undefined
+      this.#isDelivered = true
+      command.emit('end')
+      this.finish()
+    })
   }
 
   /** Ends the turn with an error for the caller, in a later turn of the event loop as the driver does. */
@@ -189,8 +221,8 @@ export class Turn extends Exchange {
   #begins(): void {
     this.#hasBegun = true
     const { command, kind, analysis, scope, connection } = this
-    if (!this.#handler.leavesAlone(command, kind, analysis, scope)) return
-    letGo(this.#handler, command, kind, analysis, scope, undefined)
+    if (!this.#handler.canBypass(command, kind, analysis, scope)) return
+    detach(this.#handler, command, kind, analysis, scope, undefined)
     connection._command = command
   }
 

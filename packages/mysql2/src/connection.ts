@@ -1,0 +1,411 @@
+import {
+  Action,
+  type Analysis,
+  asksForNothing,
+  ConnectionGuard,
+  createStatementMemory,
+  currentScope,
+  decide,
+  type Freshness,
+  type HeldConnection,
+  isPlainRead,
+  type RequestState,
+  type Scope,
+  type Side,
+  type StatementMemory,
+  whenFresh,
+} from '@flyroute/core/adapter'
+import { Borrowing } from './borrowing.ts'
+import { currentCaller, keepInScope } from './caller.ts'
+import { type DetachedCommand, detach } from './detached-command.ts'
+import {
+  type BareConnection,
+  type Command,
+  hasStatement,
+  headersOf,
+  type Kind,
+  kindOf,
+  type PrepareOptions,
+  type QueueEntry,
+  textOf,
+} from './driver-types.ts'
+import { type CommandInterceptor, GuardedCommand } from './guarded-command.ts'
+import { type GuardedQueue, guardedOf, install } from './guards.ts'
+import { type InterceptedEntry, QueuedCallback } from './intercepted-entry.ts'
+import type { MysqlDatabase } from './mysql-database.ts'
+import { OnPrimary } from './on-primary.ts'
+import { OnReplica } from './on-replica.ts'
+import type { Repeatable } from './repeatable.ts'
+import { MysqlWire } from './wire.ts'
+
+/** What a preparation counts as on a primary: nothing is written before it is executed. */
+const preparation = 'select 1'
+
+/**
+ * One connection of mysql2, guarded at the one place that everything above goes through: the queue of commands. What becomes of a
+ * command core decides when its turn comes; here that is said in the driver's words.
+ */
+class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnection {
+  readonly connection: BareConnection
+  readonly database: MysqlDatabase
+  readonly wire: MysqlWire = new MysqlWire()
+  readonly guard: ConnectionGuard<Repeatable>
+  readonly #memory: StatementMemory
+  /** Texts of reads that the driver has prepared here and not closed since: it puts its own key together anew for each look. */
+  readonly #preparedReads: Set<string> = new Set()
+  readonly #onPrimary: OnPrimary = new OnPrimary(this)
+  readonly #onReplica: OnReplica = new OnReplica(this)
+  readonly #borrowing: Borrowing = new Borrowing(this)
+  /** The queue as it is below the guard. */
+  #enqueue: (entry: QueueEntry) => unknown
+  /** The preparation that came last, until its execution comes. */
+  #preparing: GuardedCommand | undefined
+  /** The request that has used the connection last. */
+  #holder: Scope | undefined
+  #isIdentified = false
+  #hasEnded = false
+  #isClosed = false
+
+  constructor(connection: BareConnection, database: MysqlDatabase, side: Side) {
+    this.connection = connection
+    this.database = database
+    this.guard = new ConnectionGuard(database, side, this.wire)
+    this.#memory = createStatementMemory(database.classifier)
+    this.#enqueue = connection.addCommand
+    this.#listen()
+  }
+
+  // --- what comes in ------------------------------------------------------------------------------------------------
+
+  /** What the connection's `addCommand` does. */
+  add(command: Command): unknown {
+    const kind = kindOf(command)
+    if (kind === undefined) {
+      // It may close a prepared statement, as the driver does before it forgets one.
+      this.#preparedReads.clear()
+      return this.#enqueue.call(this.connection, command)
+    }
+    const scope = currentScope()
+    if (kind === 'session') return this.#reset(command)
+    if (kind === 'prepare' && this.#isPrepared(command)) return this.#prepared(command)
+    if (scope === undefined && this.#isIdentified && this.guard.canBypass) {
+      this.#onPrimary.overhears(command)
+      return this.#enqueue.call(this.connection, command)
+    }
+    const analysis = this.#analyse(command)
+    if (this.#isPlain(command, kind, analysis, scope)) {
+      detach(this, command, kind, analysis, scope, scope === undefined ? undefined : currentCaller())
+      return this.#enqueue.call(this.connection, command)
+    }
+    if (scope !== undefined) {
+      // The driver answers in whatever scope its socket was opened: what the caller does then belongs to the caller's.
+      keepInScope(command)
+      this.#isUsedBy(scope)
+    }
+    const guarded = new GuardedCommand(this, command, kind, analysis, scope)
+    if (kind === 'prepare') this.#preparing = guarded
+    else if (kind === 'execute') this.#follow(guarded)
+    this.#enqueue.call(this.connection, guarded)
+    return command
+  }
+
+  /** Whether nothing is left to decide about a command, and nothing to be done but what its answer is for. */
+  #isPlain(command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined): boolean {
+    if (!this.#isIdleReplica || !this.canBypass(command, kind, analysis, scope)) return false
+    if (kind === 'execute' && command.statement === undefined) return false
+    return asksForNothing(scope) && !this.database.replication.prober.isUnavailable
+  }
+
+  /** Whether this is a replica that has said what it is, and that nothing is asked of at the moment. */
+  get #isIdleReplica(): boolean {
+    if (this.guard.server?.role !== 'replica' || this.#isClosed || this.guard.isDiverted) return false
+    return !this.connection._command && this.connection._commands.length === 0
+  }
+
+  /** A connection in use belongs to the request that uses it; a pool that is not ours hands it on without a word. */
+  #isUsedBy(scope: Scope): void {
+    const { request } = scope
+    if (this.#holder?.request === request) return
+    if (this.#holder !== undefined && this.guard.isDiverted && !this.isPooled) this.#borrowing.leave()
+    this.#holder?.request.release(this)
+    this.#holder = scope
+    if (this.isPooled) request.hold(this)
+  }
+
+  /** Whether it is of a pool of ours, which sees it given back. */
+  get isPooled(): boolean {
+    return Boolean(this.connection._pool)
+  }
+
+  /** The driver's `execute` is two commands, made of the same options. */
+  #follow(guarded: GuardedCommand): void {
+    const preparing = this.#preparing
+    this.#preparing = undefined
+    if (preparing !== undefined && preparing.command.options === guarded.command._executeOptions) {
+      preparing.execution = guarded
+    }
+  }
+
+  /**
+   * Whether the driver has the statement and will ask the server nothing: a read that is executed once more. Then the execution
+   * alone is looked at.
+   */
+  #isPrepared(command: Command): boolean {
+    if (!this.#isIdleReplica) return false
+    const { sql, nestTables, rowsAsArray } = command.options as PrepareOptions
+    // With options of its own for the rows, the driver prepares the same text once more.
+    const isUsual = nestTables === undefined && rowsAsArray === undefined
+    if (isUsual && this.#preparedReads.has(sql)) return true
+    if (!hasStatement(this.connection, command) || this.#analyse(command).access !== 'read') return false
+    if (isUsual) this.#preparedReads.add(sql)
+    return true
+  }
+
+  /**
+   * Has the driver look up what it has prepared, at once: a detour through the queue would have the same end, and one kind of
+   * entry more would make the driver's calls megamorphic.
+   */
+  #prepared(command: Command): Command {
+    const { connection } = this
+    if (!command.execute(undefined, connection)) connection._command = command
+    return command
+  }
+
+  #analyse(command: Command): Analysis {
+    return this.#memory.classify(this.textOf(command))
+  }
+
+  /** The text that a command is known by. */
+  textOf(command: Command): string {
+    return textOf(command, this.connection)
+  }
+
+  /** The driver puts another function in the place of its queue when a connection closes: that goes below the guard. */
+  setQueue(enqueue: (entry: QueueEntry) => unknown): void {
+    this.#isClosed = true
+    this.#enqueue = enqueue
+  }
+
+  /** Puts something of our own at the end of the queue. */
+  enqueue(entry: QueueEntry): void {
+    this.#enqueue.call(this.connection, entry)
+  }
+
+  /** COM_RESET_CONNECTION and COM_CHANGE_USER, when all that was asked for earlier has been answered. */
+  #reset(command: Command): unknown {
+    this.#enqueue.call(this.connection, new QueuedCallback(() => this.#forget(command)))
+    this.#enqueue.call(this.connection, command)
+    return command
+  }
+
+  /** A transaction is rolled back, what was set for the session is gone, and the user may be another one. */
+  #forget(command: Command): void {
+    this.#borrowing.leave()
+    this.#onPrimary.forget()
+    this.#memory.forget()
+    this.#preparedReads.clear()
+    this.wire.forget()
+    this.guard.session.forget()
+    const user = otherUser(command)
+    if (user !== undefined) this.guard.session.becomes({ user })
+    // Another user may have other rights; a mere reset leaves the server what it is.
+    if (user !== undefined || this.database.simulated) this.#isIdentified = false
+  }
+
+  // --- a command's turn ---------------------------------------------------------------------------------------------
+
+  begins(guarded: GuardedCommand): boolean {
+    const { command, kind } = guarded
+    // Its preparation has failed: the driver has told, and goes through the motions.
+    if (kind === 'execute' && command.statement === undefined) return true
+    if (this.#isIdentified) return this.#decide(guarded)
+    this.identify(guarded).then(
+      () => {
+        if (!guarded.isOver && this.#decide(guarded)) guarded.send()
+      },
+      (error: unknown) => guarded.fail(error),
+    )
+    return false
+  }
+
+  #decide(guarded: GuardedCommand): boolean {
+    const { guard } = this
+    const { kind, scope } = guarded
+    const isPreparation = kind === 'prepare' && guard.role === 'primary'
+    return this.act(
+      decide(
+        guard,
+        isPreparation ? this.database.classifier.classify(preparation) : guarded.analysis,
+        this.textOf(guarded.command),
+        scope,
+      ),
+      guarded,
+    )
+  }
+
+  /** Does what was decided; true to send the command now. */
+  act(action: Action, guarded: GuardedCommand): boolean {
+    const { guard } = this
+    guarded.effect = guard.effect
+    switch (action) {
+      case Action.here:
+        guarded.mark(guard.session)
+        return guard.role === 'primary' ? this.#onPrimary.begins(guarded) : this.#onReplica.begins(guarded)
+      case Action.primary:
+        this.#borrowing.run(guarded)
+        return false
+      case Action.refuse:
+        guarded.fail(guard.refusal)
+        return false
+      case Action.rollback:
+        return this.#onReplica.rollsBack(guarded)
+      case Action.drop:
+        guarded.drop(this.database.replication.name)
+        return false
+      case Action.wait:
+        this.#wait(guarded, guard.need as Freshness)
+        return false
+    }
+  }
+
+  #wait(guarded: GuardedCommand, need: Freshness): void {
+    this.wire.entry = guarded
+    whenFresh(this.guard, guarded.analysis, this.textOf(guarded.command), guarded.scope as Scope, need).then(
+      (action) => {
+        // The connection may have been lost meanwhile, and the statement be under way elsewhere.
+        if (!guarded.isOver && this.act(action, guarded)) guarded.send()
+      },
+      (error: unknown) => guarded.fail(error),
+    )
+  }
+
+  answered(guarded: GuardedCommand): boolean {
+    const headers = headersOf(guarded.command)
+    const { session, role } = this.guard
+    const before = session.transaction
+    if (guarded.kind !== 'prepare') {
+      this.wire.answered(headers)
+      const { again, analysis } = guarded
+      const text = this.textOf(guarded.command)
+      session.sends(again, text, analysis)
+      session.acknowledges(again, text, analysis)
+    }
+    return role === 'primary' ? this.#onPrimary.answered(guarded, headers, before) : this.#onReplica.answered(guarded)
+  }
+
+  failed(guarded: GuardedCommand, error: unknown, isAnswer: boolean): void {
+    if (this.guard.role === 'primary') this.#onPrimary.failed(guarded, error, isAnswer)
+    else this.#onReplica.failed(guarded, error, isAnswer)
+  }
+
+  /** Runs a command on the primary, in place of this connection. */
+  runOnPrimary(guarded: GuardedCommand): void {
+    this.#borrowing.run(guarded)
+  }
+
+  canBypass(command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined): boolean {
+    // What is read bit by bit is heard of by its events, and what has a time of its own may be answered twice.
+    if (kind === 'prepare' || !command.onResult || command.timeout) return false
+    const { side, role, session } = this.guard
+    if (side === 'primary' || role !== 'replica' || session.transaction !== undefined) return false
+    return isPlainRead(analysis) && scope?.consistency !== 'monotonic'
+  }
+
+  detachedFailed({ command, kind, analysis, scope }: DetachedCommand, error: unknown): void {
+    // What the driver has ended by itself, it tells the end of; not so when a connection is lost.
+    const isAnswer = (error as { fatal?: unknown }).fatal !== true
+    const guarded = new GuardedCommand(this, command, kind, analysis, scope)
+    guarded.takesOver()
+    this.failed(guarded, error, isAnswer)
+    if (isAnswer) withoutNextEnd(command)
+  }
+
+  givenUp(guarded: GuardedCommand): void {
+    if (this.guard.role === 'primary') this.#onPrimary.givenUp(guarded)
+  }
+
+  // --- what the server is -------------------------------------------------------------------------------------------
+
+  /** Asks in the turn of something that is under way. */
+  async identify(entry: InterceptedEntry): Promise<void> {
+    this.wire.entry = entry
+    await this.guard.identify()
+    const { simulated } = this.database
+    if (!this.#isIdentified && simulated && this.guard.side === 'local') {
+      await entry.ask('set session transaction read only')
+    }
+    this.#isIdentified = true
+  }
+
+  /** Takes the position behind a monotonic read, in its turn: what the client has seen, it is to see again. */
+  async sees(guarded: GuardedCommand, request: RequestState): Promise<void> {
+    const { facts, replication } = this.database
+    const { server, writes } = this.guard
+    if (server === undefined) return
+    try {
+      writes.saw(request, await facts.position((sql) => guarded.ask(sql), server, false))
+    } catch (error) {
+      replication.written.withoutPosition(error)
+    }
+  }
+
+  // --- given back ---------------------------------------------------------------------------------------------------
+
+  /** The app gives the connection back; false where it is not to be used again. */
+  givenBack(): boolean {
+    const { session } = this.guard
+    this.#borrowing.leave()
+    this.#onPrimary.leave()
+    this.#holder?.request.release(this)
+    this.#holder = undefined
+    session.givenBack()
+    // A transaction that was refused something is over for whoever comes next.
+    return !this.guard.isMisplaced && session.transaction?.refusal === undefined
+  }
+
+  /** Its request was answered with a replay, and does not give it back: it is closed, and what was open on it rolled back. */
+  reclaim(): void {
+    this.#holder = undefined
+    this.#borrowing.leave()
+    this.connection.destroy()
+  }
+
+  #listen(): void {
+    const { connection, database, guard } = this
+    const lost = (): void => {
+      if (this.#hasEnded) return
+      this.#hasEnded = true
+      this.#borrowing.leave()
+      this.#holder?.request.release(this)
+      // Ended by its server, not by the pool: it may be started anew, further back in the log.
+      if (guard.side !== 'primary' && connection._closing !== true) {
+        database.replication.servers.disconnected(guard.server)
+      }
+    }
+    connection.once('end', lost)
+    connection.prependOnceListener('error', lost)
+  }
+}
+
+/** Puts a guard on a connection, unless it has one. */
+export function guardConnection(connection: BareConnection, database: MysqlDatabase, side: Side): GuardedQueue {
+  return guardedOf(connection) ?? install(connection, new MysqlConnection(connection, database, side))
+}
+
+/** Keeps to itself that a command has ended, once: that is told when its turn is over. */
+function withoutNextEnd(command: Command): void {
+  const { emit } = command
+  let isNext = true
+  command.emit = (event: string | symbol, ...args: unknown[]) => {
+    if (!isNext || event !== 'end') return emit.call(command, event, ...args)
+    isNext = false
+    return true
+  }
+}
+
+/** Whom COM_CHANGE_USER makes of a session; undefined for a mere reset. */
+function otherUser(command: Command): object | undefined {
+  if (!('currentConfig' in command)) return undefined
+  const { user, password, passwordSha1, database, charsetNumber } = command as unknown as Record<string, unknown>
+  return { user, password, passwordSha1, database, charsetNumber }
+}
