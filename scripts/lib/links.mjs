@@ -4,11 +4,30 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { root } from './ground.mjs'
 
-/** One line per link that leads nowhere. */
+/** Pages that name source files as code, by the end of their paths: `connection/guard.ts`. */
+const pagesWithPaths = ['docs/architecture.md', 'CONTRIBUTING.md']
+
+/** One line per link that leads nowhere, and per file that is named and does not exist. */
 export function brokenLinks() {
-  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], { cwd: root })
+  const files = listFiles('*.md')
+  return [...files.flatMap((file) => brokenLinksOf(file)), ...pagesWithPaths.flatMap((file) => missingFilesOf(file))]
+}
+
+function listFiles(...patterns) {
+  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', ...patterns], { cwd: root })
   const files = listed.toString().split('\n').filter(Boolean)
-  return files.filter((file) => existsSync(join(root, file))).flatMap((file) => brokenLinksOf(file))
+  return files.filter((file) => existsSync(join(root, file)))
+}
+
+function missingFilesOf(page) {
+  const files = listFiles('*.ts', '*.mjs').map((file) => `/${file}`)
+  const lines = readFileSync(join(root, page), 'utf8').split('\n')
+  return lines.flatMap((line, index) =>
+    [...line.matchAll(/`([\w./-]+\.(?:ts|mjs))`/g)]
+      .map((match) => match[1])
+      .filter((path) => !files.some((file) => file.endsWith(`/${path}`)))
+      .map((path) => `${page}:${index + 1}: ${path}`),
+  )
 }
 
 function brokenLinksOf(file) {
