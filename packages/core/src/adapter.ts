@@ -73,8 +73,20 @@ export {
   walPositionColumns,
 } from './dialect/wal-position.ts'
 export { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers } from './dialect/writers.ts'
+export { removeParameters } from './endpoint-url.ts'
 export { type Environment, type LitefsEnvironment, readLitefs } from './env.ts'
 export { errorCode, publish } from './events.ts'
+export {
+  type DatabaseContext,
+  type DatabaseKind,
+  type DatabaseSettings,
+  Databases,
+  type ResolvedDatabase,
+} from './identity/databases.ts'
+export { refusesMysqlLogin, refusesPostgresLogin } from './identity/login.ts'
+export { copyOptions } from './identity/options.ts'
+export { hideSecrets, quietTls } from './identity/secrets.ts'
+export type { SharedSource, SharedSourceOptions } from './identity/shared-source.ts'
 export { noteUnavailable, noteUnreachable } from './member/unreachable.ts'
 export { lostError, unaskedLooks, Watchdog, Watched } from './member/watchdog.ts'
 export { asksForNothing, isPlainRead } from './plain-read.ts'

@@ -130,3 +130,34 @@ function decode(text: string): string {
     return text
   }
 }
+
+/** Parameters that say where a server is and who logs in: pieces of the connection, and no settings of it. */
+const pieceParameters = new Set(['host', 'port', 'user', 'password'])
+
+/** The settings in a URL's parameters, by name, as they are written. */
+export function parametersOf(text: string | undefined): Map<string, string> {
+  const url = text === undefined ? undefined : parseConnectionUrl(text)
+  const found = new Map<string, string>()
+  if (url === undefined || typeof url === 'string') return found
+  for (const parameter of url.query.replace(/#.*$/s, '').slice(1).split('&')) {
+    const [name] = splitAt(parameter, '=')
+    if (name !== '' && !pieceParameters.has(name)) found.set(name, parameter)
+  }
+  return found
+}
+
+/** The same URL without the settings that are meant. */
+export function removeParameters(text: string, isMeant: (name: string) => boolean): string {
+  const meant = [...parametersOf(text).keys()].filter(isMeant)
+  if (meant.length === 0) return text
+  const [base, query = ''] = splitAt(text.replace(/#.*$/s, ''), '?')
+  const kept = query.split('&').filter((parameter) => !meant.includes(splitAt(parameter, '=')[0]))
+  return kept.length === 0 ? base : `${base}?${kept.join('&')}`
+}
+
+/** The same URL with these parameters in place of its own of the same names. */
+export function addParameters(text: string, parameters: ReadonlyMap<string, string>): string {
+  const [base, query = ''] = splitAt(text.replace(/#.*$/s, ''), '?')
+  const kept = query.split('&').filter((parameter) => parameter !== '' && !parameters.has(splitAt(parameter, '=')[0]))
+  return `${base}?${[...kept, ...parameters.values()].join('&')}`
+}

@@ -1,11 +1,14 @@
 import { resolveTopology, type Topology } from '@flyroute/core'
 import {
   Catalogue,
-  createClassifier,
   createTopology,
-  DatabaseReplication,
+  type DatabaseContext,
+  Databases,
   type DialectFacts,
   factsOf,
+  gtids,
+  type ResolvedDatabase,
+  refusesMysqlLogin,
   Watchdog,
 } from '@flyroute/core/adapter'
 import mysql, { type PoolOptions } from 'mysql2'
@@ -32,102 +35,126 @@ const said = {
   modest: 'the server does not say where it stands: who has written reads from the primary for a while',
 } as const
 
+/** A configuration, and where it leads. */
+export interface Resolved extends ResolvedDatabase {
+  readonly driverOptions: PoolOptions
+  readonly primaryPool: PoolOptions | undefined
+  /** A server of one's own plays the replica. */
+  readonly simulated: boolean
+}
+
 /**
  * Works out where the database is.
  *
  * @throws ConfigurationError that lists everything that is wrong
  */
-export function openDatabase(options: FlyroutePoolOptions): MysqlDatabase {
-  const simulated = options.simulate === 'replica'
+export function resolveOptions(options: FlyroutePoolOptions): Resolved {
+  const { name, outsideRequest, replayCostMs, secret, simulate, functions, primaryPool } = options
+  const simulated = simulate === 'replica'
   const resolved = options.topology ?? resolveTopology(topologyOptions(options))
-  const topology = simulated ? simulatedTopology(resolved) : resolved
-  const { secret, functions } = options
+  return {
+    topology: simulated ? simulatedTopology(resolved) : resolved,
+    settings: { name, outsideRequest, replayCostMs, secret, simulate, functions },
+    driverOptions: driverOptions(options),
+    primaryPool,
+    simulated,
+  }
+}
+
+/** Opens databases for a driver, or the one of a pool. */
+export function openDatabases(): Databases<Resolved, MysqlDatabase> {
+  return new Databases({
+    dialect: 'mysql',
+    source: { algebra: gtids, asksLag: true, isLoginRefused: refusesMysqlLogin },
+    open: openDatabase,
+  })
+}
+
+/** All that is opened for connections of one and the same configuration, and for no others. */
+function openDatabase(
+  { topology, driverOptions: own, primaryPool, simulated }: Resolved,
+  { replication, source, classifier, forgotten }: DatabaseContext<MysqlDatabase>,
+): MysqlDatabase {
   const isReplica = topology.role === 'replica'
-  const localConfig = (own: FlyroutePoolOptions): PoolOptions => {
-    const config = configFor(topology.local, driverOptions(own))
+  const localConfig = (): PoolOptions => {
+    const config = configFor(topology.local, own)
     return isReplica ? { connectTimeout: replicaConnectTimeoutMs, ...config } : config
   }
-  let lacksGtids = false
+  const primaryConfig = (): PoolOptions => configForPrimary(topology, own, primaryPool)
+  let isWithoutGtids = false
+  const lacksGtids = (): boolean => isWithoutGtids
   const facts: DialectFacts = factsOf('mysql', {
     simulated,
     onProblem(problem, cause) {
-      if (problem === 'no-gtids') lacksGtids = true
+      if (problem === 'no-gtids') isWithoutGtids = true
       replication.noticeOnce(said[problem])
       if (problem !== 'accepts-writes') replication.written.withoutPosition(cause)
     },
   })
-  const source = new MysqlReplicationSource({
-    config: localConfig(options),
-    facts,
-    lacksGtids: () => lacksGtids,
-    expected: topology.role,
-    lost: () => replication.prober.connectionLost(),
-    primary: isReplica
-      ? new MysqlReplicationSource({
-          config: primaryConfig(topology, options),
-          facts,
-          lacksGtids: () => lacksGtids,
-          expected: 'primary',
-        })
-      : undefined,
-  })
-  const replication = new DatabaseReplication({
-    name: options.name,
-    topology,
-    source,
-    outsideRequest: options.outsideRequest,
-    replayCostMs: options.replayCostMs,
-    secrets: typeof secret === 'string' ? [secret] : secret,
-  })
+  const openMember = (): MysqlReplicationSource =>
+    new MysqlReplicationSource({
+      config: localConfig(),
+      facts,
+      lacksGtids,
+      expected: topology.role,
+      lost: () => replication.prober.connectionLost(),
+      primary: isReplica
+        ? new MysqlReplicationSource({ config: primaryConfig(), facts, lacksGtids, expected: 'primary' })
+        : undefined,
+    })
   const watchdog = new Watchdog(replication.prober)
+  const users = new Set<object>()
+  let member = openMember()
   let primary: PrimaryPool | undefined
-  let ended: Promise<void> | undefined
+  source.offer(member)
   const database: MysqlDatabase = {
     replication,
     watchdog,
     simulated,
     facts,
-    catalogue: new Catalogue(() => facts.writers((sql) => source.ask(sql))),
+    catalogue: new Catalogue(() => facts.writers((sql) => member.ask(sql))),
     positionAt(server, at) {
       const time = Math.max(0, Math.round(Date.now() + (server?.clockOffsetMs ?? 0)))
       return { cluster: server?.cluster ?? '', epoch: server?.epoch ?? 0, at, time }
     },
     localConfig,
-    primaryConfig: (own) => primaryConfig(topology, own),
+    primaryConfig,
     pools: new Set(),
-    classifier: createClassifier({ dialect: 'mysql', ...(functions === undefined ? {} : { functions }) }),
-    get isEnded() {
-      return ended !== undefined
-    },
+    classifier,
     connectToPrimary(scope) {
-      if (ended !== undefined) return Promise.reject(new Error('Pool is closed.'))
       if (primary === undefined) {
-        const config = database.primaryConfig(options)
+        const config = primaryConfig()
         const { connectTimeout = primaryConnectTimeoutMs } = config
         const times = { connectMs: connectTimeout, answerMs: primaryAnswerMs }
         primary = new PrimaryPool(mysql.createPool(config), database, times)
       }
       return primary.connect(scope)
     },
-    async end(pool) {
-      if (pool !== undefined) database.pools.delete(pool)
-      if (database.pools.size > 0) return
+    use(user) {
+      users.add(user)
+      source.add(member)
+    },
+    async leave(user) {
+      if (!users.delete(user) || users.size > 0) return
+      const [unused, pool] = [member, primary]
+      member = openMember()
+      primary = undefined
       watchdog.end()
-      await (ended ??= endAll(replication, primary))
+      await Promise.all([source.remove(unused, member), pool?.end(), forgotten(database)])
     },
   }
   return database
 }
 
 /** What the app says of its own pool holds for the one to the primary too, but for its size. */
-function primaryConfig(topology: Topology, options: FlyroutePoolOptions): PoolOptions {
-  const { connectionLimit, maxIdle: _, ...rest } = driverOptions(options)
+function configForPrimary(topology: Topology, options: PoolOptions, own: PoolOptions | undefined): PoolOptions {
+  const { connectionLimit, maxIdle: _, ...rest } = options
   const bounded = { connectTimeout: primaryConnectTimeoutMs, ...rest }
   return {
     ...configFor(topology.primary, bounded),
     // None, and 0, is as many as there may be.
     connectionLimit: Math.min(connectionLimit || mostPrimaryConnections, mostPrimaryConnections),
-    ...options.primaryPool,
+    ...own,
   }
 }
 
@@ -137,8 +164,4 @@ function simulatedTopology(topology: Topology): Topology {
   const primaryRegion = topology.primaryRegion ?? 'iad'
   const region = topology.inPrimaryRegion ? 'sim' : topology.region
   return createTopology({ region, primaryRegion, role: 'replica', appName, machineId, primary, local: primary })
-}
-
-async function endAll(replication: DatabaseReplication, primary: PrimaryPool | undefined): Promise<void> {
-  await Promise.all([replication.end(), primary?.end()])
 }

@@ -79,7 +79,12 @@ export interface ConnectionConfig {
 /** A connection of the driver, of a pool or not. */
 export interface BareConnection extends EventEmitter {
   readonly config: ConnectionConfig
-  readonly stream: { destroy(error?: Error): void; ref?(): void; unref?(): void }
+  readonly stream: {
+    destroy(error?: Error): void
+    once(event: 'close', listener: () => void): unknown
+    ref?(): void
+    unref?(): void
+  }
   readonly clientEncoding: string
   readonly _handshakePacket?: { readonly serverVersion?: string } | null
   /** What it has prepared, by the driver's own key. */
@@ -103,6 +108,8 @@ export interface BareConnection extends EventEmitter {
 /** A pool of the driver, below its overloads. */
 export interface BarePool extends EventEmitter {
   readonly config: { readonly connectionConfig: ConnectionConfig }
+  /** It has ended. */
+  readonly _closed: boolean
   /** Those that nobody uses. */
   readonly _freeConnections: { readonly length: number }
   /** Who waits for one. */

@@ -1,11 +1,11 @@
 import type { Replication } from '@flyroute/core'
-import { currentScope, runInScope } from '@flyroute/core/adapter'
+import { currentScope, hideSecrets, runInScope } from '@flyroute/core/adapter'
 import mysql, { type Connection, type ConnectionOptions, type Pool, type PoolCluster, type PoolOptions } from 'mysql2'
 import { guardConnection } from './connection.ts'
-import { openDatabase } from './database.ts'
+import { openDatabases, resolveOptions } from './database.ts'
 import type { BareConnection } from './driver-types.ts'
 import type { MysqlDatabase } from './mysql-database.ts'
-import { asOptions, connectionOptions, type FlyroutePoolOptions, hideSecrets } from './options.ts'
+import { asOptions, connectionOptions, type FlyroutePoolOptions, placeOf, withoutPlace } from './options.ts'
 import { guardPool, openPool } from './pool.ts'
 import { readError } from './refusal.ts'
 import { watchConnection } from './watchdog.ts'
@@ -30,7 +30,7 @@ interface BareCluster {
 /**
  * A drop-in for the module `mysql2`, for what makes its own pools and connections (TypeORM's `driver`, Sequelize's
  * `dialectModule`, Knex). What these are made with is the primary endpoint, and the options given here come before it.
- * Those that lead to the same primary share one `replication`. The nodes of a pool cluster are where their own options say.
+ * Each connects with its own settings. Those that log in to the same primary as the same user share one `replication`. The nodes of a pool cluster are where their own options say.
  *
  * @example
  * const driver = createDriver()
@@ -38,32 +38,25 @@ interface BareCluster {
  * app.use(replayMiddleware({ databases: [driver] }))
  */
 export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver {
-  const databases = new Map<string, MysqlDatabase>()
-  const open = (given: Given): MysqlDatabase => {
-    const opened = openDatabase({ ...asOptions(given), ...options })
-    const { host, port, user, database: name } = opened.replication.topology.primary
-    const place = JSON.stringify([host, port, user, name])
-    const known = databases.get(place)
-    const database = known === undefined || known.isEnded ? opened : known
-    databases.set(place, database)
-    return database
-  }
+  const databases = openDatabases()
+  const open = (given: Given): MysqlDatabase => databases.open(resolveOptions({ ...asOptions(given), ...options }))
 
   function createPool(config?: PoolOptions | string): Pool {
-    return openPool(open(config), { ...asOptions(config), ...options })
+    return openPool(open(config))
   }
 
   function createConnection(config?: ConnectionOptions | string): Connection {
     const database = open(config)
     const side = isBetterAtHome(database) ? 'primary' : 'local'
-    const own = { ...asOptions(config), ...options }
-    const given = side === 'primary' ? database.primaryConfig(own) : database.localConfig(own)
+    const given = side === 'primary' ? database.primaryConfig() : database.localConfig()
     // A socket answers in the scope that it was opened in: that of one request among many.
     const connection = runInScope(undefined, () => mysql.createConnection(connectionOptions(given)))
     const bare = connection as unknown as BareConnection
     hideSecrets(bare.config)
     guardConnection(bare, database, side)
     if (side === 'local') replayWithout(bare, database)
+    database.use(bare)
+    bare.stream.once('close', () => void database.leave(bare).catch(() => undefined))
     return connection
   }
 
@@ -71,22 +64,27 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
     const cluster = mysql.createPoolCluster(config)
     const bare = cluster as unknown as BareCluster
     const add = bare.add.bind(cluster)
-    let database: MysqlDatabase | undefined
+    let first: FlyroutePoolOptions | undefined
     bare.add = (id, node) => {
       const before = new Set(Object.keys(bare._nodes))
       add(id, node)
-      database ??= openForCluster((typeof id === 'object' ? id : node) as Given)
+      const given = asOptions((typeof id === 'object' ? id : node) as Given)
+      first ??= given
       for (const [name, { pool }] of Object.entries(bare._nodes)) {
-        if (!before.has(name)) guardPool(pool, database, 'node')
+        if (!before.has(name)) guardPool(pool, openNode(given, first), 'node')
       }
     }
     return cluster
   }
 
-  /** All nodes hold one database: the one that the environment names, or else the one of the first node. */
-  function openForCluster(first: Given): MysqlDatabase {
-    const { primary } = openDatabase(options).replication.topology
-    return open(primary.url === undefined && primary.host === undefined ? first : undefined)
+  /**
+   * All nodes hold one database: the one that the environment names, or else the one of the first node. Each logs in there
+   * as itself.
+   */
+  function openNode(node: FlyroutePoolOptions, first: FlyroutePoolOptions): MysqlDatabase {
+    const { primary } = resolveOptions(options).topology
+    const isNamed = primary.url !== undefined || primary.host !== undefined
+    return open({ ...withoutPlace(node), ...(isNamed ? {} : placeOf(first)) })
   }
 
   const value = (made: unknown): PropertyDescriptor => ({ value: made, enumerable: true })
@@ -98,10 +96,7 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
     connect: value(createConnection),
     createPoolCluster: value(createPoolCluster),
     replication: {
-      get() {
-        const [first = open(undefined)] = databases.values()
-        return first.replication
-      },
+      get: () => databases.first(() => resolveOptions(options)).replication,
       enumerable: false,
     },
   })

@@ -1,4 +1,5 @@
 import type { Endpoint, FunctionNames, ResolveTopologyOptions, Topology } from '@flyroute/core'
+import { copyOptions, quietTls } from '@flyroute/core/adapter'
 import type { PoolOptions } from 'mysql2'
 
 /** What flyroute wants to know beside the driver's own options. */
@@ -42,27 +43,27 @@ const ours: readonly (keyof FlyrouteOptions)[] = [
 ]
 
 /** How to reach a server, in the driver's words; these are the primary endpoint. */
-const endpointWords = ['uri', 'host', 'port', 'user', 'password', 'database', 'socketPath'] as const
+const endpointWords = ['uri', 'host', 'port', 'user', 'password', 'password1', 'database', 'socketPath'] as const
 
-/** A copy of options as the driver takes them: an object, or a URL. */
-export function asOptions(options: FlyroutePoolOptions | string | undefined): FlyroutePoolOptions {
-  if (typeof options === 'string') return { uri: options }
-  // Knex, among others, hides it from copies.
-  const password = options?.password
-  return { ...options, ...(password === undefined ? {} : { password }) }
+/** Options as they were given: an object, or a URL. What is hidden in them (passwords), or inherited, is copied as well. */
+export function asOptions(given: FlyroutePoolOptions | string | undefined): FlyroutePoolOptions {
+  return typeof given === 'string' ? { uri: given } : copyOptions(given)
 }
 
 /** The driver's options without ours. */
 export function driverOptions(options: FlyroutePoolOptions): PoolOptions {
   const rest: Record<string, unknown> = { ...options }
   for (const word of ours) delete rest[word]
+  if (rest['ssl'] !== undefined) rest['ssl'] = quietTls(rest['ssl'])
   return rest
 }
 
 /** What the topology is resolved from: flyroute's options, with the driver's own words as the primary endpoint. */
 export function topologyOptions(options: FlyroutePoolOptions): ResolveTopologyOptions {
   const { env, databaseUrl = options.uri, urlVariable, replicas, region, primaryRegion } = options
-  const { port, user, password, database, host = options.socketPath } = options
+  const { port, user, database, host = options.socketPath } = options
+  // The driver's other name for it.
+  const { password = (options as { password1?: string }).password1 } = options
   const pieces = { host, port, user, password, database }
   return {
     env,
@@ -110,10 +111,34 @@ export function connectionOptions(options: PoolOptions): PoolOptions {
   return rest
 }
 
-/** Keeps the driver's copy of the password out of logs: what it reads itself it still finds. */
-export function hideSecrets(config: object): void {
-  for (const word of ['password', 'password2', 'password3', 'passwordSha1']) {
-    const descriptor = Object.getOwnPropertyDescriptor(config, word)
-    if (descriptor !== undefined) Object.defineProperty(config, word, { ...descriptor, enumerable: false })
+/** What options say about a login and settings, with those of a URL, but not about where the server is. */
+export function withoutPlace(options: FlyroutePoolOptions): FlyroutePoolOptions {
+  const { uri, host: _, port: __, socketPath: ___, ...rest } = options
+  return uri === undefined ? rest : { ...settingsOf(uri), ...rest }
+}
+
+/** Where the server is. */
+export function placeOf({ uri, host, port, socketPath }: FlyroutePoolOptions): FlyroutePoolOptions {
+  const url = uri === undefined ? undefined : new URL(uri)
+  const inUrl = url && {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    ...(url.port ? { port: Number(url.port) } : {}),
   }
+  const given = Object.entries({ host, port, socketPath }).filter(([, value]) => value !== undefined)
+  return { ...inUrl, ...Object.fromEntries(given) }
+}
+
+/** What the driver reads from a URL, but for the place: a parameter is JSON where it can be read so. */
+function settingsOf(uri: string): Record<string, unknown> {
+  const url = new URL(uri)
+  const parameters = [...url.searchParams].map(([name, value]): [string, unknown] => {
+    try {
+      return [name, JSON.parse(value)]
+    } catch {
+      return [name, value]
+    }
+  })
+  const login = { user: url.username, password: url.password, database: url.pathname.slice(1) }
+  const decoded = Object.entries(login).map(([name, value]) => [name, decodeURIComponent(value)] as const)
+  return Object.fromEntries([...parameters, ...decoded.filter(([, value]) => value !== '')])
 }

@@ -1,14 +1,14 @@
 import type { Replication } from '@flyroute/core'
-import { currentScope, noteUnreachable, runInScope, type Scope } from '@flyroute/core/adapter'
+import { currentScope, hideSecrets, noteUnreachable, runInScope, type Scope } from '@flyroute/core/adapter'
 import mysql, { type Pool } from 'mysql2'
 import { currentCaller } from './caller.ts'
 import { guardConnection } from './connection.ts'
-import { openDatabase } from './database.ts'
+import { openDatabases, resolveOptions } from './database.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
 import { hand, keepErrors } from './error-identity.ts'
 import { guardedOf } from './guards.ts'
 import type { MysqlDatabase } from './mysql-database.ts'
-import { asOptions, type FlyroutePoolOptions, hideSecrets } from './options.ts'
+import { asOptions, type FlyroutePoolOptions } from './options.ts'
 import { readError } from './refusal.ts'
 import { watchConnection } from './watchdog.ts'
 
@@ -28,13 +28,12 @@ export type FlyroutePool = Pool & { readonly replication: Replication }
  * pool.query('select * from post order by id', (error, rows) => …)
  */
 export function createPool(options?: FlyroutePoolOptions | string): FlyroutePool {
-  const given = asOptions(options)
-  return openPool(openDatabase(given), given)
+  return openPool(openDatabases().openAlone(resolveOptions(asOptions(options))))
 }
 
 /** The driver's pool over a database of ours. */
-export function openPool(database: MysqlDatabase, options: FlyroutePoolOptions): FlyroutePool {
-  return guardPool(mysql.createPool(database.localConfig(options)), database)
+export function openPool(database: MysqlDatabase): FlyroutePool {
+  return guardPool(mysql.createPool(database.localConfig()), database)
 }
 
 function unavailable(): Error {
@@ -83,7 +82,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
       return callback(unavailable())
     }
     const scope = currentScope()
-    const isElsewhere = isOut || (replication.topology.role === 'replica' && goesToPrimary(scope))
+    const isElsewhere = !pool._closed && (isOut || (replication.topology.role === 'replica' && goesToPrimary(scope)))
     // One that is idle is handed over as it is, and where it was asked for.
     if (!isElsewhere && pool._freeConnections.length > 0) return base.getConnection(callback)
     const caller = currentCaller()
@@ -121,7 +120,8 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
     })
 
   pool.end = (callback) => {
-    const ended = database.end(pool)
+    database.pools.delete(pool)
+    const ended = database.leave(pool)
     base.end((error?: Error) => {
       if (callback) ended.then(() => callback(error), callback)
       else if (error) throw error
@@ -151,6 +151,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   }
 
   database.pools.add(pool)
+  database.use(pool)
   Object.defineProperty(pool, 'replication', { value: replication, enumerable: true })
   return pool as unknown as FlyroutePool
 }

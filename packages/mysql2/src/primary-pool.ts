@@ -1,10 +1,9 @@
-import { noteUnreachable, runInScope, type Scope, Watchdog } from '@flyroute/core/adapter'
+import { hideSecrets, noteUnreachable, runInScope, type Scope, Watchdog } from '@flyroute/core/adapter'
 import type { Pool } from 'mysql2'
 import { guardConnection } from './connection.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
 import { guardedOf } from './guards.ts'
 import type { MysqlDatabase } from './mysql-database.ts'
-import { hideSecrets } from './options.ts'
 import { watchConnection } from './watchdog.ts'
 
 /** How long (ms) an idle connection is kept. */

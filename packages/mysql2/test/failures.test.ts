@@ -7,7 +7,7 @@ import { startMariadb } from '@flyroute/testkit'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import mysql from 'mysql2'
 import type { PoolConnection, RowDataPacket } from 'mysql2/promise'
-import { openDatabase } from '../src/database.ts'
+import { openDatabases, resolveOptions } from '../src/database.ts'
 import { PrimaryPool } from '../src/primary-pool.ts'
 import { eventually } from './support/eventually.ts'
 import { Bench } from './support/open.ts'
@@ -278,7 +278,7 @@ test('the few connections to the primary are waited for, but not for ever: then 
 })
 
 test('a statement there is waited for, but not for ever; streams, and what has a `timeout` of its own, are left alone', async () => {
-  const database = openDatabase({ env: bench.env })
+  const database = openDatabases().openAlone(resolveOptions({ env: bench.env }))
   const primary = new PrimaryPool(mysql.createPool(bench.primary.url), database, { connectMs: 5_000, answerMs: 400 })
   const connect = (): Promise<mysql.PoolConnection> => primary.connect(undefined) as never
   const [one, two, three] = [await connect(), await connect(), await connect()]
@@ -297,7 +297,6 @@ test('a statement there is waited for, but not for ever; streams, and what has a
   expect(rows).toEqual([{ slept: 0 }])
   for (const connection of [one, two]) connection.release()
   await primary.end()
-  await database.end()
 })
 
 test('who waits for a connection when the replica hangs is served elsewhere, however many wait', async () => {

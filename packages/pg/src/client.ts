@@ -3,10 +3,36 @@ import { type ConnectionOptions, PgConnection } from './connection.ts'
 import type { Callback, ClientClass } from './driver-types.ts'
 import { setGuarded } from './guarded.ts'
 import { keepPassword } from './options.ts'
+import { failAsking, finishAsking, hasFailed, isAsking } from './own-question.ts'
+
+/** What a client is made for. */
+export type ClientPurpose = Pick<ConnectionOptions, 'database' | 'side' | 'answerMs'>
+
+/** The driver's options that it is made with. */
+interface ClientOptions {
+  readonly connectionTimeoutMillis?: number | undefined
+  readonly password?: unknown
+}
+
+/** The server is ready for a statement. */
+interface ReadyMessage {
+  readonly status: 'I' | 'T' | 'E'
+}
 
 /** What a client is made for, and with which of the driver's options. */
-export interface ClientEntry extends Pick<ConnectionOptions, 'database' | 'side' | 'answerMs'> {
-  readonly config: { readonly connectionTimeoutMillis?: number | undefined; readonly password?: unknown }
+export interface ClientEntry extends ClientPurpose {
+  readonly config: ClientOptions
+}
+
+/** Our classes of clients. */
+const guardedClasses = new WeakSet<object>()
+
+/** Whether a class is a guarded one of ours, or below one. */
+export function isGuarded(Class: unknown): boolean {
+  for (let one: unknown = Class; typeof one === 'function'; one = Object.getPrototypeOf(one)) {
+    if (guardedClasses.has(one)) return true
+  }
+  return false
 }
 
 /**
@@ -16,16 +42,21 @@ export interface ClientEntry extends Pick<ConnectionOptions, 'database' | 'side'
  * @param enter reads what a client is constructed with
  */
 export function guardClient(Base: ClientClass, enter: (config: unknown) => ClientEntry): ClientClass {
-  return class FlyrouteClient extends Base {
+  const Guarded = class FlyrouteClient extends Base {
     readonly #guarded: PgConnection
+    /** The server's word that the connection is established; kept from the driver until the server has said what it is. */
+    #established: ReadyMessage | undefined
+    #isEstablished = false
+    #isIdentified = false
 
     constructor(config?: unknown) {
-      const { config: own, ...entry } = enter(config)
+      const { config: own, ...purpose } = enter(config)
       super(own)
       keepPassword(this, own)
       this.#guarded = new PgConnection(this, {
-        ...entry,
+        ...purpose,
         Query: Base.Query,
+        query: FlyrouteClient.prototype.query,
         questionMs: own.connectionTimeoutMillis ?? 0,
         send: (query, values, callback) => super.query(query, values, callback),
       })
@@ -36,16 +67,16 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
       const scope = currentScope()
       // A connection outlives the request that needed it first: its events belong to nobody.
       return runInScope(undefined, () => {
+        // The native client has no messages that could be kept from it: it is asked when it is connected.
+        const isNative = this.connection === undefined
         if (callback === undefined) {
-          return super.connect()?.then(async (value) => {
-            await this.#identify()
-            return value
-          })
+          const connecting = super.connect()
+          return isNative ? connecting?.then((value) => this.#identify().then(() => value)) : connecting
         }
         // A pool that is not ours sends its first statement from here.
         const deliver: Callback = (error, client) => runInScope(scope, () => callback(error, client))
         void super.connect((error, client) => {
-          if (error) return deliver(error)
+          if (error || !isNative) return deliver(error, client)
           this.#identify().then(() => deliver(null, client), deliver)
         })
         return undefined
@@ -57,11 +88,27 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
       return this.#guarded.query(config, values, callback)
     }
 
-    // Both in place of a listener, which would be called, or moved aside for others, with each statement.
-    override _handleReadyForQuery(message: { status: 'I' | 'T' | 'E' } | undefined): void {
+    // These in place of listeners, which would be called, or moved aside for others, with each statement.
+
+    override _handleReadyForQuery(message: ReadyMessage | undefined): void {
       // A connection that is not of the driver may say it without a message.
       if (message) this.#guarded.wire.isReady(message.status)
-      super._handleReadyForQuery?.(message)
+      if (this.#isIdentified) return super._handleReadyForQuery?.(message)
+      const isFirst = !this.#isEstablished
+      this.#isEstablished = true
+      this.#established = message
+      if (isFirst) void this.#identifyFirst()
+      else finishAsking(this)
+    }
+
+    override _handleErrorMessage(message: Error): void {
+      // The driver would take it for the reason why the connection cannot be established.
+      if (!this.#isIdentified && isAsking(this)) failAsking(this, message)
+      else super._handleErrorMessage?.(message)
+    }
+
+    override _handleNotice(message: unknown): void {
+      if (!isAsking(this)) super._handleNotice?.(message)
     }
 
     override _handleErrorEvent(error: Error): void {
@@ -72,6 +119,26 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
     override end(callback?: () => void): Promise<void> | undefined {
       this.#guarded.leave()
       return super.end(callback)
+    }
+
+    /**
+     * Has the server say what it is before the driver, and with it the app, hears that the connection is established: ahead of
+     * all that the app has queued, and seen by none of its listeners and limits.
+     */
+    async #identifyFirst(): Promise<void> {
+      try {
+        await this.#guarded.guard.identify()
+        this.#guarded.isEstablished()
+      } catch (error) {
+        this.#isIdentified = true
+        // It has died meanwhile, and the driver has said so.
+        if (hasFailed(this)) return
+        super._handleErrorEvent?.(error as Error)
+        void super.end(() => undefined)
+        return
+      }
+      this.#isIdentified = true
+      if (!hasFailed(this)) super._handleReadyForQuery?.(this.#established)
     }
 
     async #identify(): Promise<void> {
@@ -85,4 +152,6 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
       }
     }
   }
+  guardedClasses.add(Guarded)
+  return Guarded
 }

@@ -43,6 +43,8 @@ export interface ConnectionOptions {
   readonly questionMs: number
   /** How long (ms) the answer to a statement may take, but for those that stay open (cursors, streams). Default: for ever. */
   readonly answerMs?: number
+  /** The guarded `query` itself: what a client has in place of it (a subclass, an instrumentation) is to be called. */
+  readonly query: BareClient['query']
   readonly send: Guarded['send']
 }
 
@@ -59,7 +61,7 @@ export class PgConnection implements Guarded, HeldConnection {
   readonly wire: PgWire
   readonly guard: ConnectionGuard<QueryArgument>
   readonly #memory: StatementMemory
-  /** The client's `query`, as it was made. */
+  /** The guarded `query`. */
   readonly #query: BareClient['query']
   readonly #onPrimary: OnPrimary = new OnPrimary(this)
   readonly #onReplica: OnReplica = new OnReplica(this)
@@ -74,7 +76,7 @@ export class PgConnection implements Guarded, HeldConnection {
   #holder: Scope | undefined
   isLent = false
 
-  constructor(client: BareClient, { database, side, Query, questionMs, answerMs, send }: ConnectionOptions) {
+  constructor(client: BareClient, { database, side, Query, questionMs, answerMs, query, send }: ConnectionOptions) {
     this.client = client
     this.database = database
     this.Query = Query
@@ -82,7 +84,7 @@ export class PgConnection implements Guarded, HeldConnection {
     this.answerMs = answerMs
     this.wire = new PgWire(client, send, questionMs)
     this.guard = new ConnectionGuard(database, side, this.wire)
-    this.#query = client.query
+    this.#query = query
     this.#memory = createStatementMemory(database.classifier)
     this.#listen()
   }

@@ -3,11 +3,15 @@ import { resolveTopology, type Topology } from '@flyroute/core'
 import {
   Catalogue,
   type Classifier,
-  createClassifier,
   createTopology,
-  DatabaseReplication,
+  type DatabaseContext,
+  type DatabaseReplication,
+  Databases,
   type GuardedDatabase,
+  lsn,
   postgresFacts,
+  type ResolvedDatabase,
+  refusesPostgresLogin,
 } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 import type { BareClient, ClientClass, Driver } from './driver-types.ts'
@@ -36,22 +40,22 @@ const replicaConnectionTimeoutMs = 5_000
 /** The same for one that is known to be unavailable. */
 const lastTryMs = 250
 
-/** One database: what its pools and clients share. */
+/** One database with one configuration: what its pools and clients share. */
 export interface PgDatabase extends GuardedDatabase {
   readonly driver: Driver
   readonly replication: DatabaseReplication
   readonly classifier: Classifier
   readonly observer: Observer
-  /** The driver's options for the member that is read from, out of those that a pool or a client is made with. */
-  localConfig(options: FlyroutePoolOptions): PoolConfig
+  /** The driver's options for the member that is read from. */
+  readonly localConfig: PoolConfig
   /** Pools whose listeners set up connections: what they do on `connect` is done for connections to the primary as well. */
   readonly listeners: Set<EventEmitter>
   /** The pool to the primary, opened now if it was not. */
   primaryPool(): PrimaryConnections
-  /** What is shared has been ended. */
-  readonly isEnded: boolean
-  /** A pool ends: with the last one, what is shared ends as well. */
-  end(pool: EventEmitter): Promise<void>
+  /** A pool, or a client that is connected, shares it from now on. */
+  use(user: object): void
+  /** It does not any more: with the last one, what is shared ends. */
+  leave(user: object): Promise<void>
 }
 
 /** What is used of the pool to the primary. */
@@ -68,59 +72,82 @@ export interface PrimaryConnections {
  */
 export type OpenPrimary = (database: PgDatabase, config: PoolConfig, answerMs: number | undefined) => PrimaryConnections
 
+/** A configuration, and where it leads. */
+export interface Resolved extends ResolvedDatabase {
+  readonly driverOptions: PoolConfig
+  readonly primaryPool: PoolConfig | undefined
+  /** A server of one's own plays the replica. */
+  readonly simulated: boolean
+}
+
 /**
  * Works out where the database is.
  *
  * @throws ConfigurationError that lists everything that is wrong
  */
-export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openPrimary: OpenPrimary): PgDatabase {
-  const simulated = options.simulate === 'replica'
+export function resolveOptions(options: FlyroutePoolOptions): Resolved {
+  const { name, outsideRequest, replayCostMs, secret, simulate, functions, primaryPool } = options
+  const simulated = simulate === 'replica'
   const resolved = options.topology ?? resolveTopology(topologyOptions(options))
-  const topology = simulated ? simulatedTopology(resolved) : resolved
-  const { secret, functions } = options
-  const rest = driverOptions(options)
-  const localConfig = (own: FlyroutePoolOptions): PoolConfig => {
-    const config = driverOptions(own)
-    return configFor(topology.local, simulated ? readOnly(config) : config)
+  return {
+    topology: simulated ? simulatedTopology(resolved) : resolved,
+    settings: { name, outsideRequest, replayCostMs, secret, simulate, functions },
+    driverOptions: driverOptions(options),
+    primaryPool,
+    simulated,
   }
+}
+
+/** Opens databases for a driver. */
+export function openDatabases(driver: Driver, openPrimary: OpenPrimary): Databases<Resolved, PgDatabase> {
+  return new Databases({
+    dialect: 'postgres',
+    source: { algebra: lsn, checksReads: true, isLoginRefused: refusesPostgresLogin },
+    open: (resolved, context) => openDatabase(driver, resolved, openPrimary, context),
+  })
+}
+
+/** All that is opened for clients of one and the same configuration, and for no others. */
+function openDatabase(
+  driver: Driver,
+  { topology, driverOptions: rest, primaryPool, simulated }: Resolved,
+  openPrimary: OpenPrimary,
+  { replication, source, classifier, forgotten }: DatabaseContext<PgDatabase>,
+): PgDatabase {
+  const localConfig = configFor(topology.local, simulated ? readOnly(rest) : rest)
   const facts = postgresFacts({
     simulated,
     onProblem: (_, error) => replication.written.withoutPosition(error),
   })
   const observer = new Observer(topology.role, simulated, (error) => replication.written.withoutPosition(error))
-  const Client = driver.Client as unknown as ClientClass
-  const primaryConfig = (): PoolConfig => configFor(topology.primary, primaryOptions(rest, options.primaryPool))
-  const source = new PgReplicationSource({
-    Client,
-    config: localConfig(options),
-    observer,
-    side: 'local',
-    expected: topology.role,
-    lost: () => replication.prober.connectionLost(),
-    primary:
-      topology.role === 'primary'
-        ? undefined
-        : new PgReplicationSource({ Client, config: primaryConfig(), observer, side: 'primary', expected: 'primary' }),
-  })
-  const replication = new DatabaseReplication({
-    name: options.name,
-    topology,
-    source,
-    outsideRequest: options.outsideRequest,
-    replayCostMs: options.replayCostMs,
-    secrets: typeof secret === 'string' ? [secret] : secret,
-  })
+  const primaryConfig = (): PoolConfig => configFor(topology.primary, primaryOptions(rest, primaryPool))
+  const openMember = (): PgReplicationSource => {
+    const common = { Client: driver.Client as unknown as ClientClass, observer }
+    const isReplica = topology.role === 'replica'
+    return new PgReplicationSource({
+      ...common,
+      config: localConfig,
+      side: 'local',
+      expected: topology.role,
+      lost: () => replication.prober.connectionLost(),
+      primary: isReplica
+        ? new PgReplicationSource({ ...common, config: primaryConfig(), side: 'primary', expected: 'primary' })
+        : undefined,
+    })
+  }
+  let member = openMember()
   let primary: PrimaryConnections | undefined
-  let ended: Promise<void> | undefined
+  const users = new Set<object>()
+  source.offer(member)
   const database: PgDatabase = {
     driver,
     replication,
     facts,
-    catalogue: new Catalogue(() => facts.writers((sql) => source.ask(sql))),
+    catalogue: new Catalogue(() => facts.writers((sql) => member.ask(sql))),
     observer,
     localConfig,
     listeners: new Set(),
-    classifier: createClassifier({ dialect: 'postgres', ...(functions === undefined ? {} : { functions }) }),
+    classifier,
     primaryPool() {
       if (primary !== undefined) return primary
       const config = primaryConfig()
@@ -128,12 +155,19 @@ export function openDatabase(driver: Driver, options: FlyroutePoolOptions, openP
       primary = openPrimary(database, config, isBounded ? undefined : primaryAnswerMs)
       return primary
     },
-    get isEnded() {
-      return ended !== undefined
+    use(user) {
+      users.add(user)
+      source.add(member)
     },
-    async end(pool) {
-      database.listeners.delete(pool)
-      if (database.listeners.size === 0) await (ended ??= endAll(replication, primary))
+    async leave(user) {
+      if (!users.delete(user) || users.size > 0) return
+      const [unused, pool] = [member, primary]
+      member = openMember()
+      primary = undefined
+      // These connections do not keep a process alive, but their orderly end has to.
+      const alive = setInterval(() => undefined, 1_000)
+      const ends = Promise.all([source.remove(unused, member), pool?.end(), forgotten(database)])
+      await ends.finally(() => clearInterval(alive))
     },
   }
   return database
@@ -169,10 +203,4 @@ function simulatedTopology(topology: Topology): Topology {
   const primaryRegion = topology.primaryRegion ?? 'iad'
   const region = topology.inPrimaryRegion ? 'sim' : topology.region
   return createTopology({ region, primaryRegion, role: 'replica', appName, machineId, primary, local: primary })
-}
-
-async function endAll(replication: DatabaseReplication, primary: PrimaryConnections | undefined): Promise<void> {
-  // These connections do not keep a process alive, but their orderly end has to.
-  const alive = setInterval(() => undefined, 1_000)
-  await Promise.all([replication.end(), primary?.end()]).finally(() => clearInterval(alive))
 }

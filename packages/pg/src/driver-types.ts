@@ -71,6 +71,9 @@ export interface BareClient extends EventEmitter {
   end(callback?: () => void): Promise<void> | undefined
   /** What the driver does with the server's word that it is ready; not of the native client. */
   _handleReadyForQuery?(message: { status: 'I' | 'T' | 'E' } | undefined): void
+  /** What the driver does with an error that the server answers, and with its notices. */
+  _handleErrorMessage?(message: Error): void
+  _handleNotice?(message: unknown): void
   /** What the driver does with an error that is of no statement: it tells all of them, and the client's listeners. */
   _handleErrorEvent?(error: Error): void
   /** Set by the pool at each check-out. */
@@ -91,12 +94,14 @@ export interface BarePool extends EventEmitter {
   /** The class of its promises. */
   readonly Promise: PromiseConstructor
   connect(callback?: Callback): Promise<unknown> | undefined
+  /** It is ending, or has ended. */
+  readonly ending: boolean
   query(config: unknown, values?: unknown, callback?: unknown): unknown
-  end(callback?: () => void): Promise<void> | undefined
+  end(callback?: (...args: unknown[]) => void): Promise<void> | undefined
 }
 
 export interface PoolClass {
-  new (config?: object): BarePool
+  new (config?: object | string): BarePool
   readonly prototype: BarePool
 }
 

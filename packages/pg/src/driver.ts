@@ -1,10 +1,10 @@
 import type { Replication } from '@flyroute/core'
 import pg from 'pg'
-import { guardClient } from './client.ts'
-import { clientConfig, openDatabase, type PgDatabase } from './database.ts'
+import { isGuarded } from './client.ts'
+import { openDatabases, resolveOptions } from './database.ts'
 import type { ClientClass, Driver } from './driver-types.ts'
-import type { FlyroutePoolOptions } from './options.ts'
-import { guardPool } from './pool.ts'
+import { asOptions, type FlyroutePoolOptions } from './options.ts'
+import { guardPool, type Opened } from './pool.ts'
 import { openPrimaryPool } from './primary-pool.ts'
 import { standaloneClient } from './standalone-client.ts'
 
@@ -17,7 +17,7 @@ export type FlyrouteDriver = Driver & {
 /**
  * A drop-in for the module `pg`, for what makes its own pools and clients (TypeORM's `driver`, Sequelize's
  * `dialectModule`, Knex). What these are made with is the primary endpoint, and the options given here come before it.
- * Those that lead to the same primary share one `replication`.
+ * Each connects with its own settings. Those that log in to the same primary as the same user share one `replication`.
  *
  * @example
  * const driver = createDriver()
@@ -25,41 +25,27 @@ export type FlyrouteDriver = Driver & {
  * app.use(replayMiddleware({ databases: [driver] }))
  */
 export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver {
-  return guardDriver(pg, options)
+  return guardDriver(pg, asOptions(options))
 }
 
 function guardDriver(driver: Driver, common: FlyroutePoolOptions): FlyrouteDriver {
-  const databases = new Map<string, PgDatabase>()
-  const open = (given: unknown): { database: PgDatabase; options: FlyroutePoolOptions } => {
-    const own = typeof given === 'string' ? { connectionString: given } : (given as FlyroutePoolOptions | undefined)
-    // Some hide it from whoever prints their settings (Knex does), and so it is not copied with the others.
-    const hidden = own?.password === undefined ? {} : { password: own.password }
-    // A pool of somebody's own that was given this class of clients hands it on to each of them.
-    const bare = own?.Client === (Client as unknown) ? { Client: undefined } : {}
-    const options = { ...own, ...hidden, ...common, ...bare }
-    const opened = openDatabase(driver, options, openPrimaryPool)
-    const { host, port, user, database: name } = opened.replication.topology.primary
-    const place = JSON.stringify([host, port, user, name])
-    const known = databases.get(place)
-    const database = known === undefined || known.isEnded ? opened : known
-    databases.set(place, database)
-    return { database, options }
+  const databases = openDatabases(driver, openPrimaryPool)
+  const open = (given: FlyroutePoolOptions | string | undefined): Opened => {
+    const options = { ...asOptions(given), ...common }
+    return { database: databases.open(resolveOptions(options)), Client: options.Client as ClientClass | undefined }
   }
-  const Guarded = guardClient(driver.Client as unknown as ClientClass, (given) => {
-    const { database, options } = open(given)
-    return { database, side: 'local', config: clientConfig(database, database.localConfig(options)) }
+  const Client = standaloneClient(driver.Client as unknown as ClientClass, (given) => {
+    const { Client: own, ...options } = { ...asOptions(given), ...common }
+    // A pool that is not ours hands the class of its clients on to each of them.
+    const bare = isGuarded(own) ? options : { ...options, Client: own }
+    return databases.open(resolveOptions(bare))
   })
-  const Client = standaloneClient(Guarded)
+  let native: FlyrouteDriver | undefined
   return Object.defineProperties(Object.create(driver) as FlyrouteDriver, {
     Pool: { value: guardPool(driver, open), enumerable: true },
     Client: { value: Client, enumerable: true },
-    replication: {
-      get() {
-        const [first = open(undefined).database] = databases.values()
-        return first.replication
-      },
-    },
+    replication: { get: () => databases.first(() => resolveOptions(common)).replication },
     // Asked for only by who wants it: pg-native has to be installed.
-    native: { get: () => driver.native && guardDriver(driver.native as unknown as Driver, common) },
+    native: { get: () => driver.native && (native ??= guardDriver(driver.native as unknown as Driver, common)) },
   })
 }

@@ -1,4 +1,5 @@
 import type { Endpoint, FunctionNames, ResolveTopologyOptions, Topology } from '@flyroute/core'
+import { copyOptions, quietTls, removeParameters } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 
 /** What flyroute wants to know beside the driver's own options. */
@@ -44,10 +45,16 @@ const ours: readonly (keyof FlyrouteOptions)[] = [
 /** How to reach a server, in the driver's words; these are the primary endpoint. */
 const endpointWords = ['connectionString', 'host', 'port', 'user', 'password', 'database'] as const
 
+/** Options as they were given: an object, or a URL. What is hidden in them (passwords), or inherited, is copied as well. */
+export function asOptions(given: FlyroutePoolOptions | string | undefined): FlyroutePoolOptions {
+  return typeof given === 'string' ? { connectionString: given } : copyOptions(given)
+}
+
 /** The driver's options without ours and without where the server is. */
 export function driverOptions(options: FlyroutePoolOptions): PoolConfig {
   const rest: Record<string, unknown> = { ...options }
   for (const word of ours) delete rest[word]
+  if (rest['ssl'] !== undefined) rest['ssl'] = quietTls(rest['ssl'])
   return rest
 }
 
@@ -76,7 +83,8 @@ export function configFor(endpoint: Endpoint, options: PoolConfig): PoolConfig {
     for (const word of endpointWords) delete config[word]
     // A password that the driver asks for at connect time goes with any URL.
     if (typeof options.password === 'function') config.password = options.password
-    return { ...config, connectionString: endpoint.url }
+    const isOwn = endpoint.url === options.connectionString
+    return { ...config, connectionString: isOwn ? endpoint.url : withoutSettings(endpoint.url, options) }
   }
   const { host, port, user, password, database } = endpoint
   for (const [word, value] of Object.entries({ host, port, user, password, database })) {
@@ -85,13 +93,14 @@ export function configFor(endpoint: Endpoint, options: PoolConfig): PoolConfig {
   return config
 }
 
-/** A pool shows its options to whoever prints it: all but the URL and the password, which stay readable to the driver. */
-export function hideSecrets(options: object): void {
-  for (const word of ['connectionString', 'password']) {
-    if (!Object.hasOwn(options, word)) continue
-    const value: unknown = Reflect.get(options, word)
-    Object.defineProperty(options, word, { value, enumerable: false, writable: true, configurable: true })
-  }
+/** Parameters of a URL that say how it is encrypted, which the option `ssl` says as a whole. */
+const tlsParameters = ['ssl', 'sslmode', 'sslcert', 'sslkey', 'sslrootcert', 'uselibpqcompat']
+
+/** The driver reads a URL's parameters before its options: of one that the environment names, the client's own go before. */
+function withoutSettings(url: string, options: PoolConfig): string {
+  const given = new Set(Object.keys(options).filter((name) => Reflect.get(options, name) !== undefined))
+  if (given.has('ssl')) for (const name of tlsParameters) given.add(name)
+  return removeParameters(url, (name) => given.has(name))
 }
 
 /** Of a client that has a URL the driver forgets a password that is to be asked for. */

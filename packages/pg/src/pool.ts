@@ -1,9 +1,8 @@
 import type { Replication } from '@flyroute/core'
-import { currentScope, neverSettles, runInScope, type Scope, type Watchdog } from '@flyroute/core/adapter'
+import { currentScope, hideSecrets, neverSettles, runInScope, type Scope, type Watchdog } from '@flyroute/core/adapter'
 import pg from 'pg'
 import { checkoutTo, handOver } from './checkout.ts'
-import { guardClient } from './client.ts'
-import { clientConfig, openDatabase, type PgDatabase } from './database.ts'
+import { openDatabases, type PgDatabase, resolveOptions } from './database.ts'
 import {
   type BareClient,
   type Callback,
@@ -15,10 +14,11 @@ import {
   textOf,
 } from './driver-types.ts'
 import { type Guarded, guardedOf } from './guarded.ts'
-import { type FlyroutePoolOptions, hideSecrets } from './options.ts'
+import { asOptions, type FlyroutePoolOptions } from './options.ts'
 import { isExhausted, noteUnreachable } from './outage.ts'
 import { isPlain, type PlainPoolQuery } from './plain-read.ts'
 import { Dropped, PoolQuery, Rerun } from './pool-query.ts'
+import { pooledClients } from './pooled-clients.ts'
 import { openPrimaryPool } from './primary-pool.ts'
 import { readError } from './refusal.ts'
 import { replyTo } from './statement.ts'
@@ -31,7 +31,7 @@ export type FlyroutePool = pg.Pool & { readonly replication: Replication }
  * A pool of node-postgres that is connected to the member next door. On a replica its clients refuse writes with a
  * `PrimaryRequiredError`; in the primary's region, and off Fly, it is the driver's pool and nothing else.
  *
- * It takes all options of `pg.Pool`, whose `connectionString`, `host` and so on are the primary endpoint, and
+ * It takes all options of `pg.Pool` (or a URL), whose `connectionString`, `host` and so on are the primary endpoint, and
  * flyroute's own. Without any, the environment says where the database is.
  *
  * @throws ConfigurationError that lists everything that is wrong
@@ -39,10 +39,18 @@ export type FlyroutePool = pg.Pool & { readonly replication: Replication }
  * const pool = createPool()
  * const { rows } = await pool.query('select * from post order by id')
  */
-export function createPool(options: FlyroutePoolOptions = {}): FlyroutePool {
-  const database = openDatabase(pg, options, openPrimaryPool)
-  const Pool = guardPool(pg, () => ({ database, options }))
-  return new Pool(options) as unknown as FlyroutePool
+export function createPool(options?: FlyroutePoolOptions | string): FlyroutePool {
+  const given = asOptions(options)
+  const database = openDatabases(pg, openPrimaryPool).openAlone(resolveOptions(given))
+  const Pool = guardPool(pg, () => ({ database, Client: given.Client as ClientClass | undefined }))
+  return new Pool() as unknown as FlyroutePool
+}
+
+/** What a pool is of. */
+export interface Opened {
+  readonly database: PgDatabase
+  /** The app's own class of clients. */
+  readonly Client: ClientClass | undefined
 }
 
 /**
@@ -52,7 +60,7 @@ export function createPool(options: FlyroutePoolOptions = {}): FlyroutePool {
  */
 export function guardPool(
   driver: Driver,
-  open: (options: FlyroutePoolOptions | undefined) => { database: PgDatabase; options: FlyroutePoolOptions },
+  open: (options: FlyroutePoolOptions | string | undefined) => Opened,
 ): PoolClass {
   const Base = driver.Pool as unknown as PoolClass
 
@@ -68,20 +76,15 @@ export function guardPool(
     /** The statement that the next check-out is for: `query` sets it, and the driver's own `query` calls `connect` at once. */
     #next: PoolQuery | undefined
 
-    constructor(given?: FlyroutePoolOptions) {
-      const { database, options } = open(given)
-      const BaseClient = (options.Client ?? driver.Client) as unknown as ClientClass
-      const Client = guardClient(BaseClient, (own) => ({
-        database,
-        side: 'local',
-        config: clientConfig(database, own),
-      }))
-      super({ ...database.localConfig(options), Client })
+    constructor(given?: FlyroutePoolOptions | string) {
+      const { database, Client } = open(given)
+      super({ ...database.localConfig, ...pooledClients(driver, Client, { database, side: 'local' }) })
       hideSecrets(this.options)
       this.#database = database
       const { replication } = database
       Object.defineProperty(this, 'replication', { value: replication, enumerable: true })
       database.listeners.add(this)
+      database.use(this)
       // Without a listener, an idle connection that dies would end the process.
       this.on('error', () => undefined)
       this.#watchdog = watchPool(this, replication, (client) => guardedOf(client)?.guard.side === 'local')
@@ -104,7 +107,11 @@ export function guardPool(
     /** A connection to the local server, or to the primary where that will not do. */
     #connectFor(scope: Scope | undefined, query: PoolQuery | undefined, deliver: Callback): void {
       const { replication } = this.#database
-      if (replication.topology.role === 'replica' && (replication.prober.isUnavailable || this.#goesToPrimary(scope))) {
+      if (
+        !this.ending &&
+        replication.topology.role === 'replica' &&
+        (replication.prober.isUnavailable || this.#goesToPrimary(scope))
+      ) {
         return this.#handOverLater(query, deliver, this.#connectToPrimary(scope))
       }
       void super.connect((error, client) => {
@@ -139,7 +146,7 @@ export function guardPool(
 
     override query(config: unknown, values?: unknown, callback?: unknown): unknown {
       const argument = config as QueryArgument | null | undefined
-      if (argument === null || argument === undefined || typeof argument === 'function') {
+      if (argument === null || argument === undefined || typeof argument === 'function' || this.ending) {
         return super.query(config, values, callback)
       }
       const { replication, classifier } = this.#database
@@ -189,11 +196,13 @@ export function guardPool(
       })
     }
 
-    override end(callback?: () => void): Promise<void> | undefined {
+    override end(callback?: (...args: unknown[]) => void): Promise<void> | undefined {
       this.#watchdog.end()
-      const ended = this.#database.end(this)
+      this.#database.listeners.delete(this)
+      const ended = this.#database.leave(this)
       if (callback === undefined) return super.end()?.then(() => ended)
-      void super.end(() => void ended.then(callback))
+      // A second end is an error, and the driver says so.
+      void super.end((...args) => void ended.then(() => callback(...args)))
       return undefined
     }
 

@@ -1,12 +1,11 @@
-import { currentScope } from '@flyroute/core/adapter'
+import { currentScope, hideSecrets } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 import { checkoutTo, handOver } from './checkout.ts'
-import { guardClient } from './client.ts'
 import type { PgDatabase, PrimaryConnections } from './database.ts'
 import { type Callback, type ClientClass, type PoolClass, type QueryArgument, textOf } from './driver-types.ts'
-import { hideSecrets } from './options.ts'
 import { noteNoConnection } from './outage.ts'
 import { Dropped, PoolQuery } from './pool-query.ts'
+import { pooledClients } from './pooled-clients.ts'
 import { replyTo } from './statement.ts'
 
 /** What a pool tells of its connections. */
@@ -19,20 +18,15 @@ export function openPrimaryPool(
   answerMs: number | undefined,
 ): PrimaryConnections {
   const Base = database.driver.Pool as unknown as PoolClass
-  const BaseClient = (config.Client ?? database.driver.Client) as unknown as ClientClass
-  const Client = guardClient(BaseClient, (own) => ({
-    database,
-    side: 'primary',
-    config: own as PoolConfig,
-    ...(answerMs === undefined ? {} : { answerMs }),
-  }))
+  const purpose = { database, side: 'primary' as const, ...(answerMs === undefined ? {} : { answerMs }) }
+  const clients = pooledClients(database.driver, config.Client as ClientClass | undefined, purpose)
 
   class PrimaryPool extends Base {
     /** The statement that the next check-out is for. */
     #next: PoolQuery | undefined
 
     constructor() {
-      super({ ...config, Client })
+      super({ ...config, ...clients })
       hideSecrets(this.options)
       // What the app does to each new connection (SET search_path …) is to be done to these as well.
       for (const event of events) {

@@ -1,33 +1,73 @@
 import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
+import { guardClient } from './client.ts'
+import { clientConfig, type PgDatabase } from './database.ts'
 import type { Callback, ClientClass } from './driver-types.ts'
 import { guardedOf } from './guarded.ts'
+import type { FlyroutePoolOptions } from './options.ts'
 import { noteUnreachable } from './outage.ts'
+import { entryOf } from './pooled-clients.ts'
 import { readError } from './refusal.ts'
 
 /**
  * A guarded client that is not of a pool of ours, but of somebody's own (Knex, Sequelize and MikroORM make such): it cannot
- * be another one where the replica cannot be had, and so it asks for the replay by itself.
+ * be another one where the replica cannot be had, and so it asks for the replay by itself. A class below it may be of a pool
+ * of ours nevertheless.
+ *
+ * @param open finds what a client shares with others of its configuration
  */
-export function standaloneClient(Guarded: ClientClass): ClientClass {
+export function standaloneClient(
+  Base: ClientClass,
+  open: (given: FlyroutePoolOptions | string | undefined) => PgDatabase,
+): ClientClass {
+  const Guarded = guardClient(Base, (given) => {
+    const pooled = entryOf(given)
+    if (pooled !== undefined) return pooled
+    const database = open(given as FlyroutePoolOptions | string | undefined)
+    return { database, side: 'local', config: clientConfig(database, database.localConfig) }
+  })
   return class FlyrouteClient extends Guarded {
+    /** What it shares with others; undefined for one of a pool. */
+    readonly #database: PgDatabase | undefined
+
+    constructor(given?: unknown) {
+      super(given)
+      this.#database = entryOf(given) === undefined ? guardedOf(this)?.database : undefined
+    }
+
     override connect(callback?: Callback): Promise<unknown> | undefined {
+      const database = this.#database
+      if (database === undefined) return super.connect(callback)
       const scope = currentScope()
-      const judge = (error: unknown): unknown => runInScope(scope, () => judgeUnreachable(this, error, scope))
-      if (callback === undefined) {
-        return super.connect()?.catch((error: unknown) => {
-          throw judge(error)
-        })
+      const judge = (error: unknown): unknown => runInScope(scope, () => judgeUnreachable(database, error, scope))
+      const connected = (): void => {
+        database.use(this)
+        const wire = this.connection ?? this
+        wire.once('end', () => void database.leave(this).catch(() => undefined))
       }
-      void super.connect((error, client) => (error ? callback(judge(error)) : callback(error, client)))
+      if (callback === undefined) {
+        return super.connect()?.then(
+          (value) => {
+            connected()
+            return value
+          },
+          (error: unknown) => {
+            throw judge(error)
+          },
+        )
+      }
+      void super.connect((error, client) => {
+        if (error) return callback(judge(error))
+        connected()
+        callback(error, client)
+      })
       return undefined
     }
   }
 }
 
 /** What the error of a connection that cannot be had is to the app: the driver's own, or the one that asks for a replay. */
-function judgeUnreachable(client: object, error: unknown, scope: Scope | undefined): unknown {
-  const replication = guardedOf(client)?.database.replication
-  if (replication === undefined || readError(error) !== 'unavailable') return error
+function judgeUnreachable({ replication }: PgDatabase, error: unknown, scope: Scope | undefined): unknown {
+  if (readError(error) !== 'unavailable') return error
   if (replication.servers.expects === 'primary') {
     noteUnreachable(scope, error)
     return error

@@ -1,5 +1,6 @@
 import type { Ask, TransactionStatus, Wire } from '@flyroute/core/adapter'
 import type { BareClient } from './driver-types.ts'
+import { ask } from './own-question.ts'
 
 /** Every value as the server wrote it: an app's own type parsers do not change what we read. */
 export const rawText: { getTypeParser(): (value: string) => string } = { getTypeParser: () => (value) => value }
@@ -23,6 +24,7 @@ export class PgWire implements Wire {
   }
 
   readonly ask: Ask = async (sql) => {
+    if (this.#client.connection !== undefined) return (await ask(this.#client, sql, this.#answerMs)).rows
     const question = { text: sql, types: rawText, rowMode: 'array', query_timeout: this.#answerMs }
     const { rows } = (await this.#send(question)) as { rows: Awaited<ReturnType<Ask>> }
     return rows

@@ -88,7 +88,7 @@ describe.each(Object.entries(places))('%s', (_, trace) => {
     )
   })
 
-  test.failing.each(Object.entries(programs))('%s', async (__, steps) => {
+  test.each(Object.entries(programs))('%s', async (__, steps) => {
     expect(await trace(options(), steps)).toEqual(await traceOf(pg, options(), steps))
   })
 })
@@ -97,7 +97,7 @@ describe.each([
   ['off Fly', {}],
   ['on the primary', onPrimary],
 ])('%s', (_, env) => {
-  test.failing('each client has the password that it is made with', async () => {
+  test('each client has the password that it is made with', async () => {
     const driver = createDriver({ env })
     const passwords = ['one', 'two']
     const clients = passwords.map((password) => new driver.Client({ host: 'db.test', user: 'app', password }))
@@ -111,7 +111,7 @@ describe.each([
     expect(ours).toMatchObject({ host, port, user, database })
   })
 
-  test.failing('a pool that is ended twice says so', async () => {
+  test('a pool that is ended twice says so', async () => {
     const driver = createDriver({ env })
     const pool = new driver.Pool(options())
     await pool.end()

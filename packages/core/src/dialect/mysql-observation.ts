@@ -1,3 +1,4 @@
+import { refusesMysqlLogin } from '../identity/login.ts'
 import { visible } from './gtid.ts'
 import { readMysqlError } from './mysql.ts'
 
@@ -130,9 +131,9 @@ export function runOfMysql(
   return `${server}#${Math.round(same ? known : begun)}`
 }
 
-/** The server does not answer this question, as opposed to not answering at all. */
+/** The server does not answer this question, as opposed to not answering at all, or not letting the login in. */
 export function refusesMysqlQuestion(error: unknown): boolean {
-  return isMysqlAnswer(error) && readMysqlError(error) !== 'unavailable'
+  return isMysqlAnswer(error) && readMysqlError(error) !== 'unavailable' && !refusesMysqlLogin(error)
 }
 
 /** It is the server that says so, and not the driver or the network. */

@@ -130,6 +130,7 @@ export class Watchdog {
       // It answers: what is still under way is given as long again.
       for (const watched of this.#all()) watched.looks = Math.min(watched.looks, 1)
     } catch (error) {
+      if (!prober.isOutage(error)) return
       prober.reportUnreachable(error)
       const isSure = this.#wasAsked(error)
       const isStill = ended === this.#ended

@@ -32,6 +32,8 @@ export interface DatabaseReplicationOptions {
   readonly replayCostMs?: number | undefined
   /** Keys that `currentToken()` signs with. Default: `FLYROUTE_SECRET`. */
   readonly secrets?: readonly string[] | undefined
+  /** What was written to the same database by other logins of this process as well. Default: nothing is shared. */
+  readonly written?: Written | undefined
 }
 
 const foreignNotice =
@@ -89,7 +91,7 @@ export class DatabaseReplication implements Replication {
     this.servers = servers
     this.prober = prober
     this.router = new Router({ database, servers, prober, source, outsideRequest, reachesPrimary })
-    this.written = new Written(database, algebra)
+    this.written = options.written ?? new Written(database, algebra)
     this.freshness = new ReadFreshness({
       database,
       algebra,

@@ -23,7 +23,8 @@ export class Prober {
     this.#cluster = cluster
     this.#servers = servers
     this.#breaker = new Breaker(
-      () => this.probe(),
+      // A server that refuses our login is there.
+      () => this.probe().catch((error: unknown) => (this.isOutage(error) ? Promise.reject(error) : undefined)),
       (open, cause) => {
         if (open) publish('replica-unavailable', { database, code: errorCode(cause) })
         else publish('replica-available', { database })
@@ -38,7 +39,7 @@ export class Prober {
 
   /** The replica could not be reached: its circuit breaker opens. */
   reportUnreachable(cause: unknown): void {
-    this.#breaker.fail(cause)
+    if (this.isOutage(cause)) this.#breaker.fail(cause)
   }
 
   /**
@@ -125,9 +126,14 @@ export class Prober {
       this.#servers.probed(observation)
       return observation
     } catch (error) {
-      if (this.#servers.expects === 'replica') this.#breaker.fail(error)
+      if (this.#servers.expects === 'replica') this.reportUnreachable(error)
       throw error
     }
+  }
+
+  /** Whether an error of a probe says that the server is out of reach, and not only that our login may not ask. */
+  isOutage(error: unknown): boolean {
+    return this.#source.isOutage?.(error) ?? true
   }
 }
 

@@ -28,4 +28,6 @@ export interface ReplicationSource {
   target?(): ReplayTarget | undefined
   /** What keeps the database from telling its position, where that can be put right. Asked behind `probe`. */
   whyNoPosition?(): Error | undefined
+  /** Whether an error of `probe` says that the server is out of reach, and not only that this login may not ask. Default: true. */
+  isOutage?(error: unknown): boolean
 }

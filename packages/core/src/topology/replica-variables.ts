@@ -9,6 +9,7 @@ import {
 } from '../env.ts'
 import { isKnownRegion } from '../regions.ts'
 import { changed, fromUrl, type Origin, piecesOf, sameDatabase } from './endpoints.ts'
+import { forClient, placeOnly } from './login.ts'
 import { type Primary, primaryOfPieces, primaryOfUrlVariable } from './primary.ts'
 import { ConfigurationProblems } from './problems.ts'
 import type { ReplicaContext, ReplicaSetting } from './replica-settings.ts'
@@ -41,18 +42,22 @@ export function readReplicaVariables(context: ReplicaContext): { settings: Repli
     }
     settings.push({ source: name, region, endpoint: endpointOf({ source: name, region }, value) })
   }
-  const byUrl = (origin: Origin, value: string) => fromUrl(value, origin, primary.dialect, problems)
-
   const urlVariable = options.urlVariable ?? defaultUrlVariable
   const anyRegion = readUrl(env, replicaUrlVariable(urlVariable))
   // Who names the variable means it; else what stands beside DATABASE_URL or PGHOST is about the database they name.
   const isNamed = options.urlVariable !== undefined
   const silent = { ...context, problems: new ConfigurationProblems() }
-  const urlOwner = isNamed ? undefined : primaryOfUrlVariable(silent)
+  const inUrl = primaryOfUrlVariable(silent)
+  const urlOwner = isNamed ? undefined : inUrl
+  const byUrl = (origin: Origin, value: string) => {
+    const replica = fromUrl(value, origin, primary.dialect, problems)
+    return replica && forClient(replica, primary.endpoint, inUrl?.endpoint)
+  }
   for (const [region, variables] of readRegionUrls(env, urlVariable)) take(variables, region, urlOwner, byUrl)
   for (const [region, pieces] of isNamed ? [] : readRegionPieces(env, primary.dialect)) {
-    take(pieces.host ?? [], region, primaryOfPieces(silent), (origin) =>
-      changed(primary.endpoint, piecesOf(pieces, problems), origin),
+    const owner = primaryOfPieces(silent)
+    take(pieces.host ?? [], region, owner, (origin) =>
+      changed(primary.endpoint, placeOnly(piecesOf(pieces, problems), primary.endpoint, owner?.endpoint), origin),
     )
   }
   if (anyRegion !== undefined) take([anyRegion], undefined, urlOwner, byUrl)

@@ -1,0 +1,44 @@
+import { copyOptions } from './options.ts'
+
+/** What `util.inspect` calls; by its registered name, since core imports nothing. */
+const inspectCustom = Symbol.for('nodejs.util.inspect.custom')
+
+/** Fields of drivers' options, and of their TLS options, that hold a secret, or a URL with one in it. */
+const secretFields: ReadonlySet<string> = new Set([
+  'connectionString',
+  'uri',
+  'password',
+  'password1',
+  'password2',
+  'password3',
+  'passwordSha1',
+  // of TLS
+  'key',
+  'pfx',
+  'passphrase',
+  // no secret, but a circle, which JSON cannot carry
+  'pool',
+])
+
+/**
+ * Keeps secrets out of what is printed (`console.log`, `util.inspect`, `JSON.stringify`) of a driver's options or TLS options. The fields
+ * stay what they are: the driver reads them, and so does code that copies the options to connect once more with them, as
+ * Kysely does to cancel a query.
+ */
+export function hideSecrets(options: object): void {
+  Object.defineProperty(options, inspectCustom, { value: print, configurable: true })
+  Object.defineProperty(options, 'toJSON', { value: print, configurable: true })
+}
+
+// One function for all: drivers copy options with all that is defined on them, and a copy prints itself and is the same.
+function print(this: object): object {
+  return Object.fromEntries(Object.entries(this).filter(([name]) => !secretFields.has(name)))
+}
+
+/** TLS options as a copy that prints without the key; anything else as it is. */
+export function quietTls(ssl: unknown): unknown {
+  if (typeof ssl !== 'object' || ssl === null) return ssl
+  const copy = copyOptions(ssl)
+  hideSecrets(copy)
+  return copy
+}
