@@ -14,7 +14,9 @@ export function brokenLinks() {
 }
 
 function listFiles(...patterns) {
-  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', ...patterns], { cwd: root })
+  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', ...patterns], {
+    cwd: root,
+  })
   const files = listed.toString().split('\n').filter(Boolean)
   return files.filter((file) => existsSync(join(root, file)))
 }

@@ -1,11 +1,13 @@
 // What people copy works: the examples above public functions, and the snippets of docs/recipes.md, in the surroundings
 // that their reader has. One that is not known here fails, so none can be added without being run.
 
+import * as hooks from 'node:async_hooks'
 import * as channels from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import * as http from 'node:http'
 import { createServer, type RequestListener } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import * as honoServer from '@hono/node-server'
 import { expect, test } from '@jest/globals'
 import express from 'express'
@@ -31,6 +33,7 @@ const modules = {
   '@flyroute/core/node': nodeDoor,
   '@flyroute/pg': pg,
   '@hono/node-server': honoServer,
+  'node:async_hooks': hooks,
   'node:diagnostics_channel': channels,
   'node:http': http,
 }
@@ -85,6 +88,19 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     await run(reader, { ...core, redeem })
     expect((await reader.ask('GET', '/auth/callback?code=c1')).header('fly-replay')).toHaveLength(1)
     expect(redeemed).toEqual([])
+  },
+  'AsyncLocalStorage.snapshot()': async (reader, run) => {
+    const loadVisits = (await run(reader, { then: 'return loadVisits' })) as () => Promise<pg.QueryResult>
+    let late: Promise<unknown> | undefined
+    reader.app.use(nodeDoor.replayMiddleware({ databases: [reader.pool] }))
+    reader.app.get('/', async (_, response) => {
+      await reader.pool.query('insert into visit default values').catch(() => undefined)
+      response.on('close', () => (late = loadVisits()))
+      response.send('not sent')
+    })
+    expect((await reader.ask('GET', '/')).header('fly-replay')).toHaveLength(1)
+    // Inside the request it would never settle.
+    expect(await Promise.race([late, wait(5_000, 'never')])).toMatchObject({ rows: [] })
   },
   'await assertPrimary(pool)': async (reader, run) => {
     let migrated = 0
