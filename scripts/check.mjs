@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { circles } from './lib/circles.mjs'
 import { assertGround, bin, publicPackages, readManifest, root } from './lib/ground.mjs'
 import { brokenLinks } from './lib/links.mjs'
 import { staleResults } from './lib/matrix/report.mjs'
@@ -18,7 +17,6 @@ delete process.env.FORCE_COLOR
 const checks = {
   types: () => all(...['.', 'examples', 'scripts'].map((folder) => run('tsc', ['-p', folder, '--pretty', 'false']))),
   lint: () => run('oxlint', ['--type-aware', '--deny-warnings', '--format=unix', '.']),
-  circles,
   format: () => run('biome', ['ci', '--colors=off', '.']),
   unused: () => run('knip', ['--no-progress', '--no-config-hints']),
   links: async () => brokenLinks().join('\n'),

@@ -1,146 +1,96 @@
-import { ReplayUnavailableError } from '@flyroute/core'
 import {
-  type Analysis,
+  Action,
+  ConnectionGuard,
   createStatementMemory,
   currentScope,
-  lostError,
-  type Role,
+  decide,
+  type Freshness,
+  type HeldConnection,
+  noteUnavailable,
   type Scope,
-  type ServerInstance,
+  type Side,
   type StatementMemory,
   type Watchdog,
+  type Wire,
+  whenFresh,
 } from '@flyroute/core/adapter'
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely'
-import { asksOn, compiled } from './ask.ts'
-import type { FlyrouteDriver } from './driver.ts'
-import { PrimarySide } from './primary-side.ts'
-import { ReplicaSide } from './replica-side.ts'
-import { newTransaction, type Run, type Transaction } from './transaction.ts'
-import { patienceFor, Wait } from './watchdog.ts'
+import { Borrowing } from './borrowing.ts'
+import { discard } from './discard.ts'
+import type { Guarded, Owner } from './guarded.ts'
+import { OnPrimary } from './on-primary.ts'
+import { OnReplica } from './on-replica.ts'
+import { asksOn, Control, compiled, type ExecuteOptions, Statement } from './statement.ts'
 
-type ExecuteOptions = Parameters<DatabaseConnection['executeQuery']>[1]
 type ControlConnections = Parameters<NonNullable<DatabaseConnection['cancelQuery']>>[0]
 
-const acceptsWrites =
-  'the replica would accept writes of this user and nobody else would ever see them: statements that may write go to the primary; connect as a user without SUPER, CONNECTION_ADMIN or READ ONLY ADMIN, or set super_read_only'
-
-/** One connection of the wrapped dialect, guarded: it knows what its server is and which transaction it is in. */
-export class GuardedConnection implements DatabaseConnection {
-  readonly owner: FlyrouteDriver
-  /** The driver that the inner connection belongs to. */
+/**
+ * One connection of the wrapped dialect. What becomes of a statement is core's to decide; here that is said in Kysely's words:
+ * how a statement is sent, answered and failed, by itself or as a stream.
+ */
+export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnection {
+  readonly owner: Owner
   readonly driver: Driver
   readonly inner: DatabaseConnection
-  readonly side: 'local' | 'primary'
-  readonly memory: StatementMemory
-  /** Looks after what it waits for. */
+  readonly guard: ConnectionGuard<CompiledQuery>
   readonly watchdog: Watchdog | undefined
-  /** The run of the server that it leads to; undefined until that has said what it is. */
-  server: ServerInstance | undefined
-  /** It has not said so itself: another connection of its driver has, a moment before. */
-  isAssumed = false
-  transaction: Transaction | undefined
-  /** Something like SET has run here since it was acquired: another connection is not the same. */
-  hasSettings = false
-  /** A statement that the server does not answer, and that nobody waits for any more; settles when it is over. */
   abandoned: Promise<unknown> | undefined
-  /** A connection to the primary that runs a single statement in this one's place. */
-  elsewhere: GuardedConnection | undefined
+  /** It has not said itself what it is: another connection of its driver has, a moment before. */
+  isAssumed = false
+  isCancellable = false
+  /** Its request was replayed, and we have given it back. */
+  isReclaimed = false
   declare cancelQuery?: (controls: ControlConnections) => Promise<void>
   declare collectSessionInfo?: () => Promise<void>
   declare killSession?: (controls: ControlConnections) => Promise<void>
-  readonly #onPrimary: PrimarySide
-  readonly #onReplica: ReplicaSide
-  /** Kysely may want to cancel what runs here. */
-  #isCancellable = false
+  readonly #memory: StatementMemory
+  readonly #onPrimary: OnPrimary = new OnPrimary(this)
+  readonly #onReplica: OnReplica = new OnReplica(this)
+  readonly #borrowing: Borrowing = new Borrowing(this)
+  /** The request that has acquired it. */
+  #holder: Scope | undefined
+  /** What a driver's own method is about to execute on it: that was decided upon already. */
+  #below: { readonly query: CompiledQuery; readonly send: () => Promise<QueryResult<unknown>> } | undefined
+  /** The stream that was opened last. */
+  #rows: AsyncIterableIterator<unknown> | undefined
 
-  constructor(owner: FlyrouteDriver, driver: Driver, inner: DatabaseConnection, side: 'local' | 'primary') {
+  constructor(owner: Owner, driver: Driver, inner: DatabaseConnection, side: Side) {
+    const { database, watchdog } = owner
     this.owner = owner
     this.driver = driver
     this.inner = inner
-    this.side = side
-    this.memory = createStatementMemory(owner.database.classifier)
-    this.watchdog = side === 'local' ? owner.watchdog : undefined
-    this.#onPrimary = new PrimarySide(this)
-    this.#onReplica = new ReplicaSide(this)
-    // Kysely looks whether they are there.
-    if (inner.cancelQuery)
-      this.cancelQuery = (controls) => required(this.#acting.cancelQuery).call(this.#acting, controls)
-    if (inner.killSession)
-      this.killSession = (controls) => required(this.#acting.killSession).call(this.#acting, controls)
-    if (inner.collectSessionInfo) {
-      this.collectSessionInfo = () => {
-        this.#isCancellable = true
-        return required(this.#acting.collectSessionInfo).call(this.#acting)
-      }
-    }
+    this.watchdog = side === 'local' ? watchdog : undefined
+    this.guard = new ConnectionGuard(database, side, this.#wire(asksOn(inner, database.facts.language)))
+    this.#memory = createStatementMemory(database.classifier)
+    this.#passesOnControls()
   }
 
-  /** What the server says it is; until then, what the settings say. */
-  get role(): Role {
-    if (this.server !== undefined) return this.server.role
-    return this.side === 'primary' ? 'primary' : this.owner.database.replication.topology.role
-  }
-
-  get #acting(): DatabaseConnection {
-    return (this.transaction?.standIn ?? this.elsewhere ?? this).inner
-  }
-
-  /**
-   * Asks this connection's server what it is.
-   *
-   * @throws ReplayUnavailableError when this should be the primary and is none
-   */
-  async greet(): Promise<void> {
-    const { facts, replication } = this.owner.database
-    const expected = this.side === 'primary' ? 'primary' : replication.servers.expects
-    const observation = await facts.observe(asksOn(this.inner, facts.language), expected)
-    if (this.side === 'local') await replication.servers.comparable()
-    this.server = replication.servers.connected(observation, this.side)
-    this.isAssumed = false
-    if (this.server.acceptsWrites) replication.noticeOnce(acceptsWrites)
-    if (this.side === 'primary' && this.server.role === 'replica') throw new ReplayUnavailableError('no-primary')
-  }
+  // --- statements ---------------------------------------------------------------------------------------------------
 
   executeQuery<R>(query: CompiledQuery, options?: ExecuteOptions): Promise<QueryResult<R>> {
-    return this.execute(query, options)
+    const below = this.#below
+    if (below?.query !== query) return this.execute<R>(query, options)
+    this.#below = undefined
+    return below.send() as Promise<QueryResult<R>>
   }
 
   /** `executeQuery`, whatever Kysely has put in its place to log what is called. */
   execute<R>(query: CompiledQuery, options?: ExecuteOptions): Promise<QueryResult<R>> {
+    const { guard } = this
     const scope = currentScope()
-    const isPrimary = this.role === 'primary'
-    if (isPrimary && scope === undefined && this.transaction === undefined) return this.#onPrimary.send(query, options)
-    const analysis = this.memory.classify(query.sql)
-    const control = analysis.several ? undefined : analysis.transaction
-    if (control !== undefined && control !== 'set') return this.#controls(control, query, options, analysis, scope)
-    return isPrimary
-      ? this.#onPrimary.execute(query, options, analysis, scope)
-      : this.#onReplica.execute(query, options, analysis, scope)
+    const analysis = this.#memory.classify(query.sql)
+    if (guard.passes(analysis, query.sql, scope)) {
+      return this.#onReplica.send<R>(new Statement(query, options, scope, analysis))
+    }
+    const isControl = analysis.transaction !== undefined || guard.session.transaction !== undefined
+    if (scope === undefined && !isControl && guard.canBypass) return this.#onPrimary.pass<R>(query, options)
+    const statement = new Statement(query, options, scope, analysis)
+    return this.#carriesOut<R>(this.#decides(statement), statement)
   }
 
-  /** What begins or ends a transaction, or a part of it, in SQL. */
-  #controls<R>(
-    control: NonNullable<Analysis['transaction']>,
-    query: CompiledQuery,
-    options: ExecuteOptions,
-    analysis: Analysis,
-    scope: Scope | undefined,
-  ): Promise<QueryResult<R>> {
-    const run = (on: GuardedConnection): Promise<QueryResult<R>> => on.inner.executeQuery<R>(query, options)
-    if (control === 'begin') return this.begin(query.sql, run)
-    if (control === 'commit') return this.#chains(this.commit(run), analysis)
-    if (control === 'rollback') return this.#chains(this.rollback(run), analysis)
-    if (control === 'rollback-to') this.forgetsRefusal()
-    return this.role === 'primary'
-      ? this.#onPrimary.execute(query, options, analysis, scope)
-      : this.#onReplica.execute(query, options, analysis, scope)
-  }
-
-  /** AND CHAIN: the next transaction has begun with the end of this one. */
-  async #chains<T>(ended: Promise<T>, analysis: Analysis): Promise<T> {
-    const result = await ended
-    if (analysis.chain) this.enters('begin', (on) => on.inner.executeQuery(compiled('begin')), analysis).used = true
-    return result
+  run<R>(statement: Statement): Promise<QueryResult<R>> {
+    statement.analysis = this.#memory.classify(statement.query.sql)
+    return this.#carriesOut<R>(this.#decides(statement), statement)
   }
 
   streamQuery<R>(
@@ -148,31 +98,110 @@ export class GuardedConnection implements DatabaseConnection {
     chunkSize: number,
     options?: ExecuteOptions,
   ): AsyncIterableIterator<QueryResult<R>> {
-    return this.stream(query, chunkSize, options, currentScope())
+    return this.stream(new Statement(query, options, currentScope(), this.#memory.classify(query.sql)), chunkSize)
   }
 
-  /** @param scope of whoever asked for the stream, not of whoever reads it */
-  stream<R>(
-    query: CompiledQuery,
-    chunkSize: number,
-    options: ExecuteOptions,
-    scope: Scope | undefined,
-  ): AsyncIterableIterator<QueryResult<R>> {
-    const analysis = this.memory.classify(query.sql)
-    return this.role === 'primary'
-      ? this.#onPrimary.stream(query, chunkSize, options, analysis, scope)
-      : this.#onReplica.stream(query, chunkSize, options, analysis, scope)
+  async *stream<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
+    statement.analysis = this.#memory.classify(statement.query.sql)
+    let action = this.#decides(statement)
+    if (action === Action.wait) action = await this.#whenFresh(statement)
+    if (action === Action.primary) yield* this.#borrowing.stream<R>(statement, chunkSize)
+    else if (action !== Action.here) yield await this.#carriesOut<R>(action, statement)
+    else yield* this.#on().stream<R>(statement, chunkSize)
   }
 
-  /**
-   * The same answer, or an error as soon as it is clear that the server will give none: then the connection is not used again
-   * until it does.
-   */
-  unlessItHangs<T>(answer: Promise<T>, scope: Scope | undefined): Promise<T> {
-    return this.watchdog === undefined ? answer : new Answer(this, answer, scope).promise
+  #decides(statement: Statement): Action {
+    if (this.isReclaimed) return Action.drop
+    const { query, analysis, scope } = statement
+    const action = decide(this.guard, analysis, query.sql, scope)
+    statement.withdrawsIntent()
+    return action
   }
 
-  /** Nobody waits for this answer any more. */
+  #carriesOut<R>(action: Action, statement: Statement): Promise<QueryResult<R>> {
+    const { guard, owner } = this
+    const { query, options, scope } = statement
+    switch (action) {
+      case Action.here:
+        return this.#on().send<R>(statement)
+      case Action.primary:
+        return this.#borrowing.run<R>(statement)
+      case Action.refuse:
+        noteUnavailable(scope, guard.refusal)
+        return Promise.reject(guard.refusal)
+      case Action.rollback:
+        guard.session.leavesTransaction()
+        return this.send<R>(query, options, compiled('rollback'))
+      case Action.drop:
+        return owner.drops(scope)
+      case Action.wait:
+        return this.#whenFresh(statement).then((decision) => this.#carriesOut<R>(decision, statement))
+    }
+  }
+
+  #on(): OnPrimary | OnReplica {
+    return this.guard.role === 'primary' ? this.#onPrimary : this.#onReplica
+  }
+
+  #whenFresh({ query, analysis, scope }: Statement): Promise<Action> {
+    const { guard } = this
+    return whenFresh(guard, analysis, query.sql, scope as Scope, guard.need as Freshness)
+  }
+
+  runOnPrimary<R>(statement: Statement): Promise<QueryResult<R>> {
+    return this.#borrowing.run<R>(statement)
+  }
+
+  streamOnPrimary<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
+    return this.#borrowing.stream<R>(statement, chunkSize)
+  }
+
+  async runAgain(query: CompiledQuery): Promise<void> {
+    // Logged already, on the connection that it ran on first.
+    await this.execute(query instanceof Control ? new Control(query.sql, query.run) : query)
+  }
+
+  // --- below the guard ----------------------------------------------------------------------------------------------
+
+  async send<R>(query: CompiledQuery, options: ExecuteOptions, instead?: CompiledQuery): Promise<QueryResult<R>> {
+    if (!(query instanceof Control)) return this.inner.executeQuery<R>(instead ?? query, options)
+    await query.run(this.driver, query.below?.(this.inner, instead) ?? this.inner)
+    return { rows: [] }
+  }
+
+  open<R>({ query, options }: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
+    const rows = this.inner.streamQuery<R>(query, chunkSize, options)
+    this.#rows = rows
+    return rows
+  }
+
+  /** What a driver's own method sees: an inner connection, on which it executes through this one's log. */
+  readonly below = (inner: DatabaseConnection, instead?: CompiledQuery): DatabaseConnection =>
+    new Proxy(inner, {
+      get: (target, key) => {
+        if (key === 'executeQuery') {
+          return (query: CompiledQuery, options: ExecuteOptions): Promise<unknown> => {
+            this.#below = { query, send: () => target.executeQuery(instead ?? query, options) }
+            return this.executeQuery(query, options)
+          }
+        }
+        const value: unknown = Reflect.get(target, key, target)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+
+  #wire(ask: Wire['ask']): Wire {
+    const isQuiet = (): boolean => this.abandoned === undefined && !this.isReclaimed
+    return {
+      ask,
+      // Kysely does not tell it: the texts do.
+      status: undefined,
+      get isQuiet() {
+        return isQuiet()
+      },
+    }
+  }
+
   abandons(answer: Promise<unknown>): void {
     this.abandoned = answer.then(
       () => undefined,
@@ -180,141 +209,66 @@ export class GuardedConnection implements DatabaseConnection {
     )
   }
 
-  /** What has to be done behind an answer that nobody waits for any more, if there is one. */
-  isOverWith(clean: () => unknown): void {
-    if (this.abandoned !== undefined) this.abandons(this.abandoned.then(clean))
-  }
-
-  // --- transactions -------------------------------------------------------------------------------------------------
-
-  /** @param text what says the same in SQL, to be judged */
-  async begin<T>(text: string, run: Run<T>): Promise<T> {
-    const analysis = this.memory.classify(text)
-    if (this.role === 'replica') return this.#onReplica.begin(text, run, analysis)
-    const result = await run(this)
-    this.enters(text, run, analysis)
-    return result
-  }
-
-  enters(text: string, run: Run, analysis: Analysis): Transaction {
-    this.transaction = newTransaction(text, run, analysis.readOnly === true)
-    return this.transaction
-  }
-
-  async commit<T>(run: Run<T>): Promise<T> {
-    const { transaction } = this
-    if (transaction?.refusal !== undefined) throw transaction.refusal
-    if (transaction?.standIn !== undefined) return this.#endElsewhere(transaction.standIn, (on) => on.commit(run))
-    if (this.abandoned !== undefined) throw lostError()
-    this.transaction = undefined
-    return this.role === 'primary' && transaction?.writer !== undefined
-      ? this.#onPrimary.commit(run, transaction, transaction.writer)
-      : this.unlessItHangs(run(this), currentScope())
-  }
-
-  async rollback<T>(run: Run<T>): Promise<T> {
-    const { transaction } = this
-    if (transaction?.standIn !== undefined) return this.#endElsewhere(transaction.standIn, (on) => on.rollback(run))
-    // Its server hangs: it is rolled back when that answers again, and for whoever asks now it is over.
-    if (this.abandoned !== undefined) return undefined as T
-    this.transaction = undefined
-    try {
-      return await this.unlessItHangs(run(this), currentScope())
-    } finally {
-      const { writer } = transaction ?? {}
-      if (writer !== undefined) this.owner.database.replication.written.ends(writer, 'failed')
-    }
-  }
-
-  async #endElsewhere<T>(standIn: GuardedConnection, end: Run<T>): Promise<T> {
-    try {
-      return await end(standIn)
-    } finally {
-      if (standIn.transaction === undefined) {
-        this.transaction = undefined
-        await this.owner.releaseConnection(standIn)
+  /** Kysely looks whether they are there. */
+  #passesOnControls(): void {
+    const { inner } = this
+    const acting = (): DatabaseConnection => this.#borrowing.connection?.inner ?? inner
+    if (inner.cancelQuery) this.cancelQuery = async (controls) => acting().cancelQuery?.(controls)
+    if (inner.killSession) this.killSession = async (controls) => acting().killSession?.(controls)
+    if (inner.collectSessionInfo) {
+      this.collectSessionInfo = async () => {
+        this.isCancellable = true
+        await acting().collectSessionInfo?.()
       }
     }
   }
 
-  async withSavepoint(run: Run): Promise<void> {
-    const { transaction } = this
-    if (transaction?.refusal !== undefined) throw transaction.refusal
-    if (transaction !== undefined) transaction.used = true
-    const on = transaction?.standIn ?? this
-    await on.unlessItHangs(run(on), currentScope())
+  // --- acquired, and given back -------------------------------------------------------------------------------------
+
+  /** Has a request hold it, until it is given back. */
+  isHeldBy(scope: Scope | undefined): void {
+    this.#holder = scope
+    scope?.request.hold(this)
   }
 
-  /** What was refused behind a savepoint is undone with it. */
-  forgetsRefusal(): void {
-    if (this.transaction === undefined || this.abandoned !== undefined) return
-    this.transaction.refusal = undefined
-    this.transaction.failed = false
-    this.transaction.standIn?.forgetsRefusal()
+  reclaim(): void {
+    this.isReclaimed = true
+    this.owner.giveBack(this, true)
   }
 
-  /** Has Kysely find on the primary what it may want to cancel there. */
-  async takesOver(primary: GuardedConnection): Promise<GuardedConnection> {
-    if (this.#isCancellable) await primary.inner.collectSessionInfo?.()
-    return primary
+  giveBack(isUnfit: boolean): void {
+    this.owner.giveBack(this, isUnfit)
   }
 
   /**
-   * Goes back to its pool.
+   * It goes back to its pool.
    *
-   * @returns what has to be waited for first, if anything
+   * @param isUnfit nobody else is to get it as it is
+   * @returns what has to be waited for first, if anything: whether it was discarded
    */
-  leaves(): Promise<unknown> | undefined {
-    this.hasSettings = false
-    this.#isCancellable = false
-    const { transaction, abandoned } = this
-    if (transaction === undefined && abandoned === undefined) return undefined
-    return this.#cleansUp(transaction, abandoned)
+  leaves(isUnfit: boolean): Promise<boolean> | undefined {
+    const { guard, abandoned } = this
+    const { transaction } = guard.session
+    const isDiscarded = isUnfit || guard.isMisplaced
+    this.isCancellable = false
+    this.#borrowing.leave()
+    this.#holder?.request.release(this)
+    this.#holder = undefined
+    guard.writes.leavesTransaction('unknown')
+    guard.session.givenBack()
+    if (!isDiscarded && abandoned === undefined && transaction?.refusal === undefined) return undefined
+    return this.#cleansUp(isDiscarded)
   }
 
-  async #cleansUp(transaction: Transaction | undefined, abandoned: Promise<unknown> | undefined): Promise<void> {
-    const { standIn, refusal } = transaction ?? {}
-    if (abandoned !== undefined) {
-      await abandoned
-      this.abandoned = undefined
-    }
-    if (standIn !== undefined) {
-      this.transaction = undefined
-      await this.owner.releaseConnection(standIn)
-    } else if (refusal !== undefined || (abandoned !== undefined && transaction !== undefined)) {
-      // The next one to use the connection has nothing to do with it.
-      this.transaction = undefined
-      await this.driver.rollbackTransaction(this.inner).catch(() => undefined)
-    }
+  /** The next one to use the connection has nothing to do with what is open on it. */
+  async #cleansUp(isDiscarded: boolean): Promise<boolean> {
+    const { driver, inner, guard } = this
+    if (isDiscarded) await this.#rows?.return?.()
+    await this.abandoned
+    this.abandoned = undefined
+    guard.session.leavesTransaction()
+    if (isDiscarded) await discard(driver, inner, guard.database.facts.language)
+    else await driver.rollbackTransaction(inner).catch(() => undefined)
+    return isDiscarded
   }
-}
-
-/** An answer of the server, whatever to. */
-class Answer<T> extends Wait<T> {
-  override readonly patience: number
-  readonly #connection: GuardedConnection
-  readonly #answer: Promise<T>
-
-  constructor(connection: GuardedConnection, answer: Promise<T>, scope: Scope | undefined) {
-    super(connection.watchdog)
-    this.patience = patienceFor(scope?.request.kind === 'request')
-    this.#connection = connection
-    this.#answer = answer
-    answer.then(
-      (value) => this.over()?.(value),
-      (error: unknown) => this.over()?.(Promise.reject(error)),
-    )
-  }
-
-  cut(error: Error): void {
-    const resolve = this.over()
-    if (resolve === undefined) return
-    this.#connection.abandons(this.#answer)
-    resolve(Promise.reject(error))
-  }
-}
-
-function required<T>(method: T | undefined): T {
-  if (method === undefined) throw new Error('The wrapped dialect does not support this')
-  return method
 }

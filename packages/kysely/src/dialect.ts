@@ -1,10 +1,20 @@
 import type { Replication } from '@flyroute/core'
-import { createClassifier, DatabaseReplication, factsOf, memberTopology, withRole } from '@flyroute/core/adapter'
+import {
+  Catalogue,
+  createClassifier,
+  DatabaseReplication,
+  factsOf,
+  memberTopology,
+  withRole,
+} from '@flyroute/core/adapter'
 import type { DatabaseIntrospector, Dialect, DialectAdapter, Driver, Kysely, QueryCompiler } from 'kysely'
-import { FlyrouteDriver, type GuardedDatabase } from './driver.ts'
+import { FlyrouteDriver } from './driver.ts'
 import { languageOf } from './language.ts'
-import type { FlyrouteDialectOptions } from './options.ts'
+import type { FlyrouteDialectOptions, KyselyDatabase } from './options.ts'
 import { DialectSource } from './replication.ts'
+
+const acceptsWrites =
+  'the replica would accept writes of this user and nobody else would ever see them: statements that may write go to the primary; connect as a user without SUPER, CONNECTION_ADMIN or READ ONLY ADMIN, or set super_read_only'
 
 /**
  * A dialect of Kysely around any other one: what writes is not sent to a replica, reads wait until the replica is as
@@ -43,12 +53,16 @@ export class FlyrouteDialect implements Dialect {
     const { topology = memberTopology({ env, region, primaryRegion, source: 'the dialect', database: name }) } = options
     const isReplica = topology.role === 'replica'
     const one = options.dialect ?? (isReplica ? options.replica : options.primary)
-    const facts = factsOf(options.language ?? languageOf(one))
+    const facts = factsOf(options.language ?? languageOf(one), {
+      onProblem: (problem) => {
+        if (problem === 'accepts-writes') replication.noticeOnce(acceptsWrites)
+      },
+    })
     // One dialect is connected to whatever it is connected to; a file that nobody replicates is written where it is.
     const expected = withRole(topology, facts.language === 'sqlite' && options.dialect ? 'primary' : topology.role)
     const other = options.dialect === undefined && isReplica ? options.primary : undefined
     const source = new DialectSource(facts, expected.role)
-    const replication = new DatabaseReplication({
+    const replication: DatabaseReplication = new DatabaseReplication({
       name,
       topology: expected,
       source,
@@ -61,7 +75,8 @@ export class FlyrouteDialect implements Dialect {
       dialect: facts.language,
       ...(functions === undefined ? {} : { functions }),
     })
-    const database: GuardedDatabase = { facts, replication, classifier, source }
+    const catalogue = new Catalogue(() => facts.writers((sql) => source.ask(sql)))
+    const database: KyselyDatabase = { facts, replication, classifier, catalogue, source }
     this.replication = replication
     this.#local = one
     // Kysely 0.29's word; before, a driver itself made others wait.

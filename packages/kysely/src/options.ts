@@ -1,5 +1,12 @@
 import type { FunctionNames, Dialect as Language, Replication, ResolveTopologyOptions, Topology } from '@flyroute/core'
+import type { GuardedDatabase } from '@flyroute/core/adapter'
 import type { Dialect } from 'kysely'
+import type { DialectSource } from './replication.ts'
+
+/** One database: what its connections share. */
+export interface KyselyDatabase extends GuardedDatabase {
+  readonly source: DialectSource
+}
 
 /** What flyroute wants to know beside the dialects. */
 export interface FlyrouteOptions extends Pick<ResolveTopologyOptions, 'env' | 'region' | 'primaryRegion'> {

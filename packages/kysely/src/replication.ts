@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ask, DialectFacts, Observation, PositionAlgebra, ReplicationSource, Role } from '@flyroute/core/adapter'
 import type { Driver } from 'kysely'
-import { asksOn } from './ask.ts'
+import { asksOn } from './statement.ts'
 
 /** How long (ms) the member next door may take to say what it is. */
 const answerMs = 2_000

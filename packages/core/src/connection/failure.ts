@@ -49,7 +49,7 @@ function onReplica<S>(guard: ConnectionGuard<S>, failure: Failure): Verdict {
   }
   if (word === 'unavailable') {
     if (guard.side === 'local') replication.prober.reportUnreachable(error)
-    if (analysis.access !== 'read' && failure.wasSent && !facts.isAnswer(error)) return 'pass'
+    if (failure.wasSent && !facts.isAnswer(error) && mayHaveWritten(guard, failure)) return 'pass'
   }
   try {
     // A read that replay has cancelled is made once on the primary, in a request or not: that is nearer than a replay.
@@ -64,6 +64,11 @@ function onReplica<S>(guard: ConnectionGuard<S>, failure: Failure): Verdict {
     noteUnavailable(scope, refusal)
     return refusal as Error
   }
+}
+
+/** Whether it would have written on a server that was promoted a moment ago: there the classifier's guess is not enough. */
+function mayHaveWritten<S>({ database }: ConnectionGuard<S>, { analysis, text }: Failure): boolean {
+  return analysis.access !== 'read' || (text !== undefined && database.catalogue.mayWrite(analysis, text))
 }
 
 /** What a replica refuses for its text's sake is known the next time, and would be needless if it had been promoted meanwhile. */

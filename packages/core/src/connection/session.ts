@@ -114,9 +114,11 @@ export class Session<S> {
     this.#residue = residue
   }
 
-  /** The server has answered a statement with an error. */
-  fails(): void {
-    if (this.#language === 'postgres' && this.#transaction !== undefined) this.#transaction.isFailed = true
+  /** A statement has failed. */
+  fails({ transaction: control, several }: Analysis): void {
+    // A BEGIN that has failed has begun nothing.
+    if (control === 'begin' && !several) this.leavesTransaction()
+    else if (this.#language === 'postgres' && this.#transaction !== undefined) this.#transaction.isFailed = true
   }
 
   /** The transaction was given up: a ROLLBACK of ours is on its way. */
@@ -192,6 +194,8 @@ export class Session<S> {
     const { transaction } = this
     if (transaction === undefined) return
     transaction.used = true
+    // What has failed behind the savepoint is undone with it.
+    transaction.isFailed = false
     if (transaction.settings.length > 0) this.#residue ??= 'rollback-to'
   }
 

@@ -1,0 +1,40 @@
+import type { GuardedDatabase, PrimaryConnection, Scope, Watchdog } from '@flyroute/core/adapter'
+import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely'
+import type { ExecuteOptions, Statement } from './statement.ts'
+
+/** Where guarded connections come from, and go back to. */
+export interface Owner {
+  readonly database: GuardedDatabase
+  /** Looks after a replica that is one of several connections away; undefined for a primary. */
+  readonly watchdog: Watchdog | undefined
+  /** A connection to the primary, in place of one to a replica; only where there is a dialect for it. */
+  acquirePrimary(options?: ExecuteOptions): Promise<Guarded>
+  /** @param isUnfit nobody else is to get it as it is */
+  giveBack(connection: Guarded, isUnfit: boolean): void
+  /** What a statement gets whose request was answered with a replay. */
+  drops(scope: Scope | undefined): Promise<never>
+}
+
+/** A guarded connection, as its parts see it. */
+export interface Guarded extends PrimaryConnection<CompiledQuery> {
+  readonly owner: Owner
+  /** The driver that the inner connection belongs to. */
+  readonly driver: Driver
+  readonly inner: DatabaseConnection
+  readonly watchdog: Watchdog | undefined
+  /** A statement that the server does not answer, and that is not waited for any more; settles when it is over. */
+  readonly abandoned: Promise<unknown> | undefined
+  /** Kysely may want to cancel what runs here. */
+  readonly isCancellable: boolean
+  /** The answer to this promise is not waited for any more. */
+  abandons(answer: Promise<unknown>): void
+  /** Runs it below the guard. @param instead what is sent in its place */
+  send<R>(query: CompiledQuery, options: ExecuteOptions, instead?: CompiledQuery): Promise<QueryResult<R>>
+  /** Opens a stream below the guard. */
+  open<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>>
+  run<R>(statement: Statement): Promise<QueryResult<R>>
+  stream<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>>
+  /** Runs it on the primary, in place of this connection. */
+  runOnPrimary<R>(statement: Statement): Promise<QueryResult<R>>
+  streamOnPrimary<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>>
+}

@@ -1,0 +1,121 @@
+import {
+  Effect,
+  interpretError,
+  type Position,
+  type Scope,
+  type Transaction,
+  type WriteOutcome,
+} from '@flyroute/core/adapter'
+import type { CompiledQuery, QueryResult } from 'kysely'
+import type { Guarded } from './guarded.ts'
+import type { ExecuteOptions, Statement } from './statement.ts'
+
+/** What is on its way to a primary. */
+interface Sent {
+  readonly statement: Statement
+  readonly effect: Effect
+  readonly transaction: Transaction<CompiledQuery> | undefined
+}
+
+/** Sends statements to a primary: as they are, and with the position behind whatever commits something in a request. */
+export class OnPrimary {
+  readonly #connection: Guarded
+
+  constructor(connection: Guarded) {
+    this.#connection = connection
+  }
+
+  /** Sends what nothing is to be decided about. */
+  pass<R>(query: CompiledQuery, options: ExecuteOptions): Promise<QueryResult<R>> {
+    return this.#connection.inner.executeQuery<R>(query, options).catch((error: unknown) => {
+      const { guard } = this.#connection
+      if (guard.database.facts.readError(error) === 'refusal') guard.doubts()
+      throw error
+    })
+  }
+
+  async send<R>(statement: Statement): Promise<QueryResult<R>> {
+    const { query, options } = statement
+    const sent = this.#sends(statement)
+    let result: QueryResult<R>
+    try {
+      result = await this.#connection.send<R>(query, options)
+    } catch (error) {
+      this.#failed(sent, error)
+      throw error
+    }
+    await this.#answered(sent)
+    return result
+  }
+
+  async *stream<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
+    const sent = this.#sends(statement)
+    let hasFailed = false
+    try {
+      yield* this.#connection.open<R>(statement, chunkSize)
+    } catch (error) {
+      hasFailed = true
+      this.#failed(sent, error)
+      throw error
+    } finally {
+      // It is done, too, where nobody wants the rest of its rows.
+      if (!hasFailed) await this.#answered(sent)
+    }
+  }
+
+  #sends(statement: Statement): Sent {
+    const { session, effect } = this.#connection.guard
+    const { transaction } = session
+    session.sends(statement.query, statement.query.sql, statement.analysis)
+    return { statement, effect, transaction }
+  }
+
+  async #answered({ statement, effect, transaction }: Sent): Promise<void> {
+    const { query, analysis, scope } = statement
+    const { guard } = this.#connection
+    guard.session.acknowledges(query, query.sql, analysis)
+    if (effect === Effect.none || scope === undefined) return
+    if (effect === Effect.reads) return readPosition(this.#connection, scope)
+    guard.writes.ends(scope.request, transaction, 'done')
+    // A text that began a transaction of its own has not committed that one.
+    if (analysis.several && guard.session.transaction !== undefined) guard.writes.goesOn(scope.request)
+    if (analysis.schema) guard.schemaChanged()
+    if (scope.consistency === 'none') return
+    // What a procedure sets for its transaction cannot be seen: there the position that is always far enough is taken.
+    const isAsynchronous =
+      analysis.synchronousCommit || analysis.access === 'unknown' || transaction?.asynchronous === true
+    guard.writes.took(scope.request, await askPosition(this.#connection, isAsynchronous))
+  }
+
+  #failed({ statement, effect, transaction }: Sent, error: unknown): void {
+    const { query, analysis, scope } = statement
+    const { guard } = this.#connection
+    guard.session.fails(analysis)
+    if (effect === Effect.commits && scope !== undefined) {
+      guard.writes.ends(scope.request, transaction, this.#outcomeOf(error))
+    }
+    interpretError(guard, { analysis, text: query.sql, scope, error, wasSent: true, canMove: false })
+  }
+
+  #outcomeOf(error: unknown): WriteOutcome {
+    // Kysely's own word for a COMMIT that PostgreSQL has answered with ROLLBACK.
+    if ((error as { name?: unknown } | null)?.name === 'AbortedTransactionError') return 'failed'
+    return this.#connection.guard.database.facts.isAnswer(error) ? 'failed' : 'unknown'
+  }
+}
+
+/** Takes note of the position that a monotonic reader has seen. */
+export async function readPosition(connection: Guarded, { request }: Scope): Promise<void> {
+  connection.guard.writes.saw(request, await askPosition(connection, false))
+}
+
+/** The position behind what has just been answered, or why there is none: the answer is one all the same. */
+async function askPosition({ guard }: Guarded, isAsynchronous: boolean): Promise<Position | Error> {
+  const { server, wire, database } = guard
+  try {
+    if (server === undefined) throw new Error('The server has not said what it is')
+    return await database.facts.position(wire.ask, server, isAsynchronous)
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
