@@ -1,4 +1,4 @@
-// What a door adds to a request that needs nothing of it: nanoseconds beside the bare handler, on requests and responses of
+// What a middleware adds to a request that needs nothing of it: nanoseconds beside the bare handler, on requests and responses of
 // node:http without a socket, so that nothing else is in the figures. Nobody writes, nobody sends a token.
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
@@ -29,11 +29,11 @@ function onNode(handler: Handler): () => void {
   }
 }
 
-const fetchDoor = replayableFetch(fetchHandler, policy)
+const wrappedFetch = replayableFetch(fetchHandler, policy)
 const contenders: Record<string, readonly [bare: () => unknown, behind: () => unknown]> = {
   'node, before the handler': [onNode(nothing), onNode(replayable(nothing, policy))],
   'node, with an answer': [onNode(answers), onNode(replayable(answers, policy))],
-  fetch: [() => fetchHandler(fetchRequest), () => fetchDoor(fetchRequest)],
+  fetch: [() => fetchHandler(fetchRequest), () => wrappedFetch(fetchRequest)],
 }
 
 console.log('added to a request, in nanoseconds: the fastest round, and the median')

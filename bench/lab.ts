@@ -82,7 +82,7 @@ const isLocal = (one: Measured): boolean => one.crossings === 0
 console.log(
   `\n${users} users in ${regions.join(', ')}, ${requests} requests each, ${think} ms apart, one of ten a write, lag ${lag} ms`,
 )
-console.log(`  far reads answered next door        ${share(farReads.filter(isLocal), farReads)}`)
+console.log(`  far reads answered locally        ${share(farReads.filter(isLocal), farReads)}`)
 const own = farReads.filter((one) => one.kind === 'own read')
 console.log(`  … right after one's own write       ${share(own.filter(isLocal), own)}`)
 console.log(`  own writes missed                   ${measured.filter((one) => one.stale).length}`)

@@ -1,5 +1,5 @@
 // The app that runs in every region of the lab: `node app.ts <folder of the suite>`. One route an operation, by any method,
-// through the door that an app of Node's own server has. An error is answered by the app itself, as if it had not heard of
+// through the middleware that an app of Node's own server has. An error is answered by the app itself, as if it had not heard of
 // flyroute.
 import { createServer, type RequestListener } from 'node:http'
 import { join } from 'node:path'

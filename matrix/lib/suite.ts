@@ -35,7 +35,7 @@ interface Connected<Db> {
 
 /**
  * Runs an ORM through everything it is asked to do: with the bare driver; on the primary; on a replica, where its reads are
- * answered next door and each of its writes is refused; there again, with all of it run on the primary; and behind a door,
+ * answered locally and each of its writes is refused; there again, with all of it run on the primary; and behind a middleware,
  * in two regions with Fly's proxy in front.
  *
  * @param folder of the suite, whose `orm.ts` exports it as `suite`
@@ -119,7 +119,7 @@ export function describeOrm<Db, Lacking extends OperationName>(suite: OrmSuite<D
     )
   })
 
-  describe('flyroute behind a door, in two regions', () => {
+  describe('flyroute behind a middleware, in two regions', () => {
     eachOperation((operation) => {
       test(operation.name, async () => {
         const reference = referenceOf(operation)
@@ -144,7 +144,7 @@ export function describeOrm<Db, Lacking extends OperationName>(suite: OrmSuite<D
       })
     })
 
-    test('its own writes are read next door', async () => {
+    test('its own writes are read locally', async () => {
       await stage.reset()
       const written = await stage.lab.fetch('ams', '/insert', { method: 'POST' })
       const token = written.headers.get('flyroute-token') ?? ''

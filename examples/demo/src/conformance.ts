@@ -166,7 +166,7 @@ export const countsGlue = 'the glue is as many lines as its README says, fifteen
 
 /** What flyroute promises to every app, by the name of the test. */
 export const checks: Readonly<Record<string, Check>> = {
-  async 'a read is answered next door, by the replica'(stage) {
+  async 'a read is answered locally, by the replica'(stage) {
     const title = 'Not everywhere yet'
     await stage.farBehind(async () => {
       answers(await stage.ask(stage.somebody('ord'), stage.calls.add(title)), [200, 201], 'ord')

@@ -39,7 +39,7 @@ async function warmUp({ lab }: Stage): Promise<void> {
 }
 
 async function reads({ lab, narrator, home, distances }: Stage): Promise<void> {
-  narrator.title('A read is answered next door')
+  narrator.title('A read is answered locally')
   for (const region of lab.regions) {
     const visit = await new Client(lab, region).get('/posts')
     const member = region === home ? 'primary' : 'replica'
@@ -116,15 +116,15 @@ async function ownWrite({ lab, narrator, away: [region], distances }: Stage): Pr
   narrator.show(
     `somebody else reads in ${region}: ${ms(other.milliseconds)}, from the replica; the author's write does not slow them down`,
     other.crossings === 0 && other.member === 'replica',
-    'who has written nothing reads next door',
+    'who has written nothing reads locally',
   )
   await replica.setApplyDelay(0)
   await lab.databases.caughtUp()
   const later = await author.get('/posts')
   narrator.show(
-    `the replica has caught up, and the author is back next door: ${ms(later.milliseconds)}`,
+    `the replica has caught up, and the author is back on the local replica: ${ms(later.milliseconds)}`,
     later.crossings === 0 && mentions(later.body, title),
-    'as soon as the replica has the write, its author reads next door again',
+    'as soon as the replica has the write, its author reads locally again',
   )
 }
 
@@ -161,7 +161,7 @@ async function killedReplica({ lab, narrator, home, away: [region] }: Stage): Pr
     visit = await client.get('/posts')
   }
   narrator.show(
-    `it is started again: ${ms(performance.now() - begun)} later reads are answered next door, in ${ms(visit.milliseconds)}`,
+    `it is started again: ${ms(performance.now() - begun)} later reads are answered locally, in ${ms(visit.milliseconds)}`,
     visit.crossings === 0 && visit.member === 'replica',
     'within seconds of its recovery the replica is used again',
   )

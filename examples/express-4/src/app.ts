@@ -28,7 +28,7 @@ const route =
     handle(request, response).catch(next)
   }
 
-// A read: answered by the replica next door.
+// A read: answered by the local replica.
 app.get(
   '/posts',
   route(async (_, response) => {

@@ -2,7 +2,7 @@ import { describeApp } from '@flyroute/demo/describe-app'
 
 describeApp({
   folder: 'examples/express-4',
-  unmeasured: 'its parser stands ahead of the door: what has been read cannot be measured any more',
+  unmeasured: 'its parser stands ahead of the middleware: what has been read cannot be measured any more',
   errors: {
     '/nowhere': {
       status: 404,

@@ -10,17 +10,17 @@ const pool = createPool()
 
 export const app: FastifyInstance = fastify()
 
-// Glue: the door as the first hook. A search is a POST that may stay: its statements decide.
-const door = replayMiddleware({
+// Glue: the middleware as the first hook. A search is a POST that may stay: its statements decide.
+const replays = replayMiddleware({
   databases: [pool],
   replayBeforeHandler: ({ method, path }) => method === 'POST' && path !== '/search',
 })
-app.addHook('onRequest', (request, reply, done) => door(request.raw, reply.raw, done))
+app.addHook('onRequest', (request, reply, done) => replays(request.raw, reply.raw, done))
 
 await app.register(cookie)
 app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
 
-// A read: answered by the replica next door.
+// A read: answered by the local replica.
 app.get('/posts', async () => {
   const { rows } = await pool.query('select id, title, views from post order by id desc limit 20')
   return rows

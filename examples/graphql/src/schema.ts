@@ -41,7 +41,7 @@ export const schema = createSchema<{ res: ServerResponse }>({
   typeDefs,
   resolvers: {
     Query: {
-      // A read: answered by the replica next door, although it is a POST.
+      // A read: answered by the local replica, although it is a POST.
       posts: async () => {
         const { rows } = await pool.query('select id, title, views from post order by id desc limit 20')
         return rows

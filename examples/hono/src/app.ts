@@ -9,7 +9,7 @@ export const pool = createPool()
 
 export const app: Hono = new Hono()
 
-// A read: answered by the replica next door.
+// A read: answered by the local replica.
 app.get('/posts', async (c) => {
   const { rows } = await pool.query('select id, title, views from post order by id desc limit 20')
   return c.json(rows)

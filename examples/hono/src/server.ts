@@ -2,7 +2,7 @@ import { replayable } from '@flyroute/core/fetch'
 import { serve } from '@hono/node-server'
 import { app, pool } from './app.ts'
 
-// Glue: the door around the app. A search is a POST that may stay: its statements decide.
+// Glue: the handler wrapper around the app. A search is a POST that may stay: its statements decide.
 const fetch = replayable(app.fetch, {
   databases: [pool],
   replayBeforeHandler: ({ method, path }) => method === 'POST' && path !== '/search',

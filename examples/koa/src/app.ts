@@ -13,7 +13,7 @@ const router = new Router()
 app.use(bodyParser())
 app.use(router.routes())
 
-// A read: answered by the replica next door.
+// A read: answered by the local replica.
 router.get('/posts', async (ctx) => {
   const { rows } = await pool.query('select id, title, views from post order by id desc limit 20')
   ctx.body = rows

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { replayable } from '@flyroute/core/node'
 import { app, pool } from './app.ts'
 
-// Glue: the door around the app, which `app.listen` would hand to `createServer` as well. A search is a POST that may stay.
+// Glue: the handler wrapper around the app, which `app.listen` would hand to `createServer` as well. A search is a POST that may stay.
 const handler = replayable(app.callback(), {
   databases: [pool],
   replayBeforeHandler: ({ method, path }) => method === 'POST' && path !== '/search',

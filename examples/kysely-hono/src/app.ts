@@ -3,7 +3,7 @@ import { db } from './database.ts'
 
 export const app: Hono = new Hono()
 
-// A read: answered by the replica next door.
+// A read: answered by the local replica.
 app.get('/posts', async (c) => {
   return c.json(await db.selectFrom('post').selectAll().orderBy('id', 'desc').limit(20).execute())
 })

@@ -16,7 +16,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => lab?.dispose())
 
-test('reads next door, writes at home, and the author reads what was written', async () => {
+test('reads locally, writes at home, and the author reads what was written', async () => {
   const author = new Client(lab, 'ams')
   expect(await author.get('/posts')).toMatchObject({ status: 200, route: 'ams', member: 'replica' })
   const written = await author.post('/posts', { title: 'Here I am' })

@@ -18,7 +18,7 @@ export async function handle(request: IncomingMessage, response: ServerResponse)
   const { pathname } = new URL(request.url ?? '/', 'http://app.test')
   const [, id] = /^\/posts\/(\d+)$/.exec(pathname) ?? []
 
-  // A read: answered from the file next door.
+  // A read: answered from the local file.
   if (request.method === 'GET' && pathname === '/posts') {
     return send(response, 200, db.prepare<[], Post>('select * from post order by id desc limit 20').all())
   }

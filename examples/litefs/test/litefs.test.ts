@@ -26,7 +26,7 @@ afterAll(async () => {
   await cluster?.dispose()
 })
 
-test('reads next door, writes at home, and the author reads what was written', async () => {
+test('reads locally, writes at home, and the author reads what was written', async () => {
   await cluster.setLag('ams', 20)
   const author = new Client(lab, 'ams')
   expect(await author.get('/posts')).toMatchObject({ status: 200, route: 'ams', member: 'replica' })

@@ -16,7 +16,7 @@ app.get('/healthz', async (_request, response) => {
   sendReplay(response, await healthResponse({ databases: [pool] }))
 })
 
-// A read: answered by the replica next door.
+// A read: answered by the local replica.
 app.get('/posts', async (_request, response) => {
   const [posts] = await pool.query('select id, title, views from post order by id desc limit 20')
   response.json(posts)

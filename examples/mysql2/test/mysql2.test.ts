@@ -17,12 +17,12 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => lab?.dispose())
 
-test('a read is answered by the replica next door', async () => {
+test('a read is answered by the local replica', async () => {
   const visit = await new Client(lab, 'ams').get('/posts')
   expect(visit).toMatchObject({ status: 200, route: 'ams', member: 'replica' })
 })
 
-test('a write runs in the primary region, and its author reads it next door', async () => {
+test('a write runs in the primary region, and its author reads it locally', async () => {
   const author = new Client(lab, 'ams')
   const written = await author.post('/posts', { title: 'Here I am' })
   expect(written).toMatchObject({ status: 201, route: 'ams → ord', body: { title: 'Here I am' } })

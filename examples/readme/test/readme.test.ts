@@ -1,4 +1,4 @@
-// Every snippet of the README is run, in the surroundings that its reader has: a replica next door in `ams`, the primary
+// Every snippet of the README is run, in the surroundings that its reader has: a local replica in `ams`, the primary
 // in `ord`. A snippet that is not known here fails, so none can be added without being run.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -14,10 +14,10 @@ declare module 'express-session' {
 
 // Glue: a pool that knows the region it runs in, and one middleware ahead of all others.
 const pool = createPool()
-const door = replayMiddleware({ databases: [pool] })
+const replays = replayMiddleware({ databases: [pool] })
 
 export const app: Express = express()
-app.use(door)
+app.use(replays)
 
 // Glue: a store that leaves its table alone while sessions are only read. Who keeps it tidy is the primary's region.
 const { inPrimaryRegion } = pool.replication.topology
@@ -62,7 +62,7 @@ app.post('/logout', (request, response, next) => {
   request.session.destroy((error) => (error ? next(error) : response.status(204).end()))
 })
 
-// A read: the session comes from the replica next door, as fresh as its user's last write.
+// A read: the session comes from the local replica, as fresh as its user's last write.
 app.get('/me', ({ session: { user, cart = [] } }, response) => {
   if (user === undefined) response.status(401).json({ error: 'Log in first.' })
   else response.json({ user, cart })

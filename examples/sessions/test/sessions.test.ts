@@ -9,7 +9,7 @@ beforeAll(async () => {
 }, 90_000)
 afterAll(() => stage?.[Symbol.asyncDispose]())
 
-test('who has logged in is known at once, however far the replica is behind, and next door when it is not', async () => {
+test('who has logged in is known at once, however far the replica is behind, and locally when it is not', async () => {
   const user = stage.somebody('ams')
   await stage.farBehind(async () => {
     expect(await user.post('/login', { user: 'Ada' })).toMatchObject({ status: 201, route: 'ams → ord' })

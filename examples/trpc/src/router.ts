@@ -10,7 +10,7 @@ export const pool = createPool()
 const t = initTRPC.context<{ req: IncomingMessage; res: ServerResponse }>().create()
 
 export const router = t.router({
-  // A read: answered by the replica next door.
+  // A read: answered by the local replica.
   list: t.procedure.query(async () => {
     const { rows } = await pool.query('select id, title, views from post order by id desc limit 20')
     return rows

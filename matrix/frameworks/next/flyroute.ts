@@ -1,4 +1,4 @@
-// Glue: loaded by `node --import`, ahead of Next, so that the door is there before its server listens.
+// Glue: loaded by `node --import`, ahead of Next, so that the middleware is there before its server listens.
 import { replayServers } from '@flyroute/core/node'
 import { pool } from './lib/pool.ts'
 

@@ -23,7 +23,7 @@ describeApp(
     },
   },
   (stage) => {
-    test('a page is rendered next door, and replayed where it writes', async () => {
+    test('a page is rendered locally, and replayed where it writes', async () => {
       const { id } = (await stage().ask(stage().somebody('ord'), stage().calls.add('On a page'))).body as { id: number }
       await stage().lab.databases.caughtUp()
       const list = await stage().somebody('ams').get('/actions')

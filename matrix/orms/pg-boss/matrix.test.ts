@@ -111,14 +111,14 @@ describe('flyroute on a replica', () => {
   for (const [name, write] of Object.entries(writes)) {
     test(`${name} is refused, and replayed also where the refusal is swallowed`, async () => {
       // As pg-boss 11 does with all errors of some of them.
-      const door = replayable(
+      const wrapped = replayable(
         async (_: Request) => {
           await write().catch((error: unknown) => assert.ok(isPrimaryRequired(error), String(error)))
           return new Response('done')
         },
         { databases: [pool] },
       )
-      const response = await door(new Request('http://app.test/'))
+      const response = await wrapped(new Request('http://app.test/'))
       assert.match(response.headers.get('fly-replay') ?? '', /region="?ord/)
       assert.equal(pool.totalCount - pool.idleCount, 0)
       await stage.noTransactions()
@@ -155,7 +155,7 @@ describe('a worker in a replica’s region', () => {
     assert.deepEqual(await stage.detailsOf(id), result)
   }
 
-  test('reads next door what the request has written', async () => {
+  test('reads locally what the request has written', async () => {
     await isDone(await order(), { title: 'invoice', replica: true, region: 'ams' })
   })
 

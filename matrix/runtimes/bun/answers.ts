@@ -1,4 +1,4 @@
-// What Bun sends of a Response, without a door and behind one.
+// What Bun sends of a Response, without a middleware and behind one.
 import { replayable } from '@flyroute/core/fetch'
 import { createPool } from '@flyroute/pg'
 

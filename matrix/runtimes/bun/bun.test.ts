@@ -14,22 +14,22 @@ describeRuntime(
   [bun],
   [
     {
-      title: 'pg behind the fetch door (Hono, Bun.serve)',
+      title: 'pg behind the handler wrapper of fetch (Hono, Bun.serve)',
       example: 'hono',
       command: ['../../serve.ts'],
       untyped: 'application/octet-stream',
     },
     {
-      title: 'pg behind the fetch door (Hono, @hono/node-server)',
+      title: 'pg behind the handler wrapper of fetch (Hono, @hono/node-server)',
       example: 'hono',
       command: ['server.ts'],
       untyped: 'text/plain; charset=UTF-8',
     },
-    { title: 'pg behind the node door (Express)', example: 'express', command: ['server.ts'] },
+    { title: 'pg behind the middleware of node:http (Express)', example: 'express', command: ['server.ts'] },
   ],
 )
 
-describe('a door for all servers', () => {
+describe('a middleware for all servers', () => {
   test('says that there is none on Bun', async () => {
     await assert.rejects(
       promisify(execFile)(bun, ['servers.ts'], { cwd: folder }),
@@ -38,7 +38,7 @@ describe('a door for all servers', () => {
   })
 })
 
-describe('answers of all kinds, as without a door', () => {
+describe('answers of all kinds, as without a middleware', () => {
   test('types and lengths', async () => {
     const { stdout } = await promisify(execFile)(bun, ['answers.ts'], { cwd: folder })
     const answers: { kind: string; bare: unknown; behind: unknown }[] = JSON.parse(stdout)

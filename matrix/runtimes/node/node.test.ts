@@ -7,12 +7,12 @@ describeRuntime(
   folder,
   [join(folder, 'node_modules/node/bin/node')],
   [
-    { title: 'pg behind the node door (Express)', example: 'express', command: ['server.ts'] },
-    { title: 'pg behind the fetch door (Hono)', example: 'hono', command: ['server.ts'] },
+    { title: 'pg behind the middleware of node:http (Express)', example: 'express', command: ['server.ts'] },
+    { title: 'pg behind the handler wrapper of fetch (Hono)', example: 'hono', command: ['server.ts'] },
     {
-      title: 'a door ahead of a server that somebody else makes',
+      title: 'a middleware ahead of a server that other code makes',
       example: 'hono',
-      command: ['--import', '../../door.ts', '../../bare.ts'],
+      command: ['--import', '../../middleware.ts', '../../bare.ts'],
     },
   ],
 )

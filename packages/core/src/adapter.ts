@@ -1,4 +1,4 @@
-// The second door: what the author of an adapter needs. It is outside semver: it may change in any release, together
+// The entry point for adapters: what the author of one needs. It is outside semver: it may change in any release, together
 // with the adapters of this repository.
 export {
   type Analysis,

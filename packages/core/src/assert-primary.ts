@@ -6,7 +6,7 @@ import { resolveTopology, type Topology } from './topology.ts'
 /**
  * Ends here with an error unless this process uses the primary: for migrations and release commands, ahead of the
  * first statement. Without an argument the environment decides; with an adapter's object its server is asked. Inside
- * `runOnPrimary` it always passes; in a request behind a door it has the request replayed.
+ * `runOnPrimary` it always passes; in a request behind a middleware it has the request replayed.
  *
  * @throws PrimaryRequiredError with reason `write`
  * @example

@@ -16,7 +16,7 @@ export type FetchHandler = {
 }['handle']
 
 /**
- * Wraps a handler so that its writes run in the primary region and its reads next door. Further arguments and their
+ * Wraps a handler so that its writes run in the primary region and its reads locally. Further arguments and their
  * types are kept; so is the very Response, where nothing has to be added to it (else a copy of it is sent). Where the handler answers without a
  * promise, and nothing has to be waited for, so does this.
  *

@@ -30,7 +30,7 @@ export type NodeMiddleware = (
 type Next = { next(error?: unknown): void }['next']
 
 /**
- * Wraps a handler of `node:http` so that its writes run in the primary region and its reads next door. Its further
+ * Wraps a handler of `node:http` so that its writes run in the primary region and its reads locally. Its further
  * arguments, its result and its own errors pass through.
  *
  * @param policy made once by `createReplayPolicy`, or its options

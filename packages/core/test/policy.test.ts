@@ -357,7 +357,7 @@ describe('several databases', () => {
 
 describe('the debug header', () => {
   test.each([
-    ['a read next door', () => replica({ debugHeader: true }), {}, 'region=ams; role=replica; reason=local'],
+    ['a read locally', () => replica({ debugHeader: true }), {}, 'region=ams; role=replica; reason=local'],
     [
       'a write at home',
       () => primary({ debugHeader: true }),

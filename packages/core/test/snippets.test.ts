@@ -13,9 +13,9 @@ import { expect, test } from '@jest/globals'
 import express from 'express'
 import { Hono } from 'hono'
 import * as pg from '../../pg/src/index.ts'
-import * as fetchDoor from '../src/fetch.ts'
+import * as coreFetch from '../src/fetch.ts'
 import * as core from '../src/index.ts'
-import * as nodeDoor from '../src/node.ts'
+import * as coreNode from '../src/node.ts'
 import { listen, request } from './support/http.ts'
 import { incoming } from './support/incoming.ts'
 import { Regions } from './support/postgres.ts'
@@ -29,8 +29,8 @@ const regions = new Regions(`
   create table invoice as select 7 as id`)
 const modules = {
   '@flyroute/core': core,
-  '@flyroute/core/fetch': fetchDoor,
-  '@flyroute/core/node': nodeDoor,
+  '@flyroute/core/fetch': coreFetch,
+  '@flyroute/core/node': coreNode,
   '@flyroute/pg': pg,
   '@hono/node-server': honoServer,
   'node:async_hooks': hooks,
@@ -84,15 +84,15 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
   'await requirePrimary()': async (reader, run) => {
     const redeemed: unknown[] = []
     const redeem = async (code: unknown) => ({ who: void redeemed.push(code) })
-    reader.app.use(nodeDoor.replayMiddleware({ databases: [reader.pool] }))
+    reader.app.use(coreNode.replayMiddleware({ databases: [reader.pool] }))
     await run(reader, { ...core, redeem })
     expect((await reader.ask('GET', '/auth/callback?code=c1')).header('fly-replay')).toHaveLength(1)
     expect(redeemed).toEqual([])
   },
   'AsyncLocalStorage.snapshot()': async (reader, run) => {
-    const loadVisits = (await run(reader, { then: 'return loadVisits' })) as () => Promise<pg.QueryResult>
+    const loadVisits = (await run(reader, { then: 'return loadVisits' })) as () => Promise<unknown>
     let late: Promise<unknown> | undefined
-    reader.app.use(nodeDoor.replayMiddleware({ databases: [reader.pool] }))
+    reader.app.use(coreNode.replayMiddleware({ databases: [reader.pool] }))
     reader.app.get('/', async (_, response) => {
       await reader.pool.query('insert into visit default values').catch(() => undefined)
       response.on('close', () => (late = loadVisits()))
@@ -199,18 +199,18 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
       middleware: ((args: { request: Request }, next: Next) => Promise<Response>)[]
     }
     const { handle, middleware } = (await run(reader, { then: 'return { handle, middleware }' })) as Exports
-    for (const door of [
+    for (const serve of [
       (asked: Request, resolve: Next) => handle({ event: { request: asked }, resolve }),
       (asked: Request, next: Next) => middleware[0]?.({ request: asked }, next),
     ]) {
       const next = async (): Promise<Response> => new Response('next')
-      expect(await (await door(new Request('http://localhost/'), next))?.text()).toBe('next')
-      expect((await door(new Request('http://localhost/', { method: 'POST' }), next))?.status).toBe(409)
+      expect(await (await serve(new Request('http://localhost/'), next))?.text()).toBe('next')
+      expect((await serve(new Request('http://localhost/', { method: 'POST' }), next))?.status).toBe(409)
     }
   },
   'node_modules/next/dist/bin/next start': async (reader, run) => {
     let end = (): void => undefined
-    const replayServers: typeof nodeDoor.replayServers = (policy) => (end = nodeDoor.replayServers(policy))
+    const replayServers: typeof coreNode.replayServers = (policy) => (end = coreNode.replayServers(policy))
     await run(reader, { modules: { '@flyroute/core/node': { replayServers } } })
     try {
       await using server = await listen(createServer(frameworkOf(reader)))
@@ -287,7 +287,7 @@ const examples: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     expect(answer.header('fly-replay')).toEqual(['region="ord,any";timeout=5s;fallback=force_self'])
   },
   createReplayPolicy: async (reader, run) => {
-    await run(reader, { ...core, ...nodeDoor })
+    await run(reader, { ...core, ...coreNode })
     expect((await reader.ask('POST', '/')).status).toBe(409)
   },
   healthResponse: recipes["app.get('/healthz'"] as (reader: Reader, run: Run) => Promise<void>,
@@ -306,21 +306,21 @@ const examples: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
   'fetch replayable': async (reader, run) => {
     let served: ((request: Request) => Promise<Response>) | undefined
     const serve = ({ fetch }: { fetch: typeof served }) => void (served = fetch)
-    await run(reader, { ...fetchDoor, serve, app: new Hono().get('/', (c) => c.text('hono')) })
+    await run(reader, { ...coreFetch, serve, app: new Hono().get('/', (c) => c.text('hono')) })
     expect(await (await served?.(new Request('http://localhost/')))?.text()).toBe('hono')
   },
   'node replayable': async (reader, run) => {
     let listener: RequestListener | undefined
-    const make = (door: RequestListener) => ({ listen: () => void (listener = door) })
+    const make = (wrapped: RequestListener) => ({ listen: () => void (listener = wrapped) })
     const handler: RequestListener = (_, res) => void res.end('ran')
-    await run(reader, { ...nodeDoor, createServer: make, handler })
+    await run(reader, { ...coreNode, createServer: make, handler })
     await using listening = await listen(createServer(listener))
     expect((await request(listening.port, 'GET')).body).toBe('ran')
     expect((await request(listening.port, 'POST')).status).toBe(409)
   },
   'fetch replayMiddleware': async (reader, run) => {
     type Handle = (input: { event: { request: Request }; resolve: () => Promise<Response> }) => Promise<Response>
-    const handle = (await run(reader, { ...fetchDoor, then: 'return handle' })) as Handle
+    const handle = (await run(reader, { ...coreFetch, then: 'return handle' })) as Handle
     const resolve = async (): Promise<Response> => new Response('resolved')
     const ask = (method: string) =>
       handle({ event: { request: new Request('http://localhost/', { method }) }, resolve })
@@ -328,7 +328,7 @@ const examples: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     expect((await ask('POST')).status).toBe(409)
   },
   'node replayMiddleware': async (reader, run) => {
-    await run(reader, nodeDoor)
+    await run(reader, coreNode)
     expect((await reader.ask('POST', '/')).status).toBe(409)
   },
   replayServers: async (reader, run) => {
@@ -358,7 +358,7 @@ async function read(snippet: Snippet, check: (reader: Reader, run: Run) => Promi
   const run: Run = ({ pool: own, app: its }, more = {}) => {
     const { then = '', modules: others = {}, ...names } = more as { then?: string; modules?: Record<string, object> }
     const code = `${snippet.code}\n${then}`
-    const surroundings = { pool: own, app: its, ...core, ...nodeDoor, ...names }
+    const surroundings = { pool: own, app: its, ...core, ...coreNode, ...names }
     return runSnippet({ ...snippet, code }, surroundings, { ...modules, ...others })
   }
   await check(reader, run)
@@ -390,21 +390,24 @@ const documented = [
   'request/scope',
   'topology/resolve',
 ].flatMap((file) => examplesOf(source(`${file}.ts`)))
-const doors = [
+const entryPoints = [
   ...documented.map((one) => ({ ...one, name: nameOf(one.name, 'node') })),
   ...examplesOf(source('fetch.ts')).map((one) => ({ ...one, name: nameOf(one.name, 'fetch') })),
 ]
 
-/** Both doors have functions of the same name. */
-function nameOf(name: string, door: 'node' | 'fetch'): string {
-  return name === 'replayable' || name === 'replayMiddleware' ? `${door} ${name}` : name
+/** Both entry points have functions of the same name. */
+function nameOf(name: string, entry: 'node' | 'fetch'): string {
+  return name === 'replayable' || name === 'replayMiddleware' ? `${entry} ${name}` : name
 }
 
-test.each(doors.map((example) => [example.name, example] as const))('the example of %s runs', async (name, example) => {
-  const check = examples[name]
-  if (check === undefined) throw new Error(`Say in this test how to run:\n${example.code}`)
-  await read(example, check)
-})
+test.each(entryPoints.map((example) => [example.name, example] as const))(
+  'the example of %s runs',
+  async (name, example) => {
+    const check = examples[name]
+    if (check === undefined) throw new Error(`Say in this test how to run:\n${example.code}`)
+    await read(example, check)
+  },
+)
 
 test('what a line says that it gives is looked at', async () => {
   await runSnippet({ where: '', code: '1 + 1   // 2' }, {}, {})
@@ -412,10 +415,10 @@ test('what a line says that it gives is looked at', async () => {
 })
 
 test('every public function has an example', () => {
-  const functions = [...Object.entries(core), ...Object.entries(nodeDoor)]
+  const functions = [...Object.entries(core), ...Object.entries(coreNode)]
     .filter(([, exported]) => typeof exported === 'function' && !String(exported).startsWith('class'))
     .map(([name]) => nameOf(name, 'node'))
-    .concat(Object.keys(fetchDoor).map((name) => nameOf(name, 'fetch')))
-  const known = doors.map(({ name }) => name)
+    .concat(Object.keys(coreFetch).map((name) => nameOf(name, 'fetch')))
+  const known = entryPoints.map(({ name }) => name)
   expect(functions.filter((name) => !known.includes(name))).toEqual([])
 })

@@ -431,7 +431,7 @@ describe('the primary, however it is named', () => {
     ['PG', { PGHOST: 'db.internal', PGPORT: '5432', PGUSER: 'u', PGPASSWORD: 's3cret', PGDATABASE: 'd' }],
     ['DB', { DB_HOST: 'db.internal', DB_PORT: '5432', DB_USERNAME: 'u', DB_PASSWORD: 's3cret', DB_DATABASE: 'd' }],
     ['DB, other names', { DB_HOST: 'db.internal', DB_USER: 'u', DB_PASSWORD: 's3cret', DB_NAME: 'd' }],
-  ])('%s pieces: the replica is the member next door', (_, env) => {
+  ])('%s pieces: the replica is the local server', (_, env) => {
     const { primary, local } = resolve({ ...fly, ...env })
     expect(primary).toMatchObject({ host: 'db.internal', user: 'u', database: 'd', password: 's3cret', url: undefined })
     expect(local).toMatchObject({ host: 'ams.db.internal', port: 5433, user: 'u', database: 'd', password: 's3cret' })

@@ -77,7 +77,7 @@ async function sweep(): Promise<void> {
   await Promise.all(stale.map(async (path) => once(guard(path, 'ignore'), 'exit')))
 }
 
-/** Containers may share a temporary folder but not their processes' numbers: who is dead here may live next door. */
+/** Containers may share a temporary folder but not their processes' numbers: a process that is dead here may live in another container. */
 async function processNamespace(): Promise<string> {
   const link = await readlink('/proc/self/ns/pid').catch(() => '')
   return /\d+/.exec(link)?.[0] ?? '0'

@@ -72,7 +72,7 @@ async function fastest(region: string, path: string, times = 5): Promise<number>
   return Math.min(...all)
 }
 
-test('a query to the replica next door takes no time, one across the ocean a round trip', async () => {
+test('a query to the local replica takes no time, one across the ocean a round trip', async () => {
   expect(await fastest('ams', '/local')).toBeLessThan(roundTrip / 2)
   expect(await fastest('ord', '/primary')).toBeLessThan(roundTrip / 2)
   const far = await fastest('ams', '/primary')

@@ -16,7 +16,7 @@ import { watchConnection } from './watchdog.ts'
 export type FlyroutePool = Pool & { readonly replication: Replication }
 
 /**
- * A pool of mysql2, with callbacks, that is connected to the member next door. On a replica its connections refuse writes
+ * A pool of mysql2, with callbacks, that is connected to the local server. On a replica its connections refuse writes
  * with a `PrimaryRequiredError`; in the primary's region, and off Fly, it is the driver's pool and nothing else.
  *
  * It takes all options of mysql2's `createPool` (or a URL), whose `uri`, `host` and so on are the primary endpoint, and
@@ -133,7 +133,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
     return database.connectToPrimary(scope)
   }
 
-  /** The member next door cannot be had. */
+  /** The local server cannot be had. */
   async function connectElsewhere(error: unknown, scope: Scope | undefined): Promise<BareConnection> {
     if (readError(error) !== 'unavailable') throw error
     if (side === 'node') throw error

@@ -9,7 +9,7 @@ export type { FlyrouteOptions, FlyroutePoolOptions } from './options.ts'
 export type FlyroutePool = Pool & { readonly replication: Replication }
 
 /**
- * A pool of `mysql2/promise` that is connected to the member next door: the same as `createPool` of `@flyroute/mysql2`,
+ * A pool of `mysql2/promise` that is connected to the local server: the same as `createPool` of `@flyroute/mysql2`,
  * with promises.
  *
  * @throws ConfigurationError that lists everything that is wrong

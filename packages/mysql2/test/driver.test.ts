@@ -87,7 +87,7 @@ test('promises: a pool, and a connection as soon as it is made', async () => {
   await expect(nowhere.createConnectionPromise({})).rejects.toMatchObject({ code: 'ECONNREFUSED' })
 })
 
-test('a cluster’s nodes are what they are: their roles change nothing of what the pool next door is', async () => {
+test('a cluster’s nodes are what they are: their roles change nothing of what the local pool is', async () => {
   const told: unknown[] = []
   const listen = (message: unknown): unknown => told.push(message)
   channel('flyroute:role-mismatch').subscribe(listen)

@@ -41,7 +41,7 @@ async function portOf(db: Pick<FlyroutePool | PoolConnection, 'query'>): Promise
   return row?.['port']
 }
 
-async function isNextDoor(pool: FlyroutePool): Promise<void> {
+async function readsLocally(pool: FlyroutePool): Promise<void> {
   await eventually(async () => expect(await portOf(pool)).toBe(bench.replica.port))
 }
 
@@ -73,7 +73,7 @@ test('an idle connection that dies is no more than a new connection', async () =
   const pool = bench.far({ connectionLimit: 1 })
   const [[row]] = await pool.query<RowDataPacket[]>('select connection_id() as id')
   await bench.replica.query(`kill connection ${row?.['id']}`)
-  await isNextDoor(pool)
+  await readsLocally(pool)
 })
 
 test('a read that is cut: replayed in a request, made on the primary outside of one', async () => {
@@ -86,13 +86,13 @@ test('a read that is cut: replayed in a request, made on the primary outside of 
   const outside = read()
   await kill('replica', 'select @@port as port, sleep')
   expect(await outside).toBe(bench.primary.port)
-  await isNextDoor(pool)
+  await readsLocally(pool)
   const inside = failedRequest(read)
   await kill('replica', 'select @@port as port, sleep')
   const { error, state } = await inside
   expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
   expect(state.refusal).toBe(error)
-  await isNextDoor(pool)
+  await readsLocally(pool)
 })
 
 test('a read that is cut in the middle of its rows: replayed in a request, and not made again outside of one', async () => {
@@ -117,18 +117,18 @@ test('a read that is cut in the middle of its rows: replayed in a request, and n
   }
   const lost = await rejection(read())
   expect(lost['code']).toMatch(/ECONNRESET|PROTOCOL_CONNECTION_LOST/)
-  await isNextDoor(pool)
+  await readsLocally(pool)
   const { error, state } = await failedRequest(read)
   expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
   expect(state.refusal).toBe(error)
-  await isNextDoor(pool)
+  await readsLocally(pool)
   // The connection of a single statement goes, and who waits for it gets another one.
   pool.pool.once('acquire', (connection) => cutInAnswer(connection as unknown as Parameters<typeof cutInAnswer>[0]))
   const single = rejection(pool.query(many))
   const next = portOf(pool)
   expect((await single)['code']).toMatch(/ECONNRESET|PROTOCOL_CONNECTION_LOST/)
   expect([bench.replica.port, bench.primary.port]).toContain(await next)
-  await isNextDoor(pool)
+  await readsLocally(pool)
 })
 
 test('what may have written is not tried again elsewhere when its connection is lost', async () => {
@@ -171,7 +171,7 @@ test('a statement that the driver had prepared, and closed to make room, is read
   expect((await pool.execute(one, [1]))[0]).toEqual([{ name: 'one' }])
 })
 
-test('a statement that could not be prepared next door is prepared and executed elsewhere', async () => {
+test('a statement that could not be prepared locally is prepared and executed elsewhere', async () => {
   const pool = bench.far({ connectionLimit: 1, outsideRequest: 'primary' })
   await portOf(pool)
   const [reader, renamer] = [0, 1].map(() => mysql.createConnection({ uri: bench.replica.adminUrl }).promise())
@@ -312,7 +312,7 @@ test('who waits for a connection when the replica hangs is served elsewhere, how
   } finally {
     bench.replica.resumeProcess()
   }
-  await isNextDoor(pool)
+  await readsLocally(pool)
 })
 
 test('health: a replica that is down is as good as a primary that answers', async () => {
@@ -326,7 +326,7 @@ test('health: a replica that is down is as good as a primary that answers', asyn
   } finally {
     await bench.replica.start()
   }
-  await isNextDoor(pool)
+  await readsLocally(pool)
 })
 
 test('a single connection that cannot be made: a replay in a request, the driver’s error outside of one', async () => {

@@ -283,7 +283,7 @@ test('what runs on the primary instead gives what it would give there', async ()
     await connection.query('delete from form where id = 20')
     await connection.commit()
   })
-  // The statement that was prepared there keeps the check-out there; the next one is next door again.
+  // The statement that was prepared there keeps the check-out there; the next one is local again.
   connection.release()
   const [rows] = await promises.query('select @@port as port')
   expect(rows).toEqual([{ port: cluster.replicas[0]!.port }])

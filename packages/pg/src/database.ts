@@ -34,7 +34,7 @@ const primaryPoolBounds = {
  */
 const primaryAnswerMs = 30_000
 
-/** How long (ms) a connection next door may take, unless the app says: nobody waits for ever for a replica. */
+/** How long (ms) a connection to the local server may take, unless the app says: nobody waits for ever for a replica. */
 const replicaConnectionTimeoutMs = 5_000
 
 /** The same for one that is known to be unavailable. */
@@ -173,7 +173,7 @@ function openDatabase(
   return database
 }
 
-/** The driver's options for one connection to the member next door, out of those of its pool. */
+/** The driver's options for one connection to the local server, out of those of its pool. */
 export function clientConfig({ replication }: PgDatabase, options: unknown): PoolConfig {
   const config = (options ?? {}) as PoolConfig
   if (replication.servers.expects === 'primary') return config

@@ -10,7 +10,7 @@ import {
 } from '@flyroute/core/adapter'
 import type { BareClient } from './driver-types.ts'
 
-/** Which pool a connection belongs to: the one next door, or the one behind `runOnPrimary`. */
+/** Which pool a connection belongs to: the local one, or the one behind `runOnPrimary`. */
 export type Side = 'local' | 'primary'
 
 /** Every value as the server wrote it: an app's own type parsers do not change what we read. */
@@ -24,8 +24,8 @@ export class Observer {
   #question = 0
 
   /**
-   * @param expected what the settings say of the member next door: for a server that does not even tell its role
-   * @param simulated take the server next door for a replica, whatever it says
+   * @param expected what the settings say of the local server: for a server that does not even tell its role
+   * @param simulated take the local server for a replica, whatever it says
    * @param refused told when a question was refused and a more modest one is asked from now on
    */
   constructor(expected: Role, simulated: boolean, refused: (error: unknown) => void) {

@@ -2,7 +2,7 @@ import type { ReplayUnavailableError } from '@flyroute/core'
 import type { Scope } from '@flyroute/core/adapter'
 import { readError } from './refusal.ts'
 
-// What the door is to know: where the app makes a failure of it, whatever its own error handling says, it is a 503.
+// What the middleware is to know: where the app makes a failure of it, whatever its own error handling says, it is a 503.
 
 /** The primary cannot be had, or was lost. */
 export function noteUnreachable(scope: Scope | undefined, error: unknown): void {

@@ -28,7 +28,7 @@ import { watchPool } from './watchdog.ts'
 export type FlyroutePool = pg.Pool & { readonly replication: Replication }
 
 /**
- * A pool of node-postgres that is connected to the member next door. On a replica its clients refuse writes with a
+ * A pool of node-postgres that is connected to the local server. On a replica its clients refuse writes with a
  * `PrimaryRequiredError`; in the primary's region, and off Fly, it is the driver's pool and nothing else.
  *
  * It takes all options of `pg.Pool` (or a URL), whose `connectionString`, `host` and so on are the primary endpoint, and
@@ -284,7 +284,7 @@ export function guardPool(
       return this.#database.primaryPool().connect()
     }
 
-    /** The member next door cannot be had. */
+    /** The local server cannot be had. */
     async #connectElsewhere(error: unknown, scope: Scope | undefined): Promise<unknown> {
       const { replication } = this.#database
       const isOut = isExhausted(error)

@@ -137,7 +137,7 @@ describe('the driver’s own words', () => {
   })
 })
 
-test('a connection next door that does not come about is given up after five seconds; the app may say otherwise', async () => {
+test('a connection to the local server that does not come about is given up after five seconds; the app may say otherwise', async () => {
   // A wire that nothing ever comes out of.
   await using wire = await Wire.to(bench.replica.port)
   wire.delay(600_000)

@@ -116,7 +116,7 @@ describe('new driver.Client', () => {
       }
     })
 
-    test('a primary that cannot be had is noted for the door', async () => {
+    test('a primary that cannot be had is noted for the middleware', async () => {
       const env = { FLY_REGION: 'ord', PRIMARY_REGION: 'ord', DATABASE_URL: 'postgres://app:x@127.0.0.1:1/app' }
       const driver = createDriver({ env })
       const { state, error } = await failedRequest(() => new driver.Client().connect())

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 import * as core from '@flyroute/core'
-import * as fetchDoor from '@flyroute/core/fetch'
+import * as coreFetch from '@flyroute/core/fetch'
 import type { FlyroutePool } from '@flyroute/pg'
 import * as ours from '@flyroute/pg'
 import { expect, test } from '@jest/globals'
@@ -14,7 +14,7 @@ const bench = new Bench('create table post (id serial primary key, title text)')
 
 const modules: Record<string, object> = {
   '@flyroute/core': core,
-  '@flyroute/core/fetch': fetchDoor,
+  '@flyroute/core/fetch': coreFetch,
   '@flyroute/pg': ours,
 }
 

@@ -1,13 +1,13 @@
 import 'reflect-metadata'
 import { NestFactory } from '@nestjs/core'
 import { AppModule } from './app.module'
-import { door } from './door'
+import { replays } from './middleware'
 
 async function main(): Promise<void> {
   const app = await NestFactory.create(AppModule, { logger: ['error'] })
 
   // Glue: ahead of all that Nest does, its body parsers included.
-  app.use(door)
+  app.use(replays)
 
   app.enableShutdownHooks()
   await app.listen(Number(process.env['PORT'] ?? 3000))

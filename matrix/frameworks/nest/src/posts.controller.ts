@@ -18,7 +18,7 @@ import { type Post as BlogPost, PostsService } from './posts.service'
 export class PostsController {
   constructor(private readonly posts: PostsService) {}
 
-  // A read: answered by the replica next door.
+  // A read: answered by the local replica.
   @Get('posts')
   list(): Promise<BlogPost[]> {
     return this.posts.list()

@@ -3,14 +3,14 @@ import type { INestApplication } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
 import request from 'supertest'
 import { AppModule } from '../src/app.module'
-import { door } from '../src/door'
+import { replays } from '../src/middleware'
 import { PostsService } from '../src/posts.service'
 
 let app: INestApplication
 beforeAll(async () => {
   const module = await Test.createTestingModule({ imports: [AppModule] }).compile()
   app = module.createNestApplication()
-  app.use(door)
+  app.use(replays)
   await app.init()
 })
 afterAll(() => app?.close())

@@ -18,7 +18,7 @@ const handsOver: readonly unknown[] = ['request', 'checkContinue', 'checkExpecta
  * @throws TypeError on Bun
  */
 export function guardServers(guard: ServerGuard): () => void {
-  // A door that is never passed by anybody would be noticed much later.
+  // A middleware that no request passes would be noticed much later.
   if ('Bun' in globalThis)
     throw new TypeError(
       'replayServers: servers on Bun tell nobody of their requests; wrap their handler with `replayable`',

@@ -27,7 +27,7 @@ export function namesMember(endpoint: Endpoint): boolean {
 }
 
 /**
- * What to change about the primary's endpoint to reach the member next door. `<app>.internal` gives all members in a
+ * What to change about the primary's endpoint to reach the local server. `<app>.internal` gives all members in a
  * fixed order, and a client that takes the first address ends up on the primary from everywhere: so the name of the
  * region's members instead. Narrower names (`top1.nearest.of.…`, `<region>.…`, a Machine's) and Flycast stay.
  * Source: Fly.io, "Private Networking", table of `.internal` names.

@@ -92,7 +92,7 @@ test('a Machine that accepts and then dies is an error, not a failed replay: the
   await lab.restart('ord')
 })
 
-test('while the Machines next door are dead, the nearest others answer', async () => {
+test('while the Machines of its region are dead, the nearest others answer', async () => {
   await lab.kill('ams')
   expect((await post({})).told?.region).toBe('ord')
   await lab.restart('ams')

@@ -28,7 +28,7 @@ async function ask(
   return JSON.parse(text) as Told
 }
 
-test('a request is answered by the Machine next door, which learns where it came from', async () => {
+test('a request is answered by the Machine of its region, which learns where it came from', async () => {
   const told = await ask('ams', { 'x-forwarded-for': '203.0.113.7', 'x-own': 'kept', te: 'trailers' }, '/posts?page=2')
   expect(told).toMatchObject({ region: 'ams', machine: lab.machine('ams').id, method: 'GET', url: '/posts?page=2' })
   const port = new URL(lab.url('ams')).port

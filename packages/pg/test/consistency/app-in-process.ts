@@ -13,7 +13,7 @@ export interface Visit {
 
 /** One app in several regions of this process; it answers GET with what `read` returns, and POST with what `write` does. */
 export class AppInProcess {
-  readonly #doors: Map<string, (request: Request) => Promise<Response>>
+  readonly #handlers: Map<string, (request: Request) => Promise<Response>>
 
   /** @param pools by region */
   constructor(
@@ -21,12 +21,12 @@ export class AppInProcess {
     work: { read(pool: FlyroutePool): Promise<unknown>; write(pool: FlyroutePool): Promise<unknown> },
     options: Partial<ReplayPolicyOptions> = {},
   ) {
-    const doors = Object.entries(pools).map(([region, pool]) => {
+    const handlers = Object.entries(pools).map(([region, pool]) => {
       const handle = async ({ method }: Request): Promise<Response> =>
         Response.json((await (method === 'GET' ? work.read(pool) : work.write(pool))) ?? null)
       return [region, replayable(handle, { ...options, databases: [pool] })] as const
     })
-    this.#doors = new Map(doors)
+    this.#handlers = new Map(handlers)
   }
 
   /** Sends a request to a region, and follows where its answer leads. */
@@ -39,7 +39,7 @@ export class AppInProcess {
         method,
         headers: { ...source, ...(token === '' ? {} : { 'flyroute-token': token }) },
       })
-      const response = await this.#doors.get(target)?.(request)
+      const response = await this.#handlers.get(target)?.(request)
       if (response === undefined || way.length > 3) throw new Error(`Nobody answers: ${way.join(' → ')}`)
       const replay = response.headers.get('fly-replay')
       if (replay === null) {

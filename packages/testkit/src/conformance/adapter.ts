@@ -7,7 +7,7 @@ export type Query = (sql: string) => Promise<readonly Record<string, unknown>[]>
 
 /** What an adapter has opened, in the few words that the suite speaks. */
 export interface Subject {
-  /** The object that the adapter returns, as it is handed to a door. */
+  /** The object that the adapter returns, as it is handed to a middleware. */
   readonly database: { readonly replication: Replication }
   /** One statement by itself, on whichever connection: autocommit. */
   readonly query: Query

@@ -3,10 +3,10 @@ import { runOnPrimary } from '@flyroute/core'
 import { describe, expect, test } from '@jest/globals'
 import { away, type Context, home } from './context.ts'
 
-/** Who answers what: reads next door, writes and `runOnPrimary` at the primary. */
+/** Who answers what: reads locally, writes and `runOnPrimary` at the primary. */
 export function routing(context: Context): void {
   describe('routing', () => {
-    test('reads are answered by the replica next door, and by the primary at home', async () => {
+    test('reads are answered by the local replica, and by the primary at home', async () => {
       const [far, near] = [await context.open(away), await context.open(home)]
       expect(await context.portOf(far)).toBe(context.replica.port)
       expect(await context.portOf(near)).toBe(context.primary.port)

@@ -41,7 +41,7 @@ export function tokens(context: Context): void {
       }
     })
 
-    test('reads right after writes see them, again and again, and most of them next door', async () => {
+    test('reads right after writes see them, again and again, and most of them locally', async () => {
       const { app } = await context.app({}, { replayCostMs: 2_000 })
       const id = await context.newRow(0)
       let local = 0

@@ -1,7 +1,7 @@
 import { cookies } from 'next/headers'
 import { addPost, listPosts } from '../../lib/posts'
 
-// A read: answered by the replica next door.
+// A read: answered by the local replica.
 export async function GET(): Promise<Response> {
   return Response.json(await listPosts())
 }

@@ -1,7 +1,7 @@
 import type { ActionFunctionArgs } from 'react-router'
 import { addPost, listPosts } from '../posts.server'
 
-// A read: answered by the replica next door.
+// A read: answered by the local replica.
 export async function loader(): Promise<Response> {
   return Response.json(await listPosts())
 }

@@ -1,7 +1,7 @@
 import { json, type RequestHandler } from '@sveltejs/kit'
 import { addPost, listPosts } from '../../lib/posts.ts'
 
-// A read: answered by the replica next door.
+// A read: answered by the local replica.
 export const GET: RequestHandler = async () => json(await listPosts())
 
 // A write: its method says so, and the whole request runs in the primary region before this is even called.

@@ -13,7 +13,7 @@ import { StandIn } from './support/stand-in.ts'
 
 type Options = Omit<ReplayPolicyOptions, 'databases'>
 
-/** A server behind the door of a replica region. */
+/** A server behind the middleware of a replica region. */
 async function serve(handler: (database: StandIn) => NodeHandler, options: Options = {}) {
   const database = new StandIn()
   const server = createServer(replayable(handler(database), { databases: [database], ...options }) as RequestListener)
@@ -167,11 +167,15 @@ describe('a replay', () => {
 
   test('keeps what an app says with every answer, and the end of the connection', async () => {
     const database = new StandIn()
-    const door = replayMiddleware({ databases: [database], whenReplayUnavailable: 'error', maxReplayBodyBytes: 1 })
+    const middleware = replayMiddleware({
+      databases: [database],
+      whenReplayUnavailable: 'error',
+      maxReplayBodyBytes: 1,
+    })
     await using server = await listen(
       createServer((req, response) => {
         response.setHeader('Access-Control-Allow-Origin', '*').setHeader('Connection', 'close').setHeader('ETag', '"e"')
-        door(req, response, () => response.end('ran'))
+        middleware(req, response, () => response.end('ran'))
       }),
     )
     const answer = await request(server.port, 'POST', '/', {}, 'too long')
@@ -185,7 +189,7 @@ describe('a replay', () => {
 describe('an error of the app', () => {
   const own = Object.assign(new Error('duplicate key'), { code: '23505' })
 
-  test('passes through the door as it came, at once or later', async () => {
+  test('passes through the middleware as it came, at once or later', async () => {
     const seen: unknown[] = []
     const database = new StandIn()
     const options = { databases: [database] }
@@ -341,13 +345,13 @@ describe('a chunked body', () => {
     expect((await connection.answer()).body).toBe('primary')
   })
 
-  test('that somebody has read before the door is not measured', async () => {
+  test('that other code has read ahead of the middleware is not measured', async () => {
     const database = new StandIn()
-    const door = replayMiddleware({ databases: [database] })
+    const middleware = replayMiddleware({ databases: [database] })
     await using server = await listen(
       createServer(async (req, response) => {
         await read(req)
-        door(req, response, () => response.end(database.write()))
+        middleware(req, response, () => response.end(database.write()))
       }),
     )
     using connection = new Connection(server.port)
@@ -359,12 +363,14 @@ describe('a chunked body', () => {
     let ran = 0
     let settled: unknown = 'not yet'
     const begun = deferred()
-    const door = replayable((_: IncomingMessage, __: ServerResponse): unknown => ran++, { databases: [new StandIn()] })
+    const wrapped = replayable((_: IncomingMessage, __: ServerResponse): unknown => ran++, {
+      databases: [new StandIn()],
+    })
     const ended = deferred()
     await using server = await listen(
       createServer((req, response) => {
         begun.resolve()
-        void Promise.resolve(door(req, response)).then((result) => {
+        void Promise.resolve(wrapped(req, response)).then((result) => {
           settled = result
           ended.resolve()
         })
@@ -430,13 +436,13 @@ describe('the scope', () => {
   test('does not reach the server’s own listeners, on the same connection either', async () => {
     const outside: boolean[] = []
     const database = new StandIn()
-    const door = replayable((_: IncomingMessage, response: ServerResponse) => response.end('x'), {
+    const wrapped = replayable((_: IncomingMessage, response: ServerResponse) => response.end('x'), {
       databases: [database],
     })
     await using server = await listen(
       createServer((req, response) => {
         outside.push(currentScope() === undefined)
-        door(req, response)
+        wrapped(req, response)
         outside.push(currentScope() === undefined)
       }),
     )
@@ -500,8 +506,8 @@ describe('HTTP/2', () => {
     role: 'primary' | 'replica' = 'replica',
   ) => {
     const database = new StandIn({ role })
-    const door = replayable(handler(database), { databases: [database], debugHeader: true })
-    await using server = await listen(createHttp2Server(door as never) as never)
+    const wrapped = replayable(handler(database), { databases: [database], debugHeader: true })
+    await using server = await listen(createHttp2Server(wrapped as never) as never)
     const client = connectHttp2(server.url)
     try {
       const stream = client.request(headers, { endStream: sent.length === 0 })
@@ -588,11 +594,11 @@ describe('a middleware', () => {
     const failure = new Error('predicate')
     const database = new StandIn()
     const policy = createReplayPolicy({ databases: [database] })
-    const door = replayMiddleware({ ...policy, before: () => Promise.reject(failure) })
+    const middleware = replayMiddleware({ ...policy, before: () => Promise.reject(failure) })
     const nexts: unknown[] = []
     await using server = await listen(
       createServer((req, response) =>
-        door(req, response, (error) => {
+        middleware(req, response, (error) => {
           nexts.push(error)
           response.end('handled')
         }),
@@ -603,9 +609,9 @@ describe('a middleware', () => {
   })
 })
 
-test('two doors on one way do what one does', async () => {
+test('two middlewares on one way do what one does', async () => {
   const database = new StandIn()
-  const door = replayMiddleware({ databases: [database] })
+  const middleware = replayMiddleware({ databases: [database] })
   const inner = replayable(
     (req: IncomingMessage, response: ServerResponse) => {
       if (req.url === '/write') expect(() => database.write()).toThrow()
@@ -613,7 +619,9 @@ test('two doors on one way do what one does', async () => {
     },
     { databases: [database] },
   )
-  await using server = await listen(createServer((req, response) => door(req, response, () => inner(req, response))))
+  await using server = await listen(
+    createServer((req, response) => middleware(req, response, () => inner(req, response))),
+  )
   using connection = new Connection(server.port)
   for (let n = 0; n < 2; n++) {
     connection.write(head('GET', '/write'))
@@ -625,7 +633,7 @@ test('two doors on one way do what one does', async () => {
   }
 })
 
-describe('a door for all servers', () => {
+describe('a middleware for all servers', () => {
   /** A framework that makes its server itself: what it does with `path`. */
   const framework = (database: StandIn) =>
     createServer(async (req, response) => {

@@ -8,7 +8,7 @@ import { StandIn, type StandInOptions } from './support/stand-in.ts'
 
 type Handler = (request: Request) => Response | Promise<Response>
 
-function door(handler: (database: StandIn) => Handler, more: StandInOptions & Partial<ReplayPolicyOptions> = {}) {
+function wrap(handler: (database: StandIn) => Handler, more: StandInOptions & Partial<ReplayPolicyOptions> = {}) {
   const { role = 'replica', ...options } = more
   const database = new StandIn({ role })
   return { database, fetch: replayable(handler(database), { databases: [database], ...options }) }
@@ -21,7 +21,7 @@ const isReplay = (response: Response) => response.status === 409 && response.hea
 describe('a replay', () => {
   test('by method comes before the handler', async () => {
     let ran = 0
-    const { fetch } = door(() => () => new Response(String(ran++)))
+    const { fetch } = wrap(() => () => new Response(String(ran++)))
     expect(isReplay(await fetch(post('x', { 'content-length': '1' })))).toBe(true)
     expect(ran).toBe(0)
   })
@@ -51,14 +51,14 @@ describe('a replay', () => {
       },
     ],
   ] as [string, (database: StandIn) => Handler][])('of a refusal that is %s', async (_, handler) => {
-    const response = await door(handler).fetch(get())
+    const response = await wrap(handler).fetch(get())
     expect(isReplay(response)).toBe(true)
     expect(response.headers.has('set-cookie')).toBe(false)
     expect(await response.text()).toMatch(/^Fly Proxy runs this request again/)
   })
 
   test('that cannot be, after a write that was: 503 with the token of that write; what makes do with it is left alone', async () => {
-    const { fetch } = door((database) => (request) => {
+    const { fetch } = wrap((database) => (request) => {
       runOnPrimary(() => database.write())
       if (request.url.endsWith('/throw')) assertPrimary(database.replication.topology)
       expect(() => assertPrimary(database.replication.topology)).toThrow()
@@ -74,7 +74,7 @@ describe('a replay', () => {
 
   test('cancels the body it replaces, and waits for nobody', async () => {
     let cancelled = false
-    const { fetch } = door((database) => () => {
+    const { fetch } = wrap((database) => () => {
       expect(() => database.write()).toThrow()
       const body = new ReadableStream({
         cancel() {
@@ -96,7 +96,7 @@ describe('a replay', () => {
         cancelled = true
       },
     })
-    const { fetch } = door(() => () => new Response('ran'))
+    const { fetch } = wrap(() => () => new Response('ran'))
     expect(isReplay(await fetch(post(body, { 'content-length': '50000' })))).toBe(true)
     await new Promise(setImmediate)
     expect(cancelled).toBe(false)
@@ -106,12 +106,12 @@ describe('a replay', () => {
 describe('an answer of the app', () => {
   test('is the very same where nothing is added', async () => {
     const responses = [new Response('text'), new Response(null, { status: 204 }), new Response(new ReadableStream())]
-    for (const response of responses) expect(await door(() => () => response).fetch(get())).toBe(response)
+    for (const response of responses) expect(await wrap(() => () => response).fetch(get())).toBe(response)
   })
 
   test('comes at once where the handler answers at once, and in a promise where it does not', async () => {
-    expect(door(() => () => new Response('x')).fetch(get())).toBeInstanceOf(Response)
-    expect(door(() => async () => new Response('x')).fetch(get())).toBeInstanceOf(Promise)
+    expect(wrap(() => () => new Response('x')).fetch(get())).toBeInstanceOf(Response)
+    expect(wrap(() => async () => new Response('x')).fetch(get())).toBeInstanceOf(Promise)
   })
 
   test.each([
@@ -133,7 +133,7 @@ describe('an answer of the app', () => {
     ['not modified', () => new Response(null, { status: 304, headers: { etag: '"e"' } })],
   ] as [string, () => Response | Promise<Response>][])('keeps its own beside the token: %s', async (_, make) => {
     const bare = await make()
-    const { fetch: behind } = door(
+    const { fetch: behind } = wrap(
       (database) => async () => {
         database.write()
         return make()
@@ -156,7 +156,7 @@ describe('an answer of the app', () => {
     ['an error response', Response.error()],
     ['what a server upgrades with', { status: 101, webSocket: {} }],
   ])('that is none is handed on as it is: %s', async (_, result) => {
-    const { fetch } = door(
+    const { fetch } = wrap(
       (database) => () => {
         database.write()
         return result as Response
@@ -168,11 +168,11 @@ describe('an answer of the app', () => {
 
   test('an error of the app passes through, at once or later', async () => {
     const own = new Error('own')
-    const { fetch: throws } = door(() => () => {
+    const { fetch: throws } = wrap(() => () => {
       throw own
     })
     expect(() => throws(get())).toThrow(own)
-    await expect(door(() => () => Promise.reject(own)).fetch(get())).rejects.toBe(own)
+    await expect(wrap(() => () => Promise.reject(own)).fetch(get())).rejects.toBe(own)
   })
 
   test('further arguments, their types and `this` are kept', async () => {
@@ -213,7 +213,7 @@ describe('a body of unknown length', () => {
   }
 
   test('within the limit is replayed', async () => {
-    const { fetch } = door(() => () => new Response('ran'))
+    const { fetch } = wrap(() => () => new Response('ran'))
     expect(isReplay(await fetch(post(source(chunks(10, 100_000)).stream)))).toBe(true)
     expect(isReplay(await fetch(post('a string has no length header here')))).toBe(true)
     expect(isReplay(await fetch(post()))).toBe(true)
@@ -222,7 +222,7 @@ describe('a body of unknown length', () => {
   test('that turns out too long goes to the handler, every byte once and in order', async () => {
     const parts = chunks(30, 50_000)
     let received = new Uint8Array()
-    const { fetch } = door((database) => async (request) => {
+    const { fetch } = wrap((database) => async (request) => {
       received = new Uint8Array(await request.arrayBuffer())
       return new Response(database.write())
     })
@@ -235,7 +235,7 @@ describe('a body of unknown length', () => {
     const { stream, counter } = source(chunks(100, 100_000))
     let before = 0
     let afterTwo = 0
-    const { fetch } = door(() => async (request) => {
+    const { fetch } = wrap(() => async (request) => {
       before = counter.pulled
       const reader = (request.body as ReadableStream).getReader()
       for (let n = 0; n < 13; n++) await reader.read()
@@ -249,7 +249,7 @@ describe('a body of unknown length', () => {
   })
 
   test('is counted while the handler reads it, where the handler comes first', async () => {
-    const { fetch } = door(
+    const { fetch } = wrap(
       (database) => async (request) => {
         if (request.url.endsWith('/after')) await request.text()
         return new Response(database.write())
@@ -266,14 +266,14 @@ describe('a body of unknown length', () => {
   test('that fails is the handler’s error, as without us', async () => {
     const broken = new Error('broken')
     const stream = new ReadableStream({ pull: (controller) => controller.error(broken) }, { highWaterMark: 0 })
-    const { fetch } = door(() => async (request) => new Response(await request.text()))
+    const { fetch } = wrap(() => async (request) => new Response(await request.text()))
     await expect(fetch(post(stream))).rejects.toBe(broken)
   })
 
   test('that somebody has read before is not measured', async () => {
     const request = post('x')
     await request.text()
-    const { fetch } = door((database) => () => new Response(database.write()), { replayBeforeHandler: [] })
+    const { fetch } = wrap((database) => () => new Response(database.write()), { replayBeforeHandler: [] })
     expect(await (await fetch(request)).text()).toBe('primary')
   })
 })
@@ -315,7 +315,7 @@ describe('the scope', () => {
   }
   test.each(Object.entries(readers))('holds in a stream that is made while it is read: %s', async (name, readAll) => {
     const seen: boolean[] = []
-    const { fetch } = door(() => () => new Response(lazy(seen)))
+    const { fetch } = wrap(() => () => new Response(lazy(seen)))
     const response = await fetch(get())
     await new Promise((resolve) => setTimeout(resolve, 5))
     expect(currentScope()).toBeUndefined()
@@ -326,7 +326,7 @@ describe('the scope', () => {
 
   test('ends with the request, and is a new one in the next', async () => {
     const scopes = new Set<unknown>()
-    const { fetch } = door(() => async () => {
+    const { fetch } = wrap(() => async () => {
       scopes.add(currentScope())
       await Promise.resolve()
       scopes.add(currentScope())
@@ -340,7 +340,7 @@ describe('the scope', () => {
   test('has the signal of its request', async () => {
     const controller = new AbortController()
     let signal: AbortSignal | undefined
-    const { fetch } = door(() => () => {
+    const { fetch } = wrap(() => () => {
       signal = currentScope()?.request.signal
       return new Response()
     })
@@ -351,7 +351,7 @@ describe('the scope', () => {
 })
 
 test('on localhost the cookie is not Secure; the host is the header, else the URL’s', async () => {
-  const { fetch } = door((database) => () => new Response(database.write()), { role: 'primary' })
+  const { fetch } = wrap((database) => () => new Response(database.write()), { role: 'primary' })
   const cookie = async (url: string, headers = {}) =>
     (await fetch(new Request(url, { headers }))).headers.getSetCookie().at(-1)?.includes('Secure')
   expect(await cookie('http://localhost:3000/')).toBe(false)
@@ -359,7 +359,7 @@ test('on localhost the cookie is not Secure; the host is the header, else the UR
 })
 
 describe('a middleware', () => {
-  /** A framework that keeps the request to itself, behind the door. */
+  /** A framework that keeps the request to itself, behind the middleware. */
   function framework(route: (request: Request, database: StandIn) => Response | Promise<Response>, options = {}) {
     const database = new StandIn()
     const middleware = replayMiddleware({ databases: [database], ...options })

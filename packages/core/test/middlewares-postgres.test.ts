@@ -136,7 +136,7 @@ describe('Express', () => {
     expect(seen.at(-1)).toMatchObject({ code: '23505', name: 'error', constraint: 'note_text_key' })
   })
 
-  test('the whole app behind the door, without a middleware, does the same', async () => {
+  test('the whole app behind the handler wrapper, without a middleware, does the same', async () => {
     await using fly = await regions.serve((pool) => {
       const server = express()
       server.get('/write', async (request, response) => {
@@ -201,7 +201,7 @@ describe('Hono on Node', () => {
     return getRequestListener(replayableFetch(server.fetch, { databases: [pool], ...options }))
   }
 
-  test('replays by method and by statement, and reads its own writes next door', async () => {
+  test('replays by method and by statement, and reads its own writes locally', async () => {
     await using fly = await regions.serve((pool) => app(pool))
     const value = text()
     const json = { 'content-type': 'application/json' }
@@ -271,7 +271,7 @@ describe('read your writes', () => {
       )
   const path = (value: string) => `/?text=${encodeURIComponent(value)}`
 
-  test('next door where the replica has them, after a wait where it is about to, else by a replay', async () => {
+  test('locally where the replica has them, after a wait where it is about to, else by a replay', async () => {
     await using fly = await regions.serve(app())
     // However long a busy machine takes to replay a row.
     await using patient = await regions.serve(app({ waitTimeoutMs: 20_000 }), { replayCostMs: 20_000 })
@@ -293,7 +293,7 @@ describe('read your writes', () => {
       const read = await fly.send('ams', 'GET', path(value), cookieOf(written))
       expect(read).toMatchObject({ region: 'ord', replays: ['flyroute:stale@app'] })
       expect(JSON.parse(read.body)).toEqual({ n: 1, replica: false })
-      // Without the token the past is served next door, and no slower.
+      // Without the token the past is served locally, and no slower.
       expect(JSON.parse((await fly.send('ams', 'GET', path(value))).body)).toEqual({ n: 0, replica: true })
     } finally {
       await regions.replica.resumeReplay()
@@ -341,7 +341,7 @@ test('a client that goes away gives up its wait', async () => {
   await using home = regions.pool('ord')
   let ended: (outcome: unknown) => void = () => undefined
   const outcome = new Promise((resolve) => (ended = resolve))
-  const door = replayable(
+  const wrapped = replayable(
     async () => {
       const token = await runOnPrimary(() => home.query(insert, [text()])).then(() => home.replication.currentToken())
       await regions.replica.pauseReplay()
@@ -353,7 +353,7 @@ test('a client that goes away gives up its wait', async () => {
     },
     { databases: [pool] },
   )
-  await using server = await listen(createServer(door))
+  await using server = await listen(createServer(wrapped))
   const connection = new Connection(server.port)
   await once(connection.socket, 'connect')
   connection.write(head('GET', '/'))
