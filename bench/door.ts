@@ -1,5 +1,5 @@
 // What a middleware adds to a request that needs nothing of it: nanoseconds beside the bare handler, on requests and responses of
-// node:http without a socket, so that nothing else is in the figures. Nobody writes, nobody sends a token.
+// node:http without a socket, so that nothing else is in the figures. No request writes, none sends a token.
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { replayable as replayableFetch } from '@flyroute/core/fetch'
@@ -30,18 +30,18 @@ function onNode(handler: Handler): () => void {
 }
 
 const wrappedFetch = replayableFetch(fetchHandler, policy)
-const contenders: Record<string, readonly [bare: () => unknown, behind: () => unknown]> = {
+const contenders: Record<string, readonly [bare: () => unknown, wrapped: () => unknown]> = {
   'node, before the handler': [onNode(nothing), onNode(replayable(nothing, policy))],
   'node, with an answer': [onNode(answers), onNode(replayable(answers, policy))],
   fetch: [() => fetchHandler(fetchRequest), () => wrappedFetch(fetchRequest)],
 }
 
 console.log('added to a request, in nanoseconds: the fastest round, and the median')
-for (const [name, [bare, behind]] of Object.entries(contenders)) {
+for (const [name, [bare, wrapped]] of Object.entries(contenders)) {
   const times: [number[], number[]] = [[], []]
   for (let round = 0; round < rounds; round++) {
     times[0].push(time(bare))
-    times[1].push(time(behind))
+    times[1].push(time(wrapped))
     // What was made is collected between the rounds, and not in them.
     await new Promise(setImmediate)
   }

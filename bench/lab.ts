@@ -1,5 +1,5 @@
 // The Express example in three regions of the lab, under load: where reads are answered, what writes cost, and whether
-// anybody ever misses their own write. `--users N --requests N --lag MS` change the load.
+// any user ever misses their own write. `--users N --requests N --lag MS` change the load.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'

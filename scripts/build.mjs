@@ -68,7 +68,7 @@ async function emit(folder, options) {
   return compiled
 }
 
-/** Copies the types that the entry points lead to. The others describe what nobody outside the package can name. */
+/** Copies the types that the entry points lead to. The others describe what cannot be named outside the package. */
 function addTypes(format) {
   const types = join(fresh, 'types')
   const waiting = entryPoints(format)

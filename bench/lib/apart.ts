@@ -71,7 +71,7 @@ async function inOneWorld(options: ApartOptions, world: number): Promise<Map<str
     }
     const all = new Map<string, Slice[][]>()
     for (const [at, work] of works.entries()) {
-      // Behind the first kind of work, most of the code is warm.
+      // After the first kind of work, most of the code is warm.
       const warmUp = { work, clients, sliceMs: at === 0 ? warmUpMs : warmUpMs / 2 }
       for (const child of children) await order(child, warmUp)
       const done = children.map((): Slice[] => [])

@@ -16,7 +16,7 @@ export interface Opened<Db> {
   readonly db: Db
   /** Connections that are checked out of its pool now. */
   inUse(): number
-  /** Ends it. A pool that was handed in is ended by whoever made it. */
+  /** Ends it. A pool that was handed in is ended by its maker. */
   close(): Promise<unknown>
 }
 

@@ -81,7 +81,7 @@ export class Stage implements AsyncDisposable {
     return (await this.#admin.query('select details from post where id = $1', [id])).rows[0]?.details
   }
 
-  /** Waits until nobody's transaction is open, on any server. */
+  /** Waits until no transaction is open, on any server. */
   async noTransactions(): Promise<void> {
     const sql = `select query from pg_stat_activity where state like 'idle in transaction%' and pid <> pg_backend_pid()`
     let open: unknown[] = []
@@ -90,7 +90,7 @@ export class Stage implements AsyncDisposable {
       open = found.flatMap((result) => result.rows)
       return open.length === 0
     })
-    assert.deepEqual(open, [], 'transactions that nobody has ended')
+    assert.deepEqual(open, [], 'transactions that were not ended')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -18,7 +18,7 @@ import { openRelay, type Relay } from './relay.ts'
 import { bareSource, flyrouteSource, type MadeSource } from './source.ts'
 import { appCommand, eventually, Stage } from './stage.ts'
 
-/** What the bare driver made of an operation: what is expected of everybody else. */
+/** What the bare driver made of an operation: what is expected of all others. */
 interface Reference {
   readonly outcome: Outcome
   readonly contents: unknown

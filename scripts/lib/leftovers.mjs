@@ -63,7 +63,7 @@ function processes() {
         const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/[\0\s]+/g, ' ')
         return [{ pid: Number(pid), marks: marks?.split(':') ?? [], command: command.trim() }]
       } catch {
-        return [] // it ended while we looked, or belongs to somebody else
+        return [] // it ended while we looked, or belongs to another user
       }
     })
 }

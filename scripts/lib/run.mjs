@@ -11,7 +11,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   })
 }
 
-/** What all scripts and their children share: no telemetry, and no colours where nobody would see them. */
+/** What all scripts and their children share: no telemetry, and no colours where they would not be seen. */
 export function setUpEnvironment() {
   process.env.TURBO_TELEMETRY_DISABLED = '1'
   if (!process.stdout.isTTY && !process.env.FORCE_COLOR) process.env.NO_COLOR = '1'

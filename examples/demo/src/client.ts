@@ -19,7 +19,7 @@ export interface Visit {
   readonly milliseconds: number
 }
 
-/** Somebody with a browser near one region: keeps cookies, and nothing else. */
+/** A user with a browser near one region: keeps cookies, and nothing else. */
 export class Client {
   readonly #lab: Lab
   readonly region: string

@@ -46,7 +46,7 @@ export interface AppUnderTest {
   readonly calls?: Partial<Calls>
   /** By path: an error of the app's own, as its framework sends it when flyroute is not there. */
   readonly errors: Readonly<Record<string, { status: number; type: string | null; body: string | RegExp }>>
-  /** Nobody copies it: its lines of glue are not counted. */
+  /** It is not for copying: its lines of glue are not counted. */
   readonly isExample?: boolean
   /** Why a body of unknown length is not replayed. Default: it is. */
   readonly unmeasured?: string
@@ -100,7 +100,7 @@ export class AppStage implements AsyncDisposable {
     return new AppStage(app, lab)
   }
 
-  /** Somebody who has never been here before. */
+  /** A user who has never been here before. */
   somebody(region: string): Client {
     return new Client(this.lab, region)
   }

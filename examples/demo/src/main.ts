@@ -34,7 +34,7 @@ narrator.title(
 )
 for (const promise of narrator.broken) narrator.say(`- ${promise}`)
 if (process.stdout.isTTY && process.stdin.isTTY) {
-  narrator.title('Try it: each of these is the app as somebody near that region sees it')
+  narrator.title('Try it: each of these is the app as a user near that region sees it')
   for (const region of lab.regions) narrator.say(`${region}  ${lab.url(region)}/posts`)
   narrator.say('Ctrl-C ends everything.')
   await once(process, 'SIGINT')

@@ -96,7 +96,7 @@ async function ownWrite({ lab, narrator, away: [region], distances }: Stage): Pr
   narrator.show(
     `the author reads in ${region} right after: sees it, by way of ${own.route}: ${ms(own.milliseconds)}`,
     written.status === 201 && mentions(own.body, title),
-    'nobody ever reads a past without their own write in it',
+    'no user ever reads a past without their own write in it',
   )
   const crossing = distances[region] ?? 0
   // On a machine that is busy everything takes longer, a write by way of a replay too.
@@ -108,13 +108,13 @@ async function ownWrite({ lab, narrator, away: [region], distances }: Stage): Pr
   )
   const again = await author.get('/posts')
   narrator.show(
-    `the author reads again: ${ms(again.milliseconds)}; it is known by now how far the replica is behind, and nobody waits in vain`,
+    `the author reads again: ${ms(again.milliseconds)}; it is known by now how far the replica is behind, and no request waits in vain`,
     mentions(again.body, title) && again.milliseconds < aReplay,
     'a wait that will not succeed is not begun',
   )
   const other = await new Client(lab, region).get('/posts')
   narrator.show(
-    `somebody else reads in ${region}: ${ms(other.milliseconds)}, from the replica; the author's write does not slow them down`,
+    `another user reads in ${region}: ${ms(other.milliseconds)}, from the replica; the author's write does not slow them down`,
     other.crossings === 0 && other.member === 'replica',
     'who has written nothing reads locally',
   )

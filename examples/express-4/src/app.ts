@@ -16,7 +16,7 @@ export const app: Express = express()
 app.disable('x-powered-by')
 app.use(express.json())
 
-// Glue: one middleware ahead of all routes; behind the parser here, since that is where many apps have room for it.
+// Glue: one middleware ahead of all routes, after the parser here, since that is where many apps have room for it.
 const replayBeforeHandler = ({ method, path }: { method: string; path: string }) =>
   method === 'POST' && path !== '/search'
 app.use(replayMiddleware({ databases: [pool], replayBeforeHandler }))

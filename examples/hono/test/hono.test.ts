@@ -13,6 +13,6 @@ const stage = describeApp({
 test('an answer that has begun writes with a connection to the primary', async () => {
   const visit = await stage().somebody('ams').get('/export')
   expect(visit).toMatchObject({ status: 200, route: 'ams' })
-  // The write is the last thing that the stream does; its answer is whole before anybody can ask for it.
+  // The write is the last thing that the stream does; its answer is whole before any client can ask for it.
   expect(await stage().count(`from export where posts = ${visit.text.trim().split('\n').length}`)).toBe(1)
 })

@@ -50,7 +50,7 @@ test('who has logged out is not let in again, wherever the replica is', async ()
   })
 })
 
-test('nobody has a session who did nothing', async () => {
+test('a user who did nothing has no session', async () => {
   const before = await stage.count('from session')
   expect(await stage.somebody('ams').get('/me')).toMatchObject({ status: 401, route: 'ams' })
   expect(await stage.count('from session')).toBe(before)

@@ -1,4 +1,4 @@
 import type { NextConfig } from 'next'
 
-// Types are checked by whoever runs this suite.
+// Types are checked by the suite's runner.
 export default { poweredByHeader: false, typescript: { ignoreBuildErrors: true } } satisfies NextConfig

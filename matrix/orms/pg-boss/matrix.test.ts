@@ -37,7 +37,7 @@ function jobs(name: string, ...numbers: number[]): { name: string; data: { n: nu
   return numbers.map((n) => ({ name, data: { n } }))
 }
 
-/** The life of some jobs: what is the same whoever runs it. */
+/** The life of some jobs: what is the same for each runner. */
 async function live(boss: PgBoss): Promise<unknown> {
   await boss.createQueue('life')
   const id = await boss.send('life', { n: 1 })

@@ -33,7 +33,7 @@ describe('a middleware for all servers', () => {
   test('says that there is none on Bun', async () => {
     await assert.rejects(
       promisify(execFile)(bun, ['servers.ts'], { cwd: folder }),
-      /TypeError: replayServers: servers on Bun tell nobody of their requests/,
+      /TypeError: replayServers: servers on Bun do not tell of their requests/,
     )
   })
 })

@@ -1,4 +1,4 @@
-// A server that shows itself to nobody.
+// A server that keeps itself to itself.
 import { serve } from '@hono/node-server'
 
 const { app } = await import('./generated/hono/app.ts')

@@ -68,7 +68,7 @@ export class LitefsMount {
 
   /**
    * Whether this process may write although it runs on a replica: `litefs run -with-halt-lock-on` hands its command the lock
-   * file as the first descriptor behind the standard ones, and LiteFS forwards what is written while it is open.
+   * file as the first descriptor after the standard ones, and LiteFS forwards what is written while it is open.
    */
   get holdsHaltLock(): boolean {
     try {

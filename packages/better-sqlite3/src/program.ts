@@ -21,7 +21,7 @@ export const unknown = (): Writes => 'unknown'
  * of a write, a `PRAGMA` that looks. `EXPLAIN` shows the program that SQLite has made of the text, and with it which files
  * it locks for writing.
  *
- * It is asked on a replica, and behind an error, only. Where it errs towards `unknown`, the engine runs the statement
+ * It is asked on a replica, and after an error, only. Where it errs towards `unknown`, the engine runs the statement
  * and LiteFS refuses it: that is the authority.
  */
 export class Programs {
@@ -50,7 +50,7 @@ export class Programs {
     }
     let writes: Writes = 'unknown'
     for (const { opcode, p1, p2 } of steps) {
-      // The file behind INTO, if there is one, is in p2; without it the whole database would be copied and then refused.
+      // The file after INTO, if there is one, is in p2; without it the whole database would be copied and then refused.
       const isOther =
         opcode === 'Vacuum'
           ? p2 > 0

@@ -79,7 +79,7 @@ export class LitefsSource implements ReplicationSource {
   }
 
   /**
-   * What this node is. Where a primary is named, it is another one, and a file that names nobody says as much: on the primary
+   * What this node is. Where a primary is named, it is another one, and a file that names no host says as much: on the primary
    * there is none. Without the file, a node that may be the primary is taken for it, until SQLite says otherwise, or the
    * database's position is gone from a mount where it was: then LiteFS is.
    */
@@ -94,7 +94,7 @@ export class LitefsSource implements ReplicationSource {
     return new Promise((resolve) => resolve(this.probeSync()))
   }
 
-  /** The primary's machine: on Fly.io a host is called by its machine's id, perhaps with a domain behind it. */
+  /** The primary's machine: on Fly.io a host is called by its machine's id, perhaps with a domain after it. */
   target(): ReplayTarget | undefined {
     const { primaryRegion, inPrimaryRegion, machineId } = this.#topology
     const name = this.#host?.split('.')[0] ?? ''

@@ -15,7 +15,7 @@ export interface Piece {
 /**
  * Takes a text of several statements apart. SQLite itself says where a statement ends, so that comments, strings and the
  * bodies of triggers are what they are for it: the driver does not hand on the rest of a text, but it says whether there
- * is more than one statement in it. Each statement is compiled when it is asked for, behind the ones before it.
+ * is more than one statement in it. Each statement is compiled when it is asked for, after the ones before it.
  *
  * @param prepare the driver's own
  */
@@ -37,7 +37,7 @@ export function* piecesOf(text: string, prepare: BarePrepare): Generator<Piece, 
   }
 }
 
-/** Behind the first statement of several: what ends it is the first semicolon behind which another statement begins. */
+/** Where the first statement of several ends: the first semicolon after which another statement begins. */
 function endOfFirst(text: string, prepare: BarePrepare): number | undefined {
   let tries = 0
   for (let at = text.indexOf(';'); at !== -1 && tries < mostSemicolons; at = text.indexOf(';', at + 1), tries++) {

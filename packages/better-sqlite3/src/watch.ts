@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 
 /**
- * How often (ms) the files are looked at where nobody asks. FUSE does not tell the system of what comes from another machine,
+ * How often (ms) the files are looked at where no statement asks. FUSE does not tell the system of what comes from another machine,
  * so on LiteFS a watch hears of nothing; elsewhere it is quicker.
  */
 const lookMs = 1_000

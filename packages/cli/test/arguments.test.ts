@@ -41,7 +41,7 @@ test('kept data have a folder of their own for each project', () => {
 })
 
 test.each([
-  ['node server.js', /put the command behind --, as in: flyroute lab -- node server.js/],
+  ['node server.js', /put the command after --, as in: flyroute lab -- node server.js/],
   ['--quiet', /say how to start the app/],
   ['--quiet --', /say how to start the app/],
   ['--region ord -- x', /there is no option --region/],

@@ -32,7 +32,7 @@ const form =
   /^([a-z][a-z\d+.-]*:\/\/)([^/?#]*@)?(\[[\da-f:.]+(?:%[\w.~-]+)?\]|[^\s:@[\],/?#]*)(:\d*)?(\/[^?#]*)?([?#].*)?$/is
 
 /**
- * An @ that the host should have come behind. What precedes it is the rest of a password with a bare `/`, `?` or `#`,
+ * An @ that the host should have come after. What precedes it is the rest of a password with a bare `/`, `?` or `#`,
  * and would be shown as a host, a port or a database. In the value of a parameter an @ is in its place.
  */
 function hasStrayAt({ userinfo, host, port, path, query }: Omit<ConnectionUrl, 'dialect'>): boolean {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 
-/** The database behind an endpoint, as far as rules depend on it. */
+/** The database that an endpoint leads to, as far as rules depend on it. */
 export type Dialect = 'postgres' | 'mysql'
 
 /** How to reach a server, in pieces: what drivers take beside a URL. */

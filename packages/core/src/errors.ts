@@ -78,7 +78,7 @@ export class PrimaryRequiredError extends FlyrouteError {
   override readonly code = 'ERR_PRIMARY_REQUIRED' as const
   readonly reason: PrimaryRequiredReason
   declare readonly detail?: string | undefined
-  /** Where the request has to run. Without a field when nobody knows the primary's region. */
+  /** Where the request has to run. Without a field when the primary's region is not known. */
   readonly target: ReplayTarget
   /** The database that is meant. Not enumerable: it would drown the error in a log. */
   declare readonly topology: Topology
@@ -116,7 +116,7 @@ export type ReplayUnavailableReason =
   | 'outside-request'
   /** Not a request that could be replayed, and this process has no connection to the primary (LiteFS, one Kysely dialect). */
   | 'no-connection'
-  /** Nobody knows, or can reach, a primary. */
+  /** No primary is known, or none can be reached. */
   | 'no-primary'
   /** The server that calls itself primary is older than what this client has seen. */
   | 'stale-primary'

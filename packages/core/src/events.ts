@@ -26,7 +26,7 @@ export interface FlyrouteEvents {
   'late-statement': { database: string }
   /** A write came after the headers of its answer: the client will not get its token. */
   'token-missed': { database: string }
-  /** No position could be had behind a write; the client is sent to the primary for a while instead. */
+  /** No position could be had after a write; the client is sent to the primary for a while instead. */
   'position-unavailable': { database: string; code?: string | undefined }
   /** Something about the configuration that is worth saying once. */
   notice: { database: string; message: string }

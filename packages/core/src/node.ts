@@ -86,7 +86,7 @@ export function replayMiddleware(policy: ReplayPolicy | ReplayPolicyOptions): No
  * module that Node loads ahead of the framework: `node --import ./flyroute.mjs …`.
  *
  * @returns what ends it
- * @throws ConfigurationError with everything that is wrong in the options; TypeError on Bun, whose servers tell nobody
+ * @throws ConfigurationError with everything that is wrong in the options; TypeError on Bun, whose servers do not tell
  * @example
  * const end = replayServers({ databases: [pool] })
  */

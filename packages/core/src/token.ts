@@ -31,7 +31,7 @@ export function stricter(a: Freshness, b: Freshness, algebra: PositionAlgebra): 
 
 /**
  * Writes a token. With secrets it is signed (HMAC-SHA256) with the first; without, it is readable and forgeable,
- * which can cost its bearer a bounded wait and a replay, and nobody else anything.
+ * which can cost its bearer a bounded wait and a replay, and other clients nothing.
  *
  * Where positions are too long for a cookie (sets of GTIDs of many servers can be), the primary for a while takes the
  * place of the longest.
@@ -56,7 +56,7 @@ function lengthOf(row: Row | undefined): number {
 }
 
 /**
- * Reads a token that somebody sent. Never throws: what is malformed, over-long, expired or (with secrets) not
+ * Reads a token that a client sent. Never throws: what is malformed, over-long, expired or (with secrets) not
  * signed by one of them is an empty content, as if nothing had been sent.
  *
  * @param options.maxAgeMs older entries are dropped, by the time of the primary's clock. Default: a day.

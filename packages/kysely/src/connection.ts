@@ -243,7 +243,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   /**
    * It goes back to its pool.
    *
-   * @param isUnfit nobody else is to get it as it is
+   * @param isUnfit it must not be used again as it is
    * @returns what has to be waited for first, if anything: whether it was discarded
    */
   leaves(isUnfit: boolean): Promise<boolean> | undefined {

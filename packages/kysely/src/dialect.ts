@@ -14,11 +14,11 @@ import type { FlyrouteDialectOptions, KyselyDatabase } from './options.ts'
 import { DialectSource } from './replication.ts'
 
 const acceptsWrites =
-  'the replica would accept writes of this user and nobody else would ever see them: statements that may write go to the primary; connect as a user without SUPER, CONNECTION_ADMIN or READ ONLY ADMIN, or set super_read_only'
+  'the replica would accept writes of this user and no other server would ever have them: statements that may write go to the primary; connect as a user without SUPER, CONNECTION_ADMIN or READ ONLY ADMIN, or set super_read_only'
 
 /**
  * A dialect of Kysely around any other one: what writes is not sent to a replica, reads wait until the replica is as
- * fresh as their request needs it, and positions are taken behind what commits. Everything is judged as the SQL text that
+ * fresh as their request needs it, and positions are taken after what commits. Everything is classified as the SQL text that
  * Kysely has compiled, raw or built, so nothing can be forgotten.
  *
  * With one dialect, connected to the member of this region, a request that writes is replayed in the primary's region.
@@ -58,7 +58,7 @@ export class FlyrouteDialect implements Dialect {
         if (problem === 'accepts-writes') replication.noticeOnce(acceptsWrites)
       },
     })
-    // One dialect is connected to whatever it is connected to; a file that nobody replicates is written where it is.
+    // One dialect is connected to whatever it is connected to; a file that is not replicated is written where it is.
     const expected = withRole(topology, facts.language === 'sqlite' && options.dialect ? 'primary' : topology.role)
     const other = options.dialect === undefined && isReplica ? options.primary : undefined
     const source = new DialectSource(facts, expected.role)

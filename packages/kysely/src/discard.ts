@@ -10,7 +10,7 @@ const resets: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * Sees to it that nobody else gets a connection as it is. Kysely has no method for that, but its drivers for PostgreSQL close
+ * Sees to it that a connection is not used again as it is. Kysely has no method for that, but its drivers for PostgreSQL close
  * a connection whose ROLLBACK has failed (since 0.29), by a private method of the connection; so it is made to fail.
  */
 export async function discard(driver: Driver, inner: DatabaseConnection, language: string): Promise<void> {

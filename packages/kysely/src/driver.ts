@@ -187,7 +187,7 @@ export class FlyrouteDriver implements Driver, Owner {
 
   /**
    * Whether a connection has to say what it is. It is taken for what another one of its driver has just said: many dialects make a
-   * new object each time for the connections of their pools, and would be asked behind every statement. What has to see something
+   * new object each time for the connections of their pools, and would be asked after every statement. What has to see something
    * in particular is not content with that.
    */
   mustIdentify(connection: KyselyConnection, scope: Scope | undefined): boolean {

@@ -9,7 +9,7 @@ export interface Owner {
   readonly watchdog: Watchdog | undefined
   /** A connection to the primary, in place of one to a replica; only where there is a dialect for it. */
   acquirePrimary(options?: ExecuteOptions): Promise<Guarded>
-  /** @param isUnfit nobody else is to get it as it is */
+  /** @param isUnfit it must not be used again as it is */
   giveBack(connection: Guarded, isUnfit: boolean): void
   /** What a statement gets whose request was answered with a replay. */
   drops(scope: Scope | undefined): Promise<never>

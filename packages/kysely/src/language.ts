@@ -14,7 +14,7 @@ const probe = {
 const languages: Readonly<Record<string, Language>> = { '$1 "a"': 'postgres', '? `a`': 'mysql', '? "a"': 'sqlite' }
 
 /**
- * Which language a dialect speaks, from how it writes parameters and identifiers: true of dialects that nobody has heard
+ * Which language a dialect speaks, from how it writes parameters and identifiers: true of dialects that were never heard
  * of, of two copies of Kysely, and of minified ones.
  *
  * @throws TypeError for a language that flyroute does not know

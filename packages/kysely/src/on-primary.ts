@@ -17,7 +17,7 @@ interface Sent {
   readonly transaction: Transaction<CompiledQuery> | undefined
 }
 
-/** Sends statements to a primary: as they are, and with the position behind whatever commits something in a request. */
+/** Sends statements to a primary: as they are, and with the position after each statement that commits something in a request. */
 export class OnPrimary {
   readonly #connection: Guarded
 
@@ -58,7 +58,7 @@ export class OnPrimary {
       this.#failed(sent, error)
       throw error
     } finally {
-      // It is done, too, where nobody wants the rest of its rows.
+      // It is done, too, where the rest of its rows is not wanted.
       if (!hasFailed) await this.#answered(sent)
     }
   }
@@ -109,7 +109,7 @@ export async function readPosition(connection: Guarded, { request }: Scope): Pro
   connection.guard.writes.saw(request, await askPosition(connection, false))
 }
 
-/** The position behind what has just been answered, or why there is none: the answer is one all the same. */
+/** The position after what has just been answered, or why there is none: the answer is one all the same. */
 async function askPosition({ guard }: Guarded, isAsynchronous: boolean): Promise<Position | Error> {
   const { server, wire, database } = guard
   try {

@@ -13,14 +13,14 @@ const briefMs = 500
 interface Member {
   /** Ready to be used. */
   driver(): Promise<Driver>
-  /** It has one connection only, and that is in use: what is asked on it would be part of somebody's transaction. */
+  /** It has one connection only, and that is in use: what is asked on it would be part of the app's transaction. */
   isTaken(): boolean
 }
 
 /** How far a question has come. */
 interface Asking {
   hasConnection: boolean
-  /** Nobody waits for the answer any more. */
+  /** Nothing waits for the answer any more. */
   isAbandoned: boolean
 }
 
@@ -54,7 +54,7 @@ export class DialectSource implements ReplicationSource {
     if (this.#member === undefined) {
       throw new Error('No Kysely uses this dialect yet; hand it to a Kysely first, and keep that until the end')
     }
-    // Its role is what it was; where it stands is for somebody else to know.
+    // Its role is what it was; where it stands is not its own to say.
     if (this.#last !== undefined && this.#member.isTaken()) return { ...this.#last, at: undefined }
     const state: Asking = { hasConnection: false, isAbandoned: false }
     let timer: NodeJS.Timeout | undefined
@@ -82,11 +82,11 @@ export class DialectSource implements ReplicationSource {
   }
 
   async #ask(member: Member, state: Asking): Promise<Observation> {
-    // One question at a time: those that nobody answers would take all of the pool's connections.
+    // One question at a time: those that get no answer would take all of the pool's connections.
     while (this.#late !== undefined) {
       state.hasConnection = this.#late.state.hasConnection
       await this.#late.isOver
-      if (state.isAbandoned) throw new Error('Nobody waits any more')
+      if (state.isAbandoned) throw new Error('Nothing waits any more')
     }
     state.hasConnection = false
     const driver = await member.driver()

@@ -12,7 +12,7 @@ export interface JournalEntry {
   readonly hops: readonly Hop[]
   /** Status of the answer that the client got; undefined where it got none. */
   readonly status: number | undefined
-  /** Why the proxy answered itself, or nobody did: `no_candidate`, `body_too_large`, `client_aborted`, … */
+  /** Why the proxy answered itself, or there was no answer: `no_candidate`, `body_too_large`, `client_aborted`, … */
   readonly error: string | undefined
   /** From the first byte of the request to the last of the answer. */
   readonly milliseconds: number

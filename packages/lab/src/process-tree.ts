@@ -50,7 +50,7 @@ function statesOf(pid: number): string[] {
 
 function stateOf(thread: string): string {
   try {
-    // Behind the name of the program, which may have anything in it.
+    // After the name of the program, which may have anything in it.
     return readFileSync(`${thread}/stat`, 'utf8').split(') ').at(-1) ?? ''
   } catch {
     return 'X' // it has ended

@@ -6,7 +6,7 @@ const options = { requireManualDestroy: true }
 
 /**
  * Where the code runs now, to come back to with what the driver answers: it answers where its socket was opened, or where
- * somebody else has given a connection back. To come back costs a sixth of what it costs to enter the scope anew, and what
+ * another request has given a connection back. To come back costs a sixth of what it costs to enter the scope anew, and what
  * the app keeps for itself in that way (AsyncLocalStorage) is there again as well.
  */
 export function currentCaller(): AsyncResource {

@@ -337,7 +337,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.#isIdentified = true
   }
 
-  /** Takes the position behind a monotonic read, in its turn: what the client has seen, it is to see again. */
+  /** Takes the position after a monotonic read, in its turn: what the client has seen, it is to see again. */
   async sees(guarded: GuardedCommand, request: RequestState): Promise<void> {
     const { facts, replication } = this.database
     const { server, writes } = this.guard
@@ -359,7 +359,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.#holder?.request.release(this)
     this.#holder = undefined
     session.givenBack()
-    // A transaction that was refused something is over for whoever comes next.
+    // A transaction that was refused something is over for the next user.
     return !this.guard.isMisplaced && session.transaction?.refusal === undefined
   }
 

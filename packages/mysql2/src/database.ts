@@ -17,21 +17,21 @@ import { configFor, driverOptions, type FlyroutePoolOptions, topologyOptions } f
 import { PrimaryPool } from './primary-pool.ts'
 import { MysqlReplicationSource } from './replication.ts'
 
-/** Bounds of the pool behind `runOnPrimary`: an ocean away, and never what an app hangs on. */
+/** Bounds of the pool of `runOnPrimary`: an ocean away, and never what an app hangs on. */
 const mostPrimaryConnections = 5
 const primaryConnectTimeoutMs = 5_000
 
 /** How long (ms) a statement may take there, unless it has a time-out of its own. */
 const primaryAnswerMs = 30_000
 
-/** How long (ms) a connection to the local server may take, unless the app says: nobody waits for ever for a replica. */
+/** How long (ms) a connection to the local server may take, unless the app says: no request waits for ever for a replica. */
 const replicaConnectTimeoutMs = 5_000
 
 const said = {
   'no-gtids':
     'the server has no global transaction ids: who has written reads from the primary for a while instead of the local server; switch them on (gtid_mode = ON, or log_bin on MariaDB)',
   'accepts-writes':
-    'the replica would accept writes of this user and nobody else would ever see them: statements that may write go to the primary; connect as a user without SUPER, CONNECTION_ADMIN or READ ONLY ADMIN, or set super_read_only',
+    'the replica would accept writes of this user and no other server would ever have them: statements that may write go to the primary; connect as a user without SUPER, CONNECTION_ADMIN or READ ONLY ADMIN, or set super_read_only',
   modest: 'the server does not say where it stands: who has written reads from the primary for a while',
 } as const
 

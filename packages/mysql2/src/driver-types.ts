@@ -110,7 +110,7 @@ export interface BarePool extends EventEmitter {
   readonly config: { readonly connectionConfig: ConnectionConfig }
   /** It has ended. */
   readonly _closed: boolean
-  /** Those that nobody uses. */
+  /** Those that are not in use. */
   readonly _freeConnections: { readonly length: number }
   /** Who waits for one. */
   readonly _connectionQueue: { shift(): ((error: unknown, connection?: BareConnection) => void) | undefined }

@@ -10,7 +10,7 @@ export interface CommandInterceptor extends ErrorInterceptor {
   readonly connection: BareConnection
   /** It is the command's turn: true to send it now, false where the turn is held until `send`, `finish` or `fail`. */
   begins(guarded: GuardedCommand): boolean
-  /** The server has answered, and the answer is on its way to the caller: false to hold what comes behind it. */
+  /** The server has answered, and the answer is on its way to the caller: false to hold what comes after it. */
   answered(guarded: GuardedCommand): boolean
   /** It failed: by the server's word, or as the connection was lost. What comes of it is delivered through it. */
   failed(guarded: GuardedCommand, error: unknown, isAnswer: boolean): void
@@ -36,9 +36,9 @@ export class GuardedCommand extends InterceptedEntry {
   /** Whether it could run on another connection as well, when it was sent. */
   canMove = false
   #again: Repeatable | undefined
-  /** Of a preparation: the execution that has come behind it. */
+  /** Of a preparation: the execution that has come after it. */
   execution: GuardedCommand | undefined
-  /** Of an execution: its preparation was lost here and has told nobody; it is prepared anew where it runs. */
+  /** Of an execution: its preparation was lost here without a word to its caller; it is prepared anew where it runs. */
   isUnprepared = false
   readonly #handler: CommandInterceptor
   #state: 'new' | 'held' | 'sent' | 'over' = 'new'
@@ -95,7 +95,7 @@ export class GuardedCommand extends InterceptedEntry {
     return this.#receive(undefined)
   }
 
-  /** Whether its caller has been told that no answer had come in time: what comes later is of no use to anybody. */
+  /** Whether its caller has been told that no answer had come in time: what comes later is of no use. */
   get isGivenUp(): boolean {
     return this.#isGivenUp
   }
@@ -141,7 +141,7 @@ export class GuardedCommand extends InterceptedEntry {
     const { command, connection } = this
     clearTimeout(command.queryTimeout ?? undefined)
     process.nextTick(() => {
-      // Whoever reads its rows bit by bit would take the end for that of the rows.
+      // A reader that takes its rows bit by bit would take the end for that of the rows.
       if (command.onResult === undefined) return connection.destroy()
       command.onResult = undefined
       this.#isDelivered = true
@@ -160,7 +160,7 @@ export class GuardedCommand extends InterceptedEntry {
     })
   }
 
-  /** Hands an error to whoever waits for the command, in the driver's way. */
+  /** Hands an error to the caller of the command, in the driver's way. */
   deliver(error: unknown): void {
     const { command } = this
     this.#isDelivered = true

@@ -17,6 +17,6 @@ export interface Guarded {
   textOf(command: Command): string
   /** Runs a command on the primary, in place of this connection. */
   runOnPrimary(guarded: GuardedCommand): void
-  /** Takes the position behind a monotonic read, in its turn. */
+  /** Takes the position after a monotonic read, in its turn. */
   sees(guarded: GuardedCommand, request: RequestState): Promise<void>
 }

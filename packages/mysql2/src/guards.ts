@@ -19,7 +19,7 @@ type WithGuard = BareConnection & { [key]: GuardedQueue }
 
 /**
  * Prototypes of guarded connections, by those of the driver's: one for all connections of a class, as properties of their own
- * would make each of them a shape of its own, and slow for everybody who touches them.
+ * would make each of them a shape of its own, and all code that touches them slow.
  */
 const prototypes = new WeakMap<object, object>()
 

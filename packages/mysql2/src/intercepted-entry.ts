@@ -49,7 +49,7 @@ export function asText(rows: unknown): Awaited<ReturnType<Ask>> {
 
 /**
  * An entry in the queue of a connection that may hold it: while something is decided, or asked of the server in between.
- * What is queued behind it waits, in its order.
+ * What is queued after it waits, in its order.
  */
 export abstract class InterceptedEntry implements QueueEntry {
   readonly connection: BareConnection
@@ -89,7 +89,7 @@ export abstract class InterceptedEntry implements QueueEntry {
     })
   }
 
-  /** The connection has gone: nobody will answer. */
+  /** The connection has gone: no answer will come. */
   protected abandon(error: unknown): void {
     this.#asked = undefined
     this.#unanswered?.(error)
@@ -104,7 +104,7 @@ export abstract class InterceptedEntry implements QueueEntry {
   protected advance(): void {
     // The connection is looking at it right now, or has long gone on.
     if (this.#isExecuting || !this.isCurrent) return
-    // A paused connection would put this off behind packets, and lose it.
+    // A paused connection would put this off until after packets, and lose it.
     if (this.connection._paused) setTimeout(() => this.advance(), lookAgainMs).unref()
     else this.connection.handlePacket()
   }

@@ -23,7 +23,7 @@ const tracking = {
 /** Where the answer has rows, and with them no place for a GTID. */
 const lastPosition = { mysql: 'select @@global.gtid_executed', mariadb: 'select @@session.last_gtid' } as const
 
-/** Commands on a primary: sent as they are, and in a request the position behind what commits is read from the server's answer. */
+/** Commands on a primary: sent as they are, and in a request the position after what commits is read from the server's answer. */
 export class OnPrimary {
   readonly #connection: Guarded
   /** Whether the server adds GTIDs to its answers on this connection; undefined before it was told to. */
@@ -85,7 +85,7 @@ export class OnPrimary {
     return true
   }
 
-  /** Whether it will be committed, nobody will hear. */
+  /** Whether it was committed is not known, and will not be. */
   givenUp(guarded: GuardedCommand): void {
     this.#endCommit(guarded, 'unknown')
   }
@@ -187,7 +187,7 @@ export class OnPrimary {
     }
   }
 
-  /** All that this primary had, and what it has had of others: that tells it from one before it, and from one behind it. */
+  /** All that this primary had, and what it has had of others: that tells it from one before it, and from one after it. */
   #position(own: string): Position {
     return this.#at(upTo(this.#connection.guard.server?.at ?? '', own))
   }

@@ -14,7 +14,7 @@ export interface FlyrouteOptions extends Omit<ResolveTopologyOptions, 'connectio
   readonly functions?: FunctionNames | undefined
   /** Makes one local server behave as a replica, with the same errors: for unit tests. */
   readonly simulate?: 'replica' | undefined
-  /** The pool behind `runOnPrimary` on a replica; opened only when it is needed. Its options are the driver's. */
+  /** The pool of `runOnPrimary` on a replica; opened only when it is needed. Its options are the driver's. */
   readonly primaryPool?: PoolOptions | undefined
   /** What a replay to the primary region costs from here (ms). Default: estimated from the distance. */
   readonly replayCostMs?: number | undefined

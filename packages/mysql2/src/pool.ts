@@ -76,7 +76,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
     const isOut = side === 'local' && replication.prober.isUnavailable && replication.topology.role === 'replica'
     if (queued.size > 0 && queued.has(callback)) {
       if (!isOut) return base.getConnection(callback)
-      // It has waited for a connection that died, and the next one would not be had either: nor would it for those behind.
+      // It has waited for a connection that died, and the next one would not be had either: nor would it for those that wait after it.
       const next = pool._connectionQueue.shift()
       if (next !== undefined) process.nextTick(pool.getConnection, next)
       return callback(unavailable())

@@ -16,7 +16,7 @@ export interface PrimaryPoolTimes {
   readonly answerMs: number
 }
 
-/** The bounded pool behind `runOnPrimary`: of guarded connections too, so that what they write has its positions. */
+/** The bounded pool of `runOnPrimary`: of guarded connections too, so that what they write has its positions. */
 export class PrimaryPool {
   readonly #database: MysqlDatabase
   readonly #pool: BarePool
@@ -60,7 +60,7 @@ export class PrimaryPool {
         reject(Object.assign(new Error(tooLate), { code: 'ETIMEDOUT' }))
       }
       const timer = this.#connectMs > 0 ? setTimeout(giveUp, this.#connectMs) : undefined
-      // Connections belong to nobody's scope.
+      // Connections belong to no request's scope.
       runInScope(undefined, () => {
         this.#pool.getConnection((error, connection) => {
           clearTimeout(timer)
@@ -82,7 +82,7 @@ export class PrimaryPool {
     return new Promise((resolve) => this.#pool.end(() => resolve()))
   }
 
-  /** What nobody uses keeps no process alive, and is closed after a while: the driver's own clean-up would not end. */
+  /** What is not used keeps no process alive, and is closed after a while: the driver's own clean-up would not end. */
   #rest(connection: BareConnection): void {
     const timer = setTimeout(() => {
       this.#idle.delete(connection)

@@ -35,7 +35,7 @@ export function canCheck(
 }
 
 /**
- * Sends the question where the replica stands and, right behind it on the same wire, the read: one round trip for both. The
+ * Sends the question where the replica stands and, right after it on the same wire, the read: one round trip for both. The
  * server answers them in their order, so what the read sees is never older than what the question found.
  */
 export function sendChecked(connection: Guarded, statement: Statement, need: Position, read: CheckedRead): void {

@@ -7,7 +7,7 @@ import { type Reply, replyTo } from './statement.ts'
 const nothing: Release = () => undefined
 
 /**
- * How a client gets to whoever asked the pool for one: in their own scope, since a pool calls back in the scope of whoever
+ * How a client gets to the caller that asked the pool for one: in that caller's scope, since a pool calls back in the scope of the one that
  * has given a client back.
  */
 export function checkoutTo(callback: Callback | undefined, scope: Scope | undefined): Reply {

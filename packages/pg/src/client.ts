@@ -65,7 +65,7 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
 
     override connect(callback?: Callback): Promise<unknown> | undefined {
       const scope = currentScope()
-      // A connection outlives the request that needed it first: its events belong to nobody.
+      // A connection outlives the request that needed it first: its events belong to no request.
       return runInScope(undefined, () => {
         // The native client has no messages that could be kept from it: it is asked when it is connected.
         const isNative = this.connection === undefined
@@ -146,7 +146,7 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
         await this.#guarded.guard.identify()
         this.#guarded.isEstablished()
       } catch (error) {
-        // Nobody will ever use it: the pool has not got it yet.
+        // It will never be used: the pool has not got it yet.
         void super.end(() => undefined)
         throw error
       }

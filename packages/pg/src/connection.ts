@@ -229,7 +229,7 @@ export class PgConnection implements Guarded, HeldConnection {
     this.client.release = (error) => {
       const { transaction } = this.guard.session
       this.leave()
-      // A transaction that was refused something is over for whoever comes next.
+      // A transaction that was refused something is over for the next user.
       const isUnfit = this.guard.isMisplaced || transaction?.refusal !== undefined
       // The driver's pool drops a connection for any error of a statement; a refusal does it no harm.
       if (error && !(isPoolQuery && isHarmless(error))) release(error)
@@ -279,7 +279,7 @@ export class PgConnection implements Guarded, HeldConnection {
     client.on('error', this.#onError)
   }
 
-  /** The connection is about to die: we hear of that before the statements on it, and before anybody else who listens. */
+  /** The connection is about to die: we hear of that before the statements on it, and before all other listeners. */
   dies(): void {
     this.client.removeListener('error', this.#onError)
     this.client.prependListener('error', this.#onError)

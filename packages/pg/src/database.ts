@@ -19,7 +19,7 @@ import { Observer } from './observer.ts'
 import { configFor, driverOptions, type FlyroutePoolOptions, topologyOptions } from './options.ts'
 import { PgReplicationSource } from './replication.ts'
 
-/** Bounds of the pool behind `runOnPrimary`: an ocean away, and never what an app hangs on. */
+/** Bounds of the pool of `runOnPrimary`: an ocean away, and never what an app hangs on. */
 const primaryPoolBounds = {
   max: 5,
   min: 0,
@@ -34,7 +34,7 @@ const primaryPoolBounds = {
  */
 const primaryAnswerMs = 30_000
 
-/** How long (ms) a connection to the local server may take, unless the app says: nobody waits for ever for a replica. */
+/** How long (ms) a connection to the local server may take, unless the app says: no request waits for ever for a replica. */
 const replicaConnectionTimeoutMs = 5_000
 
 /** The same for one that is known to be unavailable. */
@@ -180,7 +180,7 @@ export function clientConfig({ replication }: PgDatabase, options: unknown): Poo
   const { connectionString, password, connectionTimeoutMillis = 0 } = config
   // Not enumerable in a pool's options, and so not copied.
   const hidden = { ...(connectionString ? { connectionString } : {}), ...(password === undefined ? {} : { password }) }
-  // For the connection only: whoever waits for one of the pool's waits as long as the app wants. What waited while the
+  // For the connection only: a caller that waits for one of the pool's waits as long as the app wants. What waited while the
   // replica was found to be gone is not kept for long.
   const timeout = connectionTimeoutMillis || replicaConnectionTimeoutMs
   const shortened = replication.prober.isUnavailable ? Math.min(timeout, lastTryMs) : timeout

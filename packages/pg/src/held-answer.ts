@@ -11,11 +11,11 @@ export type Outcome = 'done' | 'failed' | 'unknown'
 export interface Hold {
   /** Whether the position is asked for at all; if not, the answer is delivered as it comes. */
   readonly wantsPosition: boolean
-  /** The setting that can be seen behind it may not be the one that held at its commit. */
+  /** The setting that can be seen after it may not be the one that held at its commit. */
   readonly asynchronous: boolean
   /** The statement itself is over. */
   over(outcome: Outcome, error?: unknown): void
-  /** The position behind it, or why there is none. Called at most once, and only behind a statement that was done. */
+  /** The position after it, or why there is none. Called at most once, and only after a statement that was done. */
   taken(position: Position | Error): void
   /** Delivers an error. Default: as it is. */
   readonly failed?: (error: unknown, deliver: Callback) => void
@@ -24,7 +24,7 @@ export interface Hold {
 /** How long (ms) the answer to a statement is held for its position at most. */
 const patienceMs = 2_000
 
-/** Sends a statement, and holds its answer until the position behind it is known: whoever has the answer has the token. */
+/** Sends a statement, and holds its answer until the position after it is known: code that has the answer has the token. */
 export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold): unknown {
   const { config, values, callback, analysis, scope } = statement
   const { client, send } = guard

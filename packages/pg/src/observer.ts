@@ -10,7 +10,7 @@ import {
 } from '@flyroute/core/adapter'
 import type { BareClient } from './driver-types.ts'
 
-/** Which pool a connection belongs to: the local one, or the one behind `runOnPrimary`. */
+/** Which pool a connection belongs to: the local one, or the one of `runOnPrimary`. */
 export type Side = 'local' | 'primary'
 
 /** Every value as the server wrote it: an app's own type parsers do not change what we read. */

@@ -4,7 +4,7 @@ import type { Guarded } from './guarded.ts'
 import { type Hold, holdForPosition } from './held-answer.ts'
 import { answerTo, makeQuery, pass, type Statement } from './statement.ts'
 
-/** Sends statements to a primary: as they are, and with the position behind whatever commits something in a request. */
+/** Sends statements to a primary: as they are, and with the position after each statement that commits something in a request. */
 export class OnPrimary {
   readonly #connection: Guarded
 

@@ -185,7 +185,7 @@ export function guardPool(
           return process.nextTick(deliver, error)
         }
       }
-      // What somebody has put in place of a method is called, and whoever reads the pool's log is told, as it would be without us.
+      // What other code has put in place of a method is called, and the pool's log says what it would say without us.
       const isOurs = super.query === driversOwn && this.connect === GuardedPool.prototype.connect
       if (!isPrimary && isOurs && this.options.log === undefined && isPlain(query)) return this.#read(query)
       this.#next = query
@@ -243,7 +243,7 @@ export function guardPool(
 
     /** @param connection interprets errors, where the client's own `query` has not done so */
     #answerTo(client: BareClient, query: PlainPoolQuery, connection: Guarded | undefined): Callback {
-      // An error can come twice: of a value that cannot be sent, and of the connection behind it.
+      // An error can come twice: of a value that cannot be sent, and of the connection after that.
       let isOver = false
       return (error, value) => {
         if (isOver) return
@@ -269,7 +269,7 @@ export function guardPool(
         return deliver(error)
       }
       replication.prober.reportUnreachable(error)
-      // The connection broke: of a server that was promoted a moment ago, nobody knows what it has done of a write.
+      // The connection broke: of a server that was promoted a moment ago, it is not known what it has done of a write.
       if (analysis?.access !== 'read') return deliver(error)
       try {
         replication.router.toPrimary('unavailable', undefined, scope, error)

@@ -20,11 +20,11 @@ type Taken = (taken: Position | Error) => void
 const never = 2 ** 31 - 1
 
 /**
- * Asks for the position behind a statement, on the same connection: a query of its own, since in the same string it
+ * Asks for the position after a statement, on the same connection: a query of its own, since in the same string it
  * would be part of the same transaction and too early.
  *
  * @param asynchronous the statement may have been committed without waiting for the disk
- * @param isBehind write it to the wire now, right behind the statement that was sent last
+ * @param isBehind write it to the wire now, right after the statement that was sent last
  */
 export function askPosition(connection: Guarded, asynchronous: boolean, taken: Taken, isBehind = false): void {
   const { client } = connection

@@ -11,7 +11,7 @@ import { replyTo } from './statement.ts'
 /** What a pool tells of its connections. */
 const events = ['connect', 'acquire', 'release', 'remove', 'error'] as const
 
-/** The bounded pool behind `runOnPrimary`: of guarded clients too, so that what they write has its positions. */
+/** The bounded pool of `runOnPrimary`: of guarded clients too, so that what they write has its positions. */
 export function openPrimaryPool(
   database: PgDatabase,
   config: PoolConfig,

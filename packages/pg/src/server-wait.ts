@@ -32,7 +32,7 @@ export class ServerWait {
       waits = false
       try {
         const [waited, answer] = (await query(`${wait}; ${sql}`)) as unknown as { rows: unknown[][] }[]
-        // It has become a primary, or somebody in between leads elsewhere.
+        // It has become a primary, or a pooler in between leads elsewhere.
         if (!/^(success|timeout)$/.test(String(waited?.rows[0]?.[0]))) this.#can = false
         return answer as { rows: unknown[] }
       } catch (error) {

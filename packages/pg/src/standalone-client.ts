@@ -9,7 +9,7 @@ import { entryOf } from './pooled-clients.ts'
 import { readError } from './refusal.ts'
 
 /**
- * A guarded client that is not of a pool of ours, but of somebody's own (Knex, Sequelize and MikroORM make such): it cannot
+ * A guarded client that is not of a pool of ours, but of a library's own (Knex, Sequelize and MikroORM make such): it cannot
  * be another one where the replica cannot be had, and so it asks for the replay by itself. A class below it may be of a pool
  * of ours nevertheless.
  *

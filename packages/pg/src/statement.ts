@@ -20,7 +20,7 @@ export class Statement {
   readonly values: unknown
   readonly callback: unknown
   readonly analysis: Analysis
-  /** The request that it belongs to: the one that called `query`, whoever's turn it is when it is sent or answered. */
+  /** The request that it belongs to: the one that called `query`, in whichever request's context it is sent or answered. */
   readonly scope: Scope | undefined
   /** It is one of `pool.query`, which sees to its scope and its second attempt by itself. */
   readonly isPoolQuery: boolean

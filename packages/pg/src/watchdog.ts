@@ -10,7 +10,7 @@ interface Client {
   readonly _activeQuery?: unknown
 }
 
-/** A connection of the pool: cut by its socket, since the driver tells nobody of a statement that is given up. */
+/** A connection of the pool: cut by its socket, since the driver does not tell of a statement that is given up. */
 class WatchedClient extends Watched {
   readonly #client: Client
 

@@ -32,7 +32,7 @@ export class PgWire implements Wire {
 
   get isQuiet(): boolean {
     const { readyForQuery, _activeQuery: active, _queryQueue: queue, _sentQueryQueue: sent } = this.#client
-    // Behind an error nothing is being read, although the server has yet to say that it is ready.
+    // After an error nothing is being read, although the server has yet to say that it is ready.
     return (readyForQuery === true || active === null) && !queue?.length && !sent?.length
   }
 

@@ -2,7 +2,7 @@ import { createPool } from '@flyroute/pg'
 import { Global, Module, type OnApplicationShutdown } from '@nestjs/common'
 import { Pool } from 'pg'
 
-// Glue: a pool that knows the region it runs in. Whoever is injected a Pool gets it.
+// Glue: a pool that knows the region it runs in. Whatever is injected a Pool gets it.
 export const pool = createPool()
 
 @Global()

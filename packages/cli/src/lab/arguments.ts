@@ -70,7 +70,7 @@ class CommandLine {
     const { values, positionals, tokens } = parseArgs(config)
     this.#values = values
     if (positionals.length > 0) {
-      this.problems.push(`put the command behind --, as in: flyroute lab -- ${positionals.join(' ')}`)
+      this.problems.push(`put the command after --, as in: flyroute lab -- ${positionals.join(' ')}`)
     }
     for (const token of tokens) {
       if (token.kind !== 'option') continue

@@ -21,7 +21,7 @@ const NO_FUNCTIONS: ReadonlySet<string> = new Set(
 const NAMES = /\(\s*(?:[\w$\u0080-\uffff]+|"[^"]*"|`[^`]*`)(?:\s*,\s*(?:[\w$\u0080-\uffff]+|"[^"]*"|`[^`]*`))*\s*\)/
 const BEGINS_QUERY =
   /\s*as\s*(?:not\s+)?(?:materialized\s*)?(?:\(\s*)+(?:select|with|values|table|insert|update|delete|merge|replace)\b/
-/** What stands behind the name of a CTE that names its columns. */
+/** What stands after the name of a CTE that names its columns. */
 const CTE = new RegExp(NAMES.source + BEGINS_QUERY.source, 'iy')
 
 const COLON = 58
@@ -29,7 +29,7 @@ const COLON = 58
 /**
  * Whether the name `text[start, end)` in front of the current parenthesis is that of a function: not a key word, a type, or
  * an alias with a list of columns. `before` and `earlier` are the kinds of the tokens in front of it;
- * `hasAliases` says that a name behind a closing parenthesis is an alias.
+ * `hasAliases` says that a name after a closing parenthesis is an alias.
  */
 export function isCall(
   scanner: Scanner,

@@ -20,7 +20,7 @@ const RULES: Record<Dialect, EffectRules> = {
   sqlite: sqliteEffects,
 }
 
-/** What a text calls and leaves behind, beside its verdict. Known good only: what is not understood leaves `something`. */
+/** What a text calls and leaves in its session, beside its classification. Known good only: what is not understood leaves `something`. */
 export class Effects implements EffectNotes {
   leaves: Leaves = 'nothing'
   dependsOnSession = false
@@ -28,7 +28,7 @@ export class Effects implements EffectNotes {
   readonly #rules: EffectRules
   readonly #calls: Set<string> = new Set()
   #controls = false
-  /** A name behind a closing parenthesis is an alias. DISTINCT ON (…) f() and a OPERATOR(+) f() have a call there. */
+  /** A name after a closing parenthesis is an alias. DISTINCT ON (…) f() and a OPERATOR(+) f() have a call there. */
   #hasAliases = true
 
   constructor(engine: Engine) {

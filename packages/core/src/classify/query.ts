@@ -21,11 +21,11 @@ const LOWEST = -0x40000000
 
 const CTE_VERBS = ['insert', 'update', 'delete', 'merge']
 
-/** How deep CTEs of CTEs are looked into for a main verb; far beyond what anybody writes, and no danger to the stack. */
+/** How deep CTEs of CTEs are looked into for a main verb; far beyond what any query has, and no danger to the stack. */
 const DEEPEST = 16
 
 /**
- * Reads the CTEs behind WITH, up to and including the first word of the main statement. The verdict is that of the CTEs; it
+ * Reads the CTEs after WITH, up to and including the first word of the main statement. The verdict is that of the CTEs; it
  * is a write as soon as one of them is, wherever that leaves the scanner.
  */
 export function walkCtes(scanner: Scanner, found: Verdict, level = 0): Verdict {
@@ -51,7 +51,7 @@ export function walkCtes(scanner: Scanner, found: Verdict, level = 0): Verdict {
   }
 }
 
-/** Reads on to `word` and past the name behind it. `RESTRICT` (MariaDB) ends a CYCLE clause alone. */
+/** Reads on to `word` and past the name after it. `RESTRICT` (MariaDB) ends a CYCLE clause alone. */
 function readPast(scanner: Scanner, word: string): void {
   while (scanner.token !== END && !scanner.is(word)) {
     if (scanner.is('restrict')) {

@@ -145,8 +145,8 @@ export class TextScanner<Statement, Clause, Call> {
   }
 
   /**
-   * Skims a query: reads on to a word that has a meaning there ({@link WORD}), behind the parenthesis of a call that has
-   * one ({@link OPEN}), behind the parenthesis that closes below the depth `floor` ({@link CLOSE}), or to the {@link END}.
+   * Skims a query: reads on to a word that has a meaning there ({@link WORD}), past the parenthesis of a call that has
+   * one ({@link OPEN}), past the parenthesis that closes below the depth `floor` ({@link CLOSE}), or to the {@link END}.
    * Nearly all of the time goes here, so it keeps no track of the tokens that it passes.
    */
   seek(floor: number): number {
@@ -223,8 +223,8 @@ export class TextScanner<Statement, Clause, Call> {
     return this.token === WORD && this.meaning !== undefined && words.has(this.meaning.word)
   }
 
-  /** Whether the current token stands behind this key word, with nothing but white space between. */
-  behind(word: string): boolean {
+  /** Whether the current token stands after this key word, with nothing but white space between. */
+  isAfter(word: string): boolean {
     return this.#follows(this.start, word)
   }
 
@@ -248,7 +248,7 @@ export class TextScanner<Statement, Clause, Call> {
     while (this.token !== END) this.seek(Number.MIN_SAFE_INTEGER)
   }
 
-  /** Goes on behind a semicolon that did not end the statement; false at the end of the text. */
+  /** Goes on after a semicolon that did not end the statement; false at the end of the text. */
   resume(): boolean {
     const { length } = this.text
     if (this.end >= length) return false
@@ -257,7 +257,7 @@ export class TextScanner<Statement, Clause, Call> {
     return true
   }
 
-  /** Reads the first token of the next statement, behind opening parentheses; false at the end of the text. */
+  /** Reads the first token of the next statement, past opening parentheses; false at the end of the text. */
   begin(): boolean {
     this.#limit = this.text.length
     this.depth = 0
@@ -274,7 +274,7 @@ export class TextScanner<Statement, Clause, Call> {
     return this.#follows(this.#callStart, 'as')
   }
 
-  /** Whether the name that begins at `start` stands right behind this key word. */
+  /** Whether the name that begins at `start` stands right after this key word. */
   isBehind(word: string, start: number): boolean {
     return this.#follows(start, word)
   }

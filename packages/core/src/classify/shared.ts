@@ -39,7 +39,7 @@ export function inner(scanner: Scanner, notes: StatementNotes, verbs: ReadonlySe
   return scanner.meaning!.statement!(scanner, notes)
 }
 
-/** WITH: the CTEs, and the main statement behind them, which begins with one of `verbs`; not with another WITH. */
+/** WITH: the CTEs, and the main statement after them, which begins with one of `verbs`; not with another WITH. */
 export function withQuery(verbs: ReadonlySet<string>): StatementRule {
   return (scanner, notes) => {
     const found = walkCtes(scanner, read('select'))

@@ -19,7 +19,7 @@ export type Action = (typeof Action)[keyof typeof Action]
 /** What a statement that is sent to a primary does to its request: what its answer is looked at for. */
 export const Effect = {
   none: 0,
-  /** It commits, or may: the position behind it is taken. */
+  /** It commits, or may: the position after it is taken. */
   commits: 1,
   /** A monotonic read: the position that it has seen is noted. */
   reads: 2,

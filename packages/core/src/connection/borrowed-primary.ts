@@ -6,7 +6,7 @@ export interface PrimaryConnection<S> {
   readonly guard: ConnectionGuard<S>
   /** Runs a statement that was run elsewhere before, for us: its caller has had their answer. */
   runAgain(statement: S): Promise<unknown>
-  /** @param isUnfit nobody else is to get it: it is closed */
+  /** @param isUnfit it must not be used again: it is closed */
   giveBack(isUnfit: boolean): void
 }
 
@@ -15,7 +15,7 @@ export interface PrimaryConnection<S> {
  * along: it is made again from settings of known values, and so is a transaction in which nothing was read yet.
  *
  * It stays until the app gives its own connection back: temporary tables, locks, `lastval()` and settings then mean what they
- * mean on one server. Where nobody can see that (a pool that is not ours), it stays for as long as a transaction is open.
+ * mean on one server. Where that cannot be seen (a pool that is not ours), it stays for as long as a transaction is open.
  */
 export class BorrowedPrimary<S, C extends PrimaryConnection<S>> {
   /** Resolves when the session has been made again there. */
@@ -51,7 +51,7 @@ export class BorrowedPrimary<S, C extends PrimaryConnection<S>> {
     return session !== undefined && session.transaction === undefined && session.residue === undefined
   }
 
-  /** Gives the connection back. One whose session is not as it was is of no use to anybody else. */
+  /** Gives the connection back. One whose session is not as it was is closed. */
   leave(isUnfit = false): void {
     if (this.#hasLeft) return
     this.#hasLeft = true

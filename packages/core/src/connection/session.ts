@@ -108,7 +108,7 @@ export class Session<S> {
     return { used: this.transaction?.used === true, residue: this.#residue }
   }
 
-  /** The statement behind the mark has not run here after all. */
+  /** The statement that came after the mark has not run here after all. */
   returnTo({ used, residue }: Session<S>['mark']): void {
     if (this.#transaction !== undefined) this.#transaction.used = used
     this.#residue = residue
@@ -127,7 +127,7 @@ export class Session<S> {
     this.#transaction = undefined
   }
 
-  /** The app gave the connection back: what the next user of it cannot know of binds nobody. Settings of known values stay. */
+  /** The app gave the connection back: what the next user of it cannot know of does not bind them. Settings of known values stay. */
   givenBack(): void {
     this.#residue = undefined
   }
@@ -189,12 +189,12 @@ export class Session<S> {
     }
   }
 
-  /** Which of the settings behind the savepoint were undone is not known. */
+  /** Which of the settings after the savepoint were undone is not known. */
   #rollsBackTo(): void {
     const { transaction } = this
     if (transaction === undefined) return
     transaction.used = true
-    // What has failed behind the savepoint is undone with it.
+    // What has failed after the savepoint is undone with it.
     transaction.isFailed = false
     if (transaction.settings.length > 0) this.#residue ??= 'rollback-to'
   }

@@ -12,7 +12,7 @@ export class Transaction<S> {
   readOnly = false
   /** The request that has written in it, so that its COMMIT has a position. */
   writer: RequestState | undefined = undefined
-  /** It mentions synchronous_commit: `SET LOCAL` cannot be seen any more behind the COMMIT. */
+  /** It mentions synchronous_commit: `SET LOCAL` cannot be seen any more after the COMMIT. */
   asynchronous = false
   /** A statement in it was refused: it is aborted, although the server may not know. */
   refusal: Error | undefined = undefined

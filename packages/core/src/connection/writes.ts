@@ -23,7 +23,7 @@ export class Writes<S> {
   /**
    * Registers what a statement is about to do, before the session takes note of it.
    *
-   * @param writes it may write, as far as anybody can tell
+   * @param writes it may write, as far as is known
    * @returns undefined where its request is going to be replayed: then it must not be sent
    */
   begins(analysis: Analysis, scope: Scope, writes: boolean): Effect | undefined {
@@ -73,7 +73,7 @@ export class Writes<S> {
     if (transaction !== undefined && transaction.writer === undefined) this.#wroteIn(transaction, request)
   }
 
-  /** The position behind what was committed, or why there is none: then its client reads from the primary for a while. */
+  /** The position after what was committed, or why there is none: then its client reads from the primary for a while. */
   took(request: RequestState, position: Position | Error): void {
     if (position instanceof Error) this.#replication.written.withoutPosition(position)
     this.#replication.written.wrote(request, position instanceof Error ? undefined : position)

@@ -4,7 +4,7 @@ import type { Ask } from './ask.ts'
 import type { ServerWord } from './postgres.ts'
 import type { Writers } from './writers.ts'
 
-/** Something about a server that whoever runs it should know. */
+/** Something about a server that its operator should know. */
 export type ServerProblem =
   /** It does not answer the full question: a more modest one is asked from now on. */
   | 'modest'
@@ -27,7 +27,7 @@ export interface DialectFactsOptions {
 export interface DialectFacts {
   readonly language: Dialect
   readonly algebra: PositionAlgebra
-  /** An error within a transaction aborts it: nothing but ROLLBACK runs behind it. */
+  /** An error within a transaction aborts it: nothing but ROLLBACK runs after it. */
   readonly abortsTransactions: boolean
   /** What an error means that a *replica* gave; undefined for the app's own. */
   readError(error: unknown): ServerWord | undefined
@@ -35,9 +35,9 @@ export interface DialectFacts {
   isOfReadOnlyTransaction(error: unknown): boolean
   /** The server itself said it: what it says so did not happen. */
   isAnswer(error: unknown): boolean
-  /** A refusal says of its text that it writes, whoever sends it: not of a setting, a transaction or the server's state. */
+  /** A refusal says of its text that it writes, in every session: not of a setting, a transaction or the server's state. */
   teachesWrite(error: unknown): boolean
-  /** What there is to know without asking anybody; where that is all. */
+  /** What there is to know without a question, where that is all. */
   readonly asksNothing?: (expected: Role) => Observation
   /**
    * Asks a server what it is and where it stands.
@@ -48,7 +48,7 @@ export interface DialectFacts {
   /** Asks a replica how far it has come by now, in brief; undefined where it has to be asked in full. */
   observeAgain?(ask: Ask, last: Observation): Promise<Observation | undefined>
   /**
-   * Where the log stands behind what this connection has just committed, or has just read.
+   * Where the log stands after what this connection has just committed, or has just read.
    *
    * @throws Error where it has no position
    */

@@ -24,7 +24,7 @@ export const gtids: PositionAlgebra = {
   },
   /**
    * The union, gaps kept; but of two domains of MariaDB that have gone apart, the one that came later: what the other one
-   * has beyond the point where they parted was lost, and nobody can wait for it.
+   * has beyond the point where they parted was lost, so that no wait for it can end.
    */
   merge(a, b) {
     const [one, other] = [parse(a), parse(b)]
@@ -41,7 +41,7 @@ export const gtids: PositionAlgebra = {
     }
     return format(merged)
   },
-  /** Where no server has written in both, neither has ever followed the other. One that has nothing yet may follow anybody. */
+  /** Where no server has written in both, neither has ever followed the other. One that has nothing yet may follow any server. */
   areForeign(a, b) {
     const [one, other] = [parse(a), parse(b)]
     if (one === undefined || other === undefined || one.size === 0 || other.size === 0) return false
@@ -65,7 +65,7 @@ export const gtids: PositionAlgebra = {
       const [here, there] = [ofDomain(has, domain), ofDomain(needs, domain)]
       const top = topOf(there)
       const own = [...there.keys()].find((key) => isOf(key, source))
-      // Whoever came later knows what the other one had written before.
+      // The later primary knows what the earlier one had written.
       if (top !== own && own !== undefined && lastOf(there.get(own)) > lastOf(here.get(top))) return true
     }
     return false
@@ -99,9 +99,9 @@ function ofDomain(set: GtidSet, domain: string): GtidSet {
 }
 
 /**
- * The position behind a transaction: all that its server had done before, as far as that is known, and everything of the
+ * The position after a transaction: all that its server had done before, as far as that is known, and everything of the
  * transaction's own source up to it. A text that stays short, where a collection of single GTIDs would grow for ever.
- * Gaps that the server had are kept, as nobody will ever fill them.
+ * Gaps that the server had are kept, since they are never filled.
  *
  * @param executed what the server had at some time before, or after
  * @param own the GTIDs of the transaction

@@ -45,7 +45,7 @@ export function mysqlFacts(options: DialectFactsOptions = {}): DialectFacts {
   }
 }
 
-/** What is known of the servers of one database, whoever of them was asked last. */
+/** What is known of the servers of one database, whichever of them was asked last. */
 class Servers {
   keepGtids = false
   readonly #runs: Map<string, number> = new Map()

@@ -71,7 +71,7 @@ export function isOfReadOnlyTransaction(error: unknown): boolean {
 const teaching: ReadonlySet<unknown> = new Set([1290, 1836, 1874, 1105])
 
 /**
- * Whether a refusal says of its text that it writes, whoever sends it. A read-only transaction also refuses what a session
+ * Whether a refusal says of its text that it writes, in every session. A read-only transaction also refuses what a session
  * writes to its own temporary tables; and a table that is read-only may be the only one.
  */
 export function teachesMysqlWrite(error: unknown): boolean {

@@ -93,7 +93,7 @@ const unavailable = new Set([
  */
 const lostConnection = /^(Connection terminated|timeout expired|Client has encountered a connection error)/
 
-/** The same in the words of libpq, which pg-native speaks. A server that is there and lets nobody in is not meant. */
+/** The same in the words of libpq, which pg-native speaks. A server that is there and refuses all logins is not meant. */
 const lostByLibpq =
   /^(connection to server .*failed: (?!FATAL|fe_sendauth)|.*FATAL: {2}(the database system is|terminating connection|sorry, too many)|server closed the connection|could not (connect|receive data|send data)|no connection to the server|SSL SYSCALL error)/
 
@@ -111,7 +111,7 @@ export function readPostgresError(error: unknown): ServerWord | undefined {
 }
 
 /**
- * Whether a refusal says of its text that it writes, whoever sends it. `0A000` is about how a transaction was asked for: a
+ * Whether a refusal says of its text that it writes, in every session. `0A000` is about how a transaction was asked for: a
  * session that is serializable by default meets it with every read.
  */
 export function teachesPostgresWrite(error: unknown): boolean {

@@ -7,7 +7,7 @@ export const primaryTimeline: string = 'substr(pg_walfile_name(pg_current_wal_in
 
 const clock = '(extract(epoch from clock_timestamp()) * 1000)::int8::text'
 
-/** Where the log ends behind a commit, and what is needed to judge that. A query of its own, behind the commit. */
+/** Where the log ends after a commit, and what is needed to tell whether that is the end of a record. A query of its own, after the commit. */
 export const walPositionColumns: string = `pg_current_wal_flush_lsn()::text as flushed, pg_current_wal_insert_lsn()::text as inserted,
   current_setting('synchronous_commit') as setting, ${primaryTimeline} as timeline, ${clock} as time`
 
@@ -15,8 +15,8 @@ export const walPositionColumns: string = `pg_current_wal_flush_lsn()::text as f
 export const replayedColumns: string = `pg_last_wal_replay_lsn()::text as at, null as timeline, ${clock} as time`
 
 /**
- * One tiny record of one's own behind a commit, and where it ends: for a position that stands in the middle of somebody
- * else's. It is flushed when its transaction ends, and then no other one stands in its way. Ordinary users may.
+ * One tiny record of our own after a commit, and where it ends: for a position that stands in the middle of another
+ * session's. It is flushed when its transaction ends, and then no other one stands in its way. Ordinary users may.
  */
 export const separatorColumns: string = `pg_logical_emit_message(true, 'flyroute', '')::text as at, ${primaryTimeline} as timeline, ${clock} as time`
 
@@ -28,7 +28,7 @@ type Server = Pick<ServerInstance, 'cluster' | 'epoch'>
 
 /**
  * The position of a commit from a row of `walPositionColumns`; `unreachable` where it stands at the edge of a page in the
- * middle of somebody else's record, so that a standby would reach it only when that has been written to its end.
+ * middle of another session's record, so that a standby would reach it only when that has been written to its end.
  *
  * Without synchronous commit the log is not flushed yet: the insert position counts there, set back over the header
  * of a page that has only been begun.
@@ -57,7 +57,7 @@ export function timelineOf(hex: string): number {
   return Number.parseInt(hex, 16)
 }
 
-/** An insert position that stands behind the header of a page that has only been begun, set back to where a record ends. */
+/** An insert position that stands after the header of a page that has only been begun, set back to where a record ends. */
 export function withoutPageHeader(at: string): string {
   const address = toAddress(at)
   return address % pageSize === headerSize ? toText(address - headerSize) : at

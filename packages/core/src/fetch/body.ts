@@ -36,7 +36,7 @@ export class FetchBody implements UnmeasuredBody {
     return this.bytes <= limit
   }
 
-  /** Nobody wants the rest. */
+  /** The rest is not wanted. */
   cancel(reason?: unknown): Promise<void> {
     return this.#reader.cancel(reason)
   }
@@ -51,7 +51,7 @@ export class FetchBody implements UnmeasuredBody {
 
 /**
  * The same for a request that is not ours to replace. What is measured is a copy, and the platform keeps what was read of
- * it for the handler; a body that nobody has measured counts as one that has not ended.
+ * it for the handler; a body that was not measured counts as one that has not ended.
  */
 export class BorrowedBody implements UnmeasuredBody {
   bytes = 0

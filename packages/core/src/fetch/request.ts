@@ -43,7 +43,7 @@ export class FetchRequest extends KnownRequest {
   }
 }
 
-/** A request that its handler has from somebody else: its body stays as it is, and a copy is measured. */
+/** A request that its handler gets from other code: its body stays as it is, and a copy is measured. */
 export class BorrowedRequest extends KnownRequest {
   constructor(request: Request) {
     const stream = bodyOfUnknownLength(request)
@@ -51,7 +51,7 @@ export class BorrowedRequest extends KnownRequest {
   }
 }
 
-/** What somebody has read before us: nobody can tell any more whether the proxy can replay it. */
+/** What other code has read before us: whether the proxy can replay it is not known any more. */
 const readBefore: UnmeasuredBody = {
   bytes: Number.POSITIVE_INFINITY,
   complete: true,
@@ -63,7 +63,7 @@ function isRead(request: Request): boolean {
 }
 
 function bodyOfUnknownLength(request: Request): ReadableStream<Uint8Array<ArrayBuffer>> | undefined {
-  // Asking for the body makes light-weight requests of servers heavy: only where there is one, and nobody knows its length.
+  // Asking for the body makes light-weight requests of servers heavy: only where there is one, and its length is not known.
   if (request.method === 'GET' || request.method === 'HEAD' || request.headers.has('content-length')) return undefined
   return request.body ?? undefined
 }

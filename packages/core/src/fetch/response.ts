@@ -45,7 +45,7 @@ function streamOf(response: Response): ReadableStream | undefined {
   return undefined
 }
 
-/** Bun says `text/plain` of a text that nobody has given a type, and forgets that where somebody asks for the body. */
+/** Bun says `text/plain` of a text that was given no type, and forgets that where the body is read. */
 const isBun = 'Bun' in globalThis
 
 /** The platform's own Response, also where a server has put its own in its place, on top of it. */

@@ -3,7 +3,7 @@ import { runInScope, type Scope } from '../request/scope.ts'
 type Method = (this: unknown, ...args: unknown[]) => unknown
 
 /**
- * Has a stream that is made while it is read be made in the scope, and not in the context of whoever reads it. The stream
+ * Has a stream that is made while it is read be made in the scope, and not in the context of its reader. The stream
  * stays the one it is: only how it is read is changed.
  */
 export function readInScope(stream: ReadableStream, scope: Scope): void {

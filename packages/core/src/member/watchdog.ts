@@ -19,8 +19,8 @@ export abstract class Watched {
   seen: unknown = undefined
   looks = 0
   since = 0
-  before: Watched | undefined = undefined
-  behind: Watched | undefined = undefined
+  older: Watched | undefined = undefined
+  newer: Watched | undefined = undefined
   /** At which look it is cut where the server could not even be asked. Default: never, its connection stands. */
   readonly patience: number = Number.POSITIVE_INFINITY
 
@@ -63,22 +63,22 @@ export class Watchdog {
   }
 
   begins(watched: Watched): void {
-    watched.before = this.#newest
-    if (this.#newest !== undefined) this.#newest.behind = watched
+    watched.older = this.#newest
+    if (this.#newest !== undefined) this.#newest.newer = watched
     this.#newest = watched
     this.#timer ??= setInterval(() => this.#look(), lookMs).unref()
   }
 
   /** It is not watched any more. Harmless where it was not. */
   ends(watched: Watched): void {
-    const { before, behind } = watched
-    if (behind === undefined && this.#newest !== watched) return
-    if (before !== undefined) before.behind = behind
-    if (behind !== undefined) behind.before = before
-    else this.#newest = before
+    const { older, newer } = watched
+    if (newer === undefined && this.#newest !== watched) return
+    if (older !== undefined) older.newer = newer
+    if (newer !== undefined) newer.older = older
+    else this.#newest = older
     // Nothing keeps its neighbours in memory.
-    watched.before = undefined
-    watched.behind = undefined
+    watched.older = undefined
+    watched.newer = undefined
     this.#ended++
   }
 
@@ -89,7 +89,7 @@ export class Watchdog {
 
   *#all(): Iterable<Watched> {
     for (let watched = this.#newest; watched !== undefined; ) {
-      const next: Watched | undefined = watched.before
+      const next: Watched | undefined = watched.older
       yield watched
       watched = next
     }

@@ -15,7 +15,7 @@ export class NodeBody implements UnmeasuredBody {
   constructor(request: IncomingMessage) {
     this.#request = request
     this.complete = request.complete
-    // What somebody has read before us is not counted any more.
+    // What other code has read before us is not counted any more.
     this.bytes = request.readableDidRead ? Number.POSITIVE_INFINITY : request.readableLength
     const push = request.push
     request.push = (chunk: Buffer | null, encoding?: BufferEncoding): boolean => {
@@ -30,14 +30,14 @@ export class NodeBody implements UnmeasuredBody {
     const request = this.#request
     const isFull = request.readableLength >= request.readableHighWaterMark
     if (this.complete || this.bytes > limit) return Promise.resolve(this.complete && this.bytes <= limit)
-    // Somebody reads it already, or nobody could for too long: it is not ours to hurry it.
+    // Other code reads it already, or could not be given it for too long: it is not ours to hurry it.
     if (request.readableFlowing !== null || isFull || request.destroyed) return Promise.resolve(false)
     this.#limit = limit
     return new Promise((resolve) => {
       this.#measured = resolve
       // A client that goes away: what it has begun to send is not replayed.
       request.once('close', () => resolve(false))
-      // HTTP/2 sends nothing before somebody asks.
+      // HTTP/2 sends nothing before the body is read.
       if (request.httpVersionMajor >= 2) request.read(0)
     })
   }

@@ -10,7 +10,7 @@ const ofOneAnswer =
 
 /** Takes back what was said of an answer that another one replaces. */
 export function clearAnswer(response: ServerResponse): void {
-  // HTTP/2 has no reason phrase, and warns of whoever looks.
+  // HTTP/2 has no reason phrase, and warns where one is read.
   if (response.req?.httpVersionMajor !== 2) response.statusMessage = ''
   for (const name of response.getHeaderNames()) {
     if (ofOneAnswer.test(name.toLowerCase())) response.removeHeader(name)

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { IncomingRequest } from '../policy.ts'
 import { NodeBody } from './body.ts'
 
-/** A request of `node:http` as the policy sees it. What costs something is made when somebody asks for it. */
+/** A request of `node:http` as the policy sees it. What costs something is made when it is asked for. */
 export class NodeRequest implements IncomingRequest {
   readonly method: string
   readonly body: NodeBody | undefined

@@ -21,7 +21,7 @@ export function guardServers(guard: ServerGuard): () => void {
   // A middleware that no request passes would be noticed much later.
   if ('Bun' in globalThis)
     throw new TypeError(
-      'replayServers: servers on Bun tell nobody of their requests; wrap their handler with `replayable`',
+      'replayServers: servers on Bun do not tell of their requests; wrap their handler with `replayable`',
     )
   const met = new WeakSet<Server>()
   let isOpen = true

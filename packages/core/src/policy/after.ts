@@ -46,7 +46,7 @@ function conclude(policy: ResolvedPolicy, visit: RequestVisit, { error, status =
     const answer = answerReplay(policy, visit, orderOf(policy, required))
     if (answer !== undefined) return { answer, headers: noHeaders }
     const obstacle = state.whyNotReplayable()
-    // The rest could not run here and must not run again: an app that makes do with that is left alone.
+    // The rest could not run here and must not run again: the answer of an app that makes do with that stands.
     if (obstacle !== undefined && (thrown !== undefined || failed))
       return unavailable(policy, visit, new ReplayUnavailableError(obstacle, { cause: required }))
   }

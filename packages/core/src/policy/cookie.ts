@@ -30,7 +30,7 @@ const machineMark = /^[\w-]{1,6}$/
 export const noCookies: ReadonlyMap<string, string> = new Map()
 
 /**
- * The cookies of this name, and of this name with a machine behind it, in a `cookie` header. Of two with the same name the
+ * The cookies of this name, and of this name with a machine after it, in a `cookie` header. Of two with the same name the
  * last one counts. In time linear in its length.
  */
 export function readCookies(header: string | undefined, name: string): ReadonlyMap<string, string> {

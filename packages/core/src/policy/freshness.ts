@@ -45,8 +45,8 @@ async function catchUp(
 }
 
 /**
- * A replica sent this request here because it could not reach its token: the primary can tell whether anybody could. What
- * nobody can is forged, or of a cluster that is gone; the client is to forget it, instead of being sent here for ever.
+ * A replica sent this request here because it could not reach its token: the primary can tell whether any server could. What
+ * no server can is forged, or of a cluster that is gone; the client is to forget it, instead of being sent here for ever.
  */
 export async function dropImpossible(policy: ResolvedPolicy, visit: RequestVisit): Promise<RequestVisit> {
   for (const database of policy.databases) {

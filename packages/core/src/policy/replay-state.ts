@@ -14,7 +14,7 @@ const maxAgeMs = 300_000
 const maxLength = 512
 
 /**
- * The `state` of a replay: `flyroute:<reason>[:<detail>]@<database>`, and with a secret `~<time>.<signature>` behind it, so
+ * The `state` of a replay: `flyroute:<reason>[:<detail>]@<database>`, and with a secret `~<time>.<signature>` after it, so
  * that a client cannot pass itself off as replayed.
  */
 export function writeState(

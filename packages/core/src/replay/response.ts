@@ -91,7 +91,7 @@ export function replayResponse(
   return {
     status,
     headers: { ...common, 'content-type': 'text/plain; charset=utf-8', 'fly-replay': value, ...cache?.headers },
-    body: `Fly Proxy runs this request again (${value}). Whoever reads this has reached the app without Fly Proxy.\n`,
+    body: `Fly Proxy runs this request again (${value}). If you can read this, the app was reached without Fly Proxy.\n`,
   }
 }
 

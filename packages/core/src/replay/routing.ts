@@ -10,7 +10,7 @@ export interface ReplayRouting {
   readonly timeout?: number | string | undefined
   /**
    * Who gets the request, with `fly-replay-failed`, when the replay fails: this Machine (`force_self`), or this one
-   * if it can, else any of the app (`prefer_self`). Default: nobody, the client gets the proxy's error.
+   * if it can, else any of the app (`prefer_self`). Default: none, the client gets the proxy's error.
    */
   readonly fallback?: 'force_self' | 'prefer_self' | undefined
 }

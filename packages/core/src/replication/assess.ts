@@ -26,7 +26,7 @@ export interface Knowledge {
  * The one answer to "may this server answer this reader?".
  *
  * @param need what the reader must see; undefined where anything will do
- * @param isCurrent the server was asked behind the need, so that what it has not reached now it did not have: only then a
+ * @param isCurrent the server was asked after the need came up, so that what it has not reached now it did not have: only then a
  *   primary can tell that a position is impossible
  */
 export function assess(

@@ -3,7 +3,7 @@ import { LagModel } from './lag.ts'
 
 /**
  * Pauses (ms) between two looks at the replica: each is half as long again as the one before, so that what is learned of a
- * lag is right to a third of it; up to the one length while somebody waits, up to the other while the lag is only followed.
+ * lag is right to a third of it; up to the one length while a request waits, up to the other while the lag is only followed.
  */
 const firstPauseMs = 1
 const growth = 1.5
@@ -11,11 +11,11 @@ const longestPauseMs = 20
 const longestIdlePauseMs = 1_000
 /**
  * For how long (ms) a question is left to wait on the server. It cannot be cut short, so no longer than the longest pause;
- * ever longer, by the same growth, only while nobody new comes and all who wait are content to wait long.
+ * ever longer, by the same growth, only while no new waiter comes and all that wait may wait long.
  */
 const shortestArrivalMs = longestPauseMs
 const longestArrivalMs = 100
-/** For how long (ms), and for how many positions, a lag is followed that nobody waits for. */
+/** For how long (ms), and for how many positions, a lag is followed that no request waits for. */
 const longestFollowedMs = 600_000
 const mostFollowed = 16
 
@@ -57,8 +57,8 @@ export interface WaitOptions {
  * Waits for positions on a replica: one poller, with one question under way at most, however many requests wait. Where the
  * server can wait by itself, the question is left to it until it has the first of the positions, in place of a pause.
  *
- * It goes on looking, ever more seldom, while a position is outstanding that nobody waits for any more: so the lag is known
- * when the next request asks whether waiting is worth while. With nothing outstanding nothing runs, and looks that nobody
+ * It goes on looking, ever more seldom, while a position is outstanding that no request waits for any more: so the lag is known
+ * when the next request asks whether waiting is worth while. With nothing outstanding nothing runs, and looks that nothing
  * waits for keep no process alive.
  */
 export class CatchUp {
@@ -82,7 +82,7 @@ export class CatchUp {
   #stalled = false
 
   /**
-   * @param probeArrival as `probe`, answered when the position is reached, or after a time (ms); undefined where nobody can
+   * @param probeArrival as `probe`, answered when the position is reached, or after a time (ms); undefined where the server cannot
    *   be asked so
    */
   constructor(
@@ -122,7 +122,7 @@ export class CatchUp {
       const giveUp = (): void => this.#giveUp(waiter)
       const timer = setTimeout(giveUp, timeoutMs)
       signal?.addEventListener('abort', giveUp)
-      // A look that is under way was begun before the position was wanted: the one behind it counts.
+      // A look that is under way was begun before the position was wanted: the next one counts.
       const lastLook = looksOnce ? this.#looks + 1 : Number.POSITIVE_INFINITY
       const waiter: Waiter = { position, since: Date.now(), missed: false, stallMs, lastLook, done }
       this.#waiters.add(waiter)
@@ -137,7 +137,7 @@ export class CatchUp {
     this.#stalled = false
   }
 
-  /** Nobody will be waited for any more. */
+  /** No wait begins any more. */
   end(): void {
     this.#ended = true
     this.#followed = []
@@ -176,7 +176,7 @@ export class CatchUp {
         if (arrival === undefined && this.#isNeeded) await this.#pause()
       }
     } catch {
-      // Nobody is kept waiting for a dead replica. The breaker reports and probes it.
+      // No request is kept waiting for a dead replica. The breaker reports and probes it.
       for (const waiter of this.#waiters) waiter.done(false)
       this.#followed = []
     } finally {
@@ -266,7 +266,7 @@ export class CatchUp {
     waiter.done(false)
   }
 
-  /** Goes on looking for a position that nobody waits for any more. */
+  /** Goes on looking for a position that no request waits for any more. */
   #follow({ position, since, missed }: Wanted): void {
     const { cluster, at } = position
     if (this.#followed.some((other) => other.position.at === at && other.position.cluster === cluster)) return

@@ -15,18 +15,18 @@ export interface ReplicationSource {
   end(): Promise<void>
   /** The same as `probe`, with the lag: where that is a question of its own. Default: `probe` tells it. */
   probeLag?(): Promise<Observation>
-  /** Asks the primary, from wherever this is; rejects when it does not answer in time. Default: nobody can ask it. */
+  /** Asks the primary, from wherever this is; rejects when it does not answer in time. Default: it cannot be asked. */
   probePrimary?(): Promise<Observation>
   /** The same as `probe`, at once, where that costs next to nothing: what is known then is never older than its use. */
   probeSync?(): Observation
   /**
    * Reads that must be fresh are sent together with the question how far their server has come, in one round trip. Then
-   * nobody has to ask before, where the replica is not known to be behind. Default: false.
+   * there is no question ahead of it, where the replica is not known to be behind. Default: false.
    */
   readonly checksReads?: boolean
   /** Where the primary is at the moment, if the database itself says so. Default: in the topology's primary region. */
   target?(): ReplayTarget | undefined
-  /** What keeps the database from telling its position, where that can be put right. Asked behind `probe`. */
+  /** What keeps the database from telling its position, where that can be put right. Asked after `probe`. */
   whyNoPosition?(): Error | undefined
   /** Whether an error of `probe` says that the server is out of reach, and not only that this login may not ask. Default: true. */
   isOutage?(error: unknown): boolean

@@ -23,7 +23,7 @@ export interface Replication {
   /** Where the database is, from here; `role` is that of the member that is connected. */
   readonly topology: Topology
   /**
-   * A token for what has been written so far by this process: whoever reads with it (a job, another service) sees that.
+   * A token for what has been written so far by this process: code that reads with it (a job, another service) sees that.
    *
    * @throws the driver's error when the database cannot be asked.
    * @throws ConfigurationError where its settings keep it from telling a position (MySQL without GTIDs)

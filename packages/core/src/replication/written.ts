@@ -31,7 +31,7 @@ export class Written {
     if (outcome === 'unknown') this.wrote(request, undefined)
   }
 
-  /** The position behind a write; undefined where none could be had: then the client reads from the primary for a while. */
+  /** The position after a write; undefined where none could be had: then the client reads from the primary for a while. */
   wrote(request: RequestState, position: Position | undefined): void {
     const before = request.positions.get(this.#database)
     if (position === undefined) {

@@ -73,7 +73,7 @@ export class RequestState {
   readonly consistency: Consistency
   /** How long (ms) a statement waits at most for a replica that is behind what its reader must see. */
   readonly waitTimeoutMs: number
-  /** Asked to take a position behind every statement: the write that brought the request here cannot be told from its text. */
+  /** Asked to take a position after every statement: the write that brought the request here cannot be told from its text. */
   readonly captureAfterEveryStatement: boolean
   /** The primary could not be reached: the middleware answers 503 if the app's own answer is a failure. */
   primaryUnreachable: unknown = undefined
@@ -125,7 +125,7 @@ export class RequestState {
     return this.leave === undefined || this.leave() ? this.#whenReplayUnavailable : 'error'
   }
 
-  /** By name of database: the position behind what was written (or, monotonic, read) here. */
+  /** By name of database: the position after what was written (or, monotonic, read) here. */
   get positions(): Map<string, Freshness> {
     this.#positions ??= new Map()
     return this.#positions

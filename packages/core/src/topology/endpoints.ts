@@ -71,7 +71,7 @@ function portOf({ name, value }: Variable, problems: ConfigurationProblems): num
   return port
 }
 
-/** Whether two endpoints are the same database on the same server, whoever logs in. */
+/** Whether two endpoints are the same database on the same server, for whichever user. */
 export function sameDatabase(a: Endpoint, b: Endpoint, dialect: Dialect | undefined): boolean {
   const port = dialect === 'mysql' ? 3306 : 5432
   return (

@@ -9,8 +9,8 @@ const memberPort = 5433
 
 /**
  * Whether the convention holds for an endpoint: a Postgres under `*.internal` or `*.flycast` at the usual port. Not
- * for Managed Postgres (`*.flympg.net`: a pooled endpoint without members), not for an address, and not at a port of
- * somebody's own.
+ * for Managed Postgres (`*.flympg.net`: a pooled endpoint without members), not for an address, and not at a port that
+ * the app has chosen.
  */
 export function followsConvention(endpoint: Endpoint, dialect: Dialect | undefined): boolean {
   const port = endpoint.port ?? writablePort

@@ -3,7 +3,7 @@ import { addParameters, connectionOf, parametersOf, parseConnectionUrl } from '.
 import { changed } from './endpoints.ts'
 
 // The environment names a server and the login that goes with it. A client that brings a login or parameters of its own
-// connects with those to every server: with the environment's it would read as somebody else.
+// connects with those to every server: with the environment's it would read as another user.
 
 /**
  * A replica that the environment names, as this client reaches it.

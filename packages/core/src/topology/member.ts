@@ -4,7 +4,7 @@ import type { ResolveTopologyOptions } from './options.ts'
 import { ConfigurationProblems } from './problems.ts'
 import { createTopology, type Topology } from './topology.ts'
 
-/** A member of a cluster that is reached by other means than a URL: a file, or a driver that somebody else has made. */
+/** A member of a cluster that is reached by other means than a URL: a file, or a driver that other code has made. */
 export interface MemberOptions extends Pick<ResolveTopologyOptions, 'env' | 'region' | 'primaryRegion'> {
   /** What it was made of, for messages. */
   readonly source: string

@@ -135,7 +135,7 @@ export class Machine {
     this.#isListed = !noticed
   }
 
-  /** SIGSTOP to the app and its processes: connections are accepted by the system and nobody answers. */
+  /** SIGSTOP to the app and its processes: connections are accepted by the system and get no answer. */
   pause(): void {
     if (this.pid !== undefined) signalTree(this.pid, 'SIGSTOP')
   }

@@ -37,7 +37,7 @@ export async function cached(
 
 async function buildOnce(target: string, prefix: string, build: (draft: string) => Promise<void>): Promise<void> {
   const folder = join(target, '..')
-  // Whoever holds the lock is the only builder: other drafts were left behind by a crash.
+  // The process that holds the lock is the only builder: other drafts were left by a crash.
   const left = (await readdir(folder)).filter((name) => name.startsWith(prefix))
   await Promise.all(left.map((name) => rm(join(folder, name), { recursive: true, force: true })))
   const draft = await mkdtemp(join(folder, prefix))

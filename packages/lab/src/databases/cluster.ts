@@ -29,7 +29,7 @@ export interface DatabaseNode {
   stop(mode?: 'fast' | 'immediate'): Promise<void>
   /** Starts a stopped or killed node on the same port; resolves when it answers queries. */
   start(): Promise<void>
-  /** SIGSTOP to all its processes: connections are accepted by the system and nobody answers. */
+  /** SIGSTOP to all its processes: connections are accepted by the system and get no answer. */
   pauseProcess(): void
   resumeProcess(): void
   /** Changes server settings for good (`null`: back to the default) and restarts the server where one needs that. */

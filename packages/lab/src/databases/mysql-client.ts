@@ -1,7 +1,7 @@
 import type * as mysql2 from 'mysql2/promise'
 
 /**
- * Runs one statement on a connection of its own, so that a server that comes and goes leaves no broken one behind, and nothing
+ * Runs one statement on a connection of its own, so that a server that comes and goes leaves no broken one, and nothing
  * is held open between the calls.
  */
 export async function query<Row>(url: string, sql: string, values: unknown[] = []): Promise<Row[]> {

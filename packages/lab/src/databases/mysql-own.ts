@@ -12,7 +12,7 @@ export function ownVariables(flavour: MysqlFlavour): { primary: string; replica:
 /**
  * The servers that the variables name, if they do. The primary gets a database and a user `app` until the end.
  *
- * @throws where it has one of that name already, for that might be somebody's
+ * @throws where it has one of that name already, for that might be in use
  */
 export async function openOwnServers(flavour: MysqlFlavour): Promise<MysqlServers | undefined> {
   const names = ownVariables(flavour)
@@ -49,7 +49,7 @@ async function prepare(primary: string): Promise<string> {
   return password
 }
 
-/** A server of somebody else's. It is used, not run: what would end, empty or re-point it is refused. */
+/** A server that others run. It is used, not run: what would end, empty or re-point it is refused. */
 class OwnMysqlServer implements MysqlServer {
   readonly isOurs = false
   readonly isRunning = true

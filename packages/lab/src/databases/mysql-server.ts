@@ -89,7 +89,7 @@ export class LocalMysqlServer implements MysqlServer {
       const port = this.#port === 0 ? await findPort() : this.#port
       const trouble = await this.#launch(port, settings, giveUpAt)
       if (trouble === undefined) return
-      // Somebody else may hold the port for a moment.
+      // Another process may hold the port for a moment.
       const passing = /Bind on TCP\/IP port/.test(trouble)
       if (!passing || Date.now() > giveUpAt) throw new Error(`${this.#name} did not start:\n${trouble}`)
       await sleep(20)
@@ -119,7 +119,7 @@ export class LocalMysqlServer implements MysqlServer {
     })
     this.#process = child
     while (this.#process === child) {
-      // Asked by way of the log, not of the port: who answers there might be somebody else.
+      // Asked by way of the log, not of the port: what answers there might be another server.
       if (/ready for connections/.test(await readFile(this.#log, 'utf8'))) {
         this.#port = port
         return undefined

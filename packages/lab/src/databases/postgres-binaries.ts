@@ -64,7 +64,7 @@ async function version(native: string): Promise<string> {
   return (JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as { version: string }).version
 }
 
-/** Whether every folder on the way may be entered by everybody. */
+/** Whether every folder on the way may be entered by all users. */
 async function isOpenToAll(path: string): Promise<boolean> {
   for (let folder = resolve(path); ; folder = dirname(folder)) {
     if (((await stat(folder)).mode & 0o005) !== 0o005) return false

@@ -95,11 +95,11 @@ export class PostgresData {
 const defaults: Settings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
-  // Nothing here outlives a power cut, and nothing is to stay behind in /dev/shm.
+  // Nothing here outlives a power cut, and nothing is to be left in /dev/shm.
   fsync: 'off',
   dynamic_shared_memory_type: 'mmap',
   shared_buffers: '32MB',
-  // A standby that was away finds what it missed without a slot that somebody must manage.
+  // A standby that was away finds what it missed without a slot that would have to be managed.
   wal_keep_size: '1GB',
   wal_retrieve_retry_interval: '50ms',
   timezone: 'UTC',

@@ -50,7 +50,7 @@ export class PostgresServer {
         this.#port = port
         return
       }
-      // Somebody else may hold the port, and processes of a killed server the memory, for a moment longer.
+      // Another process may hold the port, and those of a killed server the memory, for a moment longer.
       const passing = /could not bind|pre-existing shared memory block/.test(trouble)
       if (!passing || Date.now() > giveUpAt) throw new Error(`${this.#name} did not start:\n${trouble}`)
       await sleep(20)

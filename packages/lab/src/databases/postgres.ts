@@ -121,7 +121,7 @@ class Cluster implements PostgresCluster {
     await Promise.all(running.map((replica) => this.#reached(replica, position, timeoutMs)))
   }
 
-  /** How far the primary has committed. A position at a page's edge may lie inside a record, so one more record is put behind it. */
+  /** How far the primary has committed. A position at a page's edge may lie inside a record, so one more record is put after it. */
   async #position(): Promise<string> {
     const sql = "SELECT pg_current_wal_flush_lsn() AS at, pg_current_wal_flush_lsn() - '0/0' AS bytes"
     const [row] = await this.primary.query<{ at: string; bytes: string }>(sql)

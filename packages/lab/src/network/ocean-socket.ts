@@ -9,7 +9,7 @@ const windowBytes = 4 * 1024 * 1024
 
 /**
  * A TCP connection across a link. What is written arrives at the far end one way's time later; so does what comes back, the
- * news that nobody listens there, and the end of either side.
+ * news that no server listens there, and the end of either side.
  *
  * Emits `connect` when the near end learns that the far end has accepted.
  */

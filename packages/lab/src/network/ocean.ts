@@ -10,7 +10,7 @@ export interface Shore {
   readonly port: number
 }
 
-/** A TCP port on 127.0.0.1 behind which lies an ocean: what connects there reaches a server in another region. */
+/** A TCP port on 127.0.0.1 with an ocean on its way: what connects there reaches a server in another region. */
 export class Ocean {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()

@@ -9,7 +9,7 @@ import type { ProxyError, Reason } from './proxy-error.ts'
 export interface Client {
   /** Aborted when it goes away before it has its answer. */
   readonly signal: AbortSignal
-  /** Passes on what a Machine answered. Resolves when all of it has gone out, or somebody hung up. */
+  /** Passes on what a Machine answered. Resolves when all of it has gone out, or one side hung up. */
   answer(exchange: Answered): Promise<void>
   /** Answers in the proxy's own name. */
   fail(error: ProxyError): void

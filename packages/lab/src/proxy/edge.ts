@@ -114,7 +114,7 @@ export class Edge {
     this.#agents.delete(machine)
   }
 
-  /** Drops the idle connections, which would lead into a cut link without anybody noticing. */
+  /** Drops the idle connections, which would lead into a cut link unnoticed. */
   dropIdle(): void {
     const idle = [...this.#agents.values()].flatMap((agent) => Object.values(agent.freeSockets).flat())
     for (const socket of idle) socket?.destroy()

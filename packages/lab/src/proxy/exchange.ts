@@ -19,7 +19,7 @@ export interface Outgoing {
 /** What came of it. */
 export type Exchange =
   | Answered
-  /** Nobody listens, or nobody accepted in time: the request was not executed. */
+  /** No server listens, or none accepted in time: the request was not executed. */
   | { readonly kind: 'refused' }
   | { readonly kind: 'timeout' }
   /** The Machine accepted, and then the connection ended: the request may have been executed. */

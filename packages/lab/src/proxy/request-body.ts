@@ -64,7 +64,7 @@ export class RequestBody {
     return this.#ended && !this.exceedsLimit
   }
 
-  /** Reads the rest for nobody: a client that is still sending could not read the proxy's answer otherwise. */
+  /** Reads the rest and drops it: a client that is still sending could not read the proxy's answer otherwise. */
   drain(): void {
     this.#reader = undefined
     this.#accepted = true

@@ -30,7 +30,7 @@ export interface Verdict {
   readonly failed: number
   /** What contradicts a promise. */
   readonly violations: readonly Finding[]
-  /** Writes that were lost where they might be: acknowledged ones, and ones that somebody saw. */
+  /** Writes that were lost where they might be: acknowledged ones, and ones that a client saw. */
   readonly losses: readonly Finding[]
 }
 

@@ -43,7 +43,7 @@ export interface Operation {
   readonly steps: readonly Step[]
   /** Its writes may be missing from later reads of the same user: they came when the answer had begun already. */
   readonly late?: boolean
-  /** Where and why it was answered, for whoever looks into a violation. */
+  /** Where and why it was answered, for a reader who looks into a violation. */
   readonly note?: string | undefined
 }
 

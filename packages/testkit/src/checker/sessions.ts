@@ -42,7 +42,7 @@ export const monotonicReads: SessionRule = {
 
 /**
  * Follows each user through the history in the order of time. Only what was over before a request began obliges it;
- * of requests in parallel, nothing follows. Writes that did not survive oblige nobody: another rule counts them.
+ * of requests in parallel, nothing follows. Writes that did not survive need not be seen: another rule counts them.
  */
 export function checkSessions({ operations }: History, survivors: Survivors, rule: SessionRule): Finding[] {
   const findings: Finding[] = []
@@ -68,7 +68,7 @@ export function checkSessions({ operations }: History, survivors: Survivors, rul
   return findings
 }
 
-/** Within one request, a read behind a write of the same row sees it. */
+/** Within one request, a read after a write of the same row sees it. */
 export function checkRequests({ operations }: History, survivors: Survivors): Finding[] {
   const findings: Finding[] = []
   for (const operation of operations) {
@@ -79,7 +79,7 @@ export function checkRequests({ operations }: History, survivors: Survivors): Fi
       else {
         const missing = firstMissing(step, demands.of(step.key), survivors)
         if (missing === undefined) continue
-        const message = `${show(step)} behind its own write ${missing.id}`
+        const message = `${show(step)} after its own write ${missing.id}`
         findings.push({ rule: 'read-in-request', message, operation })
       }
     }

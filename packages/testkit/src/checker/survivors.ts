@@ -11,12 +11,12 @@ export interface Survivors {
   contentOf(read: ReadStep): (write: SurvivingWrite) => boolean
 }
 
-/** Reads the final state. A fail-over may have left writes behind: those are no part of it. */
+/** Reads the final state. A fail-over may have lost writes: those are no part of it. */
 export function indexSurvivors({ operations, survivors }: History): Survivors {
   const byId = groupBy(survivors, ({ id }) => id)
   const find = (id: string): SurvivingWrite | undefined => byId.get(id)?.[0]
 
-  // Rows of a primary that was left behind share only what lies before the first write that got lost.
+  // Rows of a primary that was replaced share only what lies before the first write that got lost.
   const firstLost = new Map<string, number>()
   const lost = (key: string, version: number): void => {
     firstLost.set(key, Math.min(version, firstLost.get(key) ?? version))

@@ -20,7 +20,7 @@ export function findLost({ operations }: History, survivors: Survivors): Finding
   return findings
 }
 
-/** What somebody has seen is there at the end. */
+/** What a client has seen is there at the end. */
 export function findVanished({ operations }: History, survivors: Survivors): Finding[] {
   const findings: Finding[] = []
   const seen = new Set<string>()
@@ -74,7 +74,7 @@ export function findContradictions(history: History, survivors: Survivors): Find
     const gap = versions.findIndex((version, index) => version !== index + 1)
     if (gap !== -1) contradiction(`${key} has version ${versions[gap]} where ${gap + 1} should be`)
     const stranger = rows.find(({ id }) => asked.get(id) !== key)
-    if (stranger !== undefined) contradiction(`${key} holds ${stranger.id}, which nobody asked for`)
+    if (stranger !== undefined) contradiction(`${key} holds ${stranger.id}, which no client asked for`)
   }
   for (const operation of history.operations) {
     for (const step of operation.steps) {

@@ -85,7 +85,7 @@ export class App {
 
   async #handle(region: string, request: Request): Promise<Response | undefined> {
     const handler = this.#handlers.get(region)
-    if (handler === undefined) throw new Error(`Nobody runs in region ${region}`)
+    if (handler === undefined) throw new Error(`No machine runs in region ${region}`)
     try {
       return await handler(request)
     } catch {

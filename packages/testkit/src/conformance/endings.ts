@@ -2,7 +2,7 @@ import { runOnPrimary } from '@flyroute/core'
 import { describe, expect } from '@jest/globals'
 import { away, type Context, eventually, home } from './context.ts'
 
-/** What is left behind: nothing. */
+/** What is left at the end: nothing. */
 export function endings(context: Context): void {
   describe('endings', () => {
     context.testWith('servers', 'end() leaves no connection on any server', async () => {

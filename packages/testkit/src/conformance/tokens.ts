@@ -2,7 +2,7 @@ import { runWithToken } from '@flyroute/core'
 import { describe, expect, test } from '@jest/globals'
 import { away, type Context, home, rejection } from './context.ts'
 
-/** Positions behind writes, and what a reader who carries one gets to see. */
+/** Positions after writes, and what a reader who carries one gets to see. */
 export function tokens(context: Context): void {
   describe('tokens', () => {
     test('come from writes, in whichever form, and not from reads or from what failed', async () => {

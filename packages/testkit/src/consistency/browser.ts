@@ -8,7 +8,7 @@ export class Browser {
   readonly #agent: Agent
 
   /**
-   * @param url where the app is, for somebody in a region
+   * @param url where the app is, for a client in a region
    * @param agent keeps the connections
    */
   constructor(url: (region: string) => string, agent: Agent) {

@@ -50,7 +50,7 @@ export const loweredToken: PlantedBug = {
   mutation: 'token-lowered-by-an-overtaken-answer',
   rule: 'read-your-writes',
   scenario: {
-    name: 'slow answers behind quick ones',
+    name: 'slow answers after quick ones',
     workload: { ...oneRow, parallel: 0.8, weights: { ...nothingElse, read: 5, write: 2, 'write-slowly': 3 } },
     async faults({ load, ams, gru }) {
       // So that what the slow answer tells has arrived, and what the quick one told has not.

@@ -5,7 +5,7 @@ import type { Scenario } from './scenario.ts'
 import { World, type WorldKind } from './world.ts'
 
 /**
- * The command behind `pnpm check:consistency`: plays every scenario in a world of its own, again and again with other seeds,
+ * The command of `pnpm check:consistency`: plays every scenario in a world of its own, again and again with other seeds,
  * until enough requests were sent in all. Ends the process with 1 where a promise was broken.
  */
 export async function playAll<Node extends DatabaseNode>(

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { reset } from '../reset.ts'
 
-/** One address behind which several servers take turns, as a name with several addresses does. */
+/** One address under which several servers take turns, as a name with several addresses does. */
 export class RoundRobin implements AsyncDisposable {
   readonly #server: Server
   readonly #sockets: Set<Socket> = new Set()

@@ -41,7 +41,7 @@ export interface WorldOptions {
   readonly clocks?: Readonly<Record<string, number>>
   /** A second standby in Chicago, `orb`, that commits wait for. Default: none. */
   readonly synchronousStandby?: boolean
-  /** A second replica, `amb`, behind the name of the one in Amsterdam. Default: none. */
+  /** A second replica, `amb`, under the name of the one in Amsterdam. Default: none. */
   readonly twoBehindOneName?: boolean
   readonly machinesPerRegion?: number
 }

@@ -97,7 +97,7 @@ export class LitefsCluster implements AsyncDisposable {
     await this.send({ do: 'elect', name })
   }
 
-  /** The primary is gone, and nobody has taken over: no node may write, and none knows whom to ask. */
+  /** The primary is gone, and no node has taken over: none may write, and none knows whom to ask. */
   async losePrimary(): Promise<void> {
     this.#primary = undefined
     await this.send({ do: 'elect', name: undefined })
@@ -112,7 +112,7 @@ export class LitefsCluster implements AsyncDisposable {
     await this.#set(name, { isPaused: false })
   }
 
-  /** Lets each transaction arrive this long (ms) behind its commit. */
+  /** Lets each transaction arrive this long (ms) after its commit. */
   async setLag(name: string, lagMs: number): Promise<void> {
     await this.#set(name, { lagMs })
   }

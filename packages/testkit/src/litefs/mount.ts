@@ -9,14 +9,14 @@ export class Mount {
     this.#primary = join(dir, '.primary')
   }
 
-  /** Writes the host name of the primary where the app looks for it; undefined: nobody is known. */
+  /** Writes the host name of the primary where the app looks for it; undefined: none is known. */
   namePrimary(host: string | undefined): void {
     if (host === undefined) rmSync(this.#primary, { force: true })
     else replaceFile(this.#primary, `${host}\n`)
   }
 }
 
-/** In one step: nobody sees half of it. */
+/** In one step: no reader sees half of it. */
 export function replaceFile(path: string, text: string): void {
   writeFileSync(`${path}.new`, text)
   renameSync(`${path}.new`, path)

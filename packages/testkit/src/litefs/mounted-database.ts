@@ -42,7 +42,7 @@ export class MountedDatabase {
     return bytes.readUInt32BE()
   }
 
-  /** The database behind its last transaction; undefined while the app holds it locked. */
+  /** The database after its last transaction; undefined while the app holds it locked. */
   snapshot(): Snapshot | undefined {
     return this.#locked('begin; select 1 from sqlite_schema limit 1', () => {
       const bytes = Buffer.alloc(fstatSync(this.#file).size)
@@ -75,7 +75,7 @@ export class MountedDatabase {
   }
 
   /**
-   * SQLite opens no journal through a symbolic link, and so it cannot write: SQLITE_CANTOPEN, whoever the user is. The
+   * SQLite opens no journal through a symbolic link, and so it cannot write: SQLITE_CANTOPEN, for every user. The
    * position becomes a plain file.
    */
   becomeReplica(): void {
@@ -89,7 +89,7 @@ export class MountedDatabase {
     rmSync(`${this.path}-journal`, { force: true })
   }
 
-  /** What a `-pos` file holds. The checksum is not LiteFS's: nobody but LiteFS reads it. */
+  /** What a `-pos` file holds. The checksum is not LiteFS's: only LiteFS reads it. */
   positionText(txid: number): string {
     return `${txid.toString(16).padStart(16, '0')}/8000000000000000\n`
   }
@@ -118,7 +118,7 @@ export class MountedDatabase {
   }
 }
 
-/** SQLITE_BUSY: somebody else has it locked. */
+/** SQLITE_BUSY: another process has it locked. */
 function isBusy(error: unknown): boolean {
   return (error as { errcode?: number }).errcode === 5
 }

@@ -7,10 +7,10 @@ import type { MountedDatabase } from './mounted-database.ts'
 const batch = 200
 
 /**
- * Tells the primary's position to whoever reads its `-pos` file, as it is at that moment: a named pipe, whose writer opens
- * it when a reader has come. (A file that is written behind each commit would be late: the app reads it at once.)
+ * Tells the primary's position to each reader of its `-pos` file, as it is at that moment: a named pipe, whose writer opens
+ * it when a reader has come. (A file that is written after each commit would be late: the app reads it at once.)
  *
- * Each reader has a pipe of its own, or the answer to the next one would reach whoever still reads to the end. One process
+ * Each reader has a pipe of its own, or the answer to the next one would reach the one that still reads to the end. One process
  * reads at a time, as a machine has one app.
  *
  * @returns ends it

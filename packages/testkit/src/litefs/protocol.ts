@@ -2,7 +2,7 @@
 export interface NodeSettings {
   /** What `.primary` calls it. */
   readonly host: string
-  /** How long (ms) behind its commit a transaction arrives. */
+  /** How long (ms) after its commit a transaction arrives. */
   readonly lagMs: number
   /** Nothing arrives. */
   readonly isPaused: boolean

@@ -65,7 +65,7 @@ function apply(copy: Copy, settings: NodeSettings): void {
   }
 }
 
-/** From now on this node is the primary, or nobody is; the others hear of it. */
+/** From now on this node is the primary, or none is; the others hear of it. */
 async function elect(name: string | undefined): Promise<void> {
   for (const end of endPositions) await end()
   endPositions = []

@@ -10,7 +10,7 @@ export type Outcome = { readonly result: unknown } | { readonly error: string }
 /** What the app has seen of its session. */
 export interface Transcript {
   readonly outcomes: readonly Outcome[]
-  /** All statements that were not refused; some may come behind the first refusal. */
+  /** All statements that were not refused; some may come after the first refusal. */
   readonly passed: readonly Step[]
   /** The first statement that flyroute refused: the session ends there, and so do the outcomes. */
   readonly refusal?: { readonly step: Step; readonly code: string; readonly error: unknown }

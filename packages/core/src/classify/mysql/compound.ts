@@ -1,7 +1,7 @@
 import { read, type Scanner, type StatementNotes, stronger, type Verdict } from '../rules.ts'
 import { END, OPEN, WORD } from '../tokens.ts'
 
-/** Words behind which a statement begins. */
+/** Words after which a statement begins. */
 const BEFORE_STATEMENT = ['atomic', 'begin', 'then', 'else', 'do', 'loop', 'repeat']
 
 /** Words that begin a block: what is in it is read in the same loop, however deep. */

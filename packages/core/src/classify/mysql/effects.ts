@@ -59,7 +59,7 @@ function readTarget(scanner: Scanner): boolean {
       case EQUALS:
         return !first
       case VALUE:
-        // `@name` and `@@name` behind anything else are values.
+        // `@name` and `@@name` after anything else are values.
         if (!first && scanner.text.charAt(scanner.start) === '@') return false
         break
       case WORD:
@@ -82,7 +82,7 @@ function readValue(scanner: Scanner, isVariable: boolean): boolean {
     if (token === END || token === COMMA) return true
     const text = scanner.text.slice(scanner.start, scanner.end).toLowerCase()
     if (token === WORD) {
-      // Charsets stand in front of a string; a named parameter behind a colon.
+      // Charsets stand in front of a string; a named parameter after a colon.
       const isKnown = isVariable ? CONSTANTS.has(text) || text.startsWith('_') : !NO_WORDS.has(text)
       if (!isKnown) return false
     } else if (token === COLON) scanner.next()

@@ -4,7 +4,7 @@ const ADVISORY_LOCK: CallRule = () => write('advisory-lock')
 
 /** What a call means, by the function's name. */
 export const calls: Record<string, CallRule> = {
-  // Locks of the server they are asked of: on a replica they exclude nobody.
+  // Locks of the server they are asked of: on a replica they keep no other server's sessions out.
   get_lock: ADVISORY_LOCK,
   release_lock: ADVISORY_LOCK,
   is_free_lock: ADVISORY_LOCK,

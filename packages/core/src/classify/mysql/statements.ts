@@ -7,7 +7,7 @@ import { compound, NESTING } from './compound.ts'
 import { deallocate, execute, prepare } from './prepared.ts'
 
 const MAIN = ['select', 'values', 'table', 'insert', 'replace', 'update', 'delete']
-/** What the CTEs behind WITH may be in front of; not another WITH. */
+/** What the CTEs after WITH may be in front of; not another WITH. */
 const BEHIND_CTES = new Set(MAIN)
 const DML = new Set([...MAIN, 'with'])
 

@@ -3,7 +3,7 @@ import { type Scanner, type StatementNotes, unknown, type Verdict } from '../rul
 import { madeStatement } from '../shared.ts'
 import { END, STRING, WORD } from '../tokens.ts'
 
-/** Words of PL/pgSQL behind which a statement begins; `FOR row IN UPDATE …` is one as well. */
+/** Words of PL/pgSQL after which a statement begins; `FOR row IN UPDATE …` is one as well. */
 const BEFORE_STATEMENT = ['begin', 'then', 'else', 'loop', 'in']
 
 /** `DO [LANGUAGE name] 'body'`: a write where the body has one, whether it will be reached or not; else unknown. */

@@ -12,7 +12,7 @@ function locking(scanner: Scanner): Verdict | undefined {
 
 /** INTO is reserved: in a query it is SELECT INTO, unless AS makes it an alias. */
 function into(scanner: Scanner): Verdict | undefined {
-  return scanner.behind('as') ? undefined : write('select-into')
+  return scanner.isAfter('as') ? undefined : write('select-into')
 }
 
 export const clauses: Record<string, ClauseRule> = { for: locking, into }

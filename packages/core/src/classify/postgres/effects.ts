@@ -58,7 +58,7 @@ function create(scanner: Scanner, notes: EffectNotes): void {
 function prepare(scanner: Scanner, notes: EffectNotes): void {
   notes.leave('setting')
   scanner.next()
-  // The name may have a list of types behind it, and is no call then.
+  // The name may have a list of types after it, and is no call then.
   if (scanner.next() === OPEN) while (scanner.token !== CLOSE && scanner.token !== END) scanner.next()
 }
 

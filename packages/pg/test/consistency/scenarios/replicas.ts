@@ -83,7 +83,7 @@ export const synchronous: Scenario = {
 }
 
 export const oneName: Scenario = {
-  name: 'two replicas behind one name, each with its own lag',
+  name: 'two replicas under one name, each with its own lag',
   world: { twoBehindOneName: true },
   async faults({ world, ams, random, pause }) {
     const amb = world.databases.node('amb')
