@@ -31,7 +31,7 @@ export {
   type Wire,
   whenFresh,
 } from './connection/index.ts'
-export type { Ask } from './dialect/ask.ts'
+export type { Ask, AskRows } from './dialect/ask.ts'
 export { Catalogue, type CatalogueOptions } from './dialect/catalogue.ts'
 export type { DialectFacts, DialectFactsOptions, ServerProblem } from './dialect/facts.ts'
 export { factsOf } from './dialect/facts-of.ts'
@@ -87,6 +87,17 @@ export { refusesMysqlLogin, refusesPostgresLogin } from './identity/login.ts'
 export { copyOptions } from './identity/options.ts'
 export { hideSecrets, quietTls } from './identity/secrets.ts'
 export type { SharedSource, SharedSourceOptions } from './identity/shared-source.ts'
+export { canReplay, insteadOfLocal, isOut, needsPrimary, withoutConnection } from './member/check-out.ts'
+export {
+  DriverDatabase,
+  type Member,
+  type PrimaryPool,
+  primaryBounds,
+  problemNotices,
+  replicaConnectMs,
+} from './member/open.ts'
+export { type ResolvedOptions, resolveOptions } from './member/options.ts'
+export { type AskedConnection, answerMs } from './member/own-connection.ts'
 export { noteUnavailable, noteUnreachable } from './member/unreachable.ts'
 export { lostError, unaskedLooks, Watchdog, Watched } from './member/watchdog.ts'
 export { asksForNothing, isPlainRead } from './plain-read.ts'

@@ -23,6 +23,7 @@ export {
 } from './errors.ts'
 export type { FlyrouteEvent, FlyrouteEvents } from './events.ts'
 export { type HealthOptions, healthResponse } from './health.ts'
+export type { DriverAdapterOptions } from './member/options.ts'
 export {
   createReplayPolicy,
   type IncomingRequest,

@@ -5,6 +5,7 @@ import {
   DatabaseReplication,
   factsOf,
   memberTopology,
+  problemNotices,
   withRole,
 } from '@flyroute/core/adapter'
 import type { DatabaseIntrospector, Dialect, DialectAdapter, Driver, Kysely, QueryCompiler } from 'kysely'
@@ -12,9 +13,6 @@ import { FlyrouteDriver } from './driver.ts'
 import { languageOf } from './language.ts'
 import type { FlyrouteDialectOptions, KyselyDatabase } from './options.ts'
 import { DialectSource } from './replication.ts'
-
-const acceptsWrites =
-  'the replica would accept writes of this user and no other server would ever have them: statements that may write go to the primary; connect as a user without SUPER, CONNECTION_ADMIN or READ ONLY ADMIN, or set super_read_only'
 
 /**
  * A dialect of Kysely around any other one: what writes is not sent to a replica, reads wait until the replica is as
@@ -55,7 +53,7 @@ export class FlyrouteDialect implements Dialect {
     const one = options.dialect ?? (isReplica ? options.replica : options.primary)
     const facts = factsOf(options.language ?? languageOf(one), {
       onProblem: (problem) => {
-        if (problem === 'accepts-writes') replication.noticeOnce(acceptsWrites)
+        if (problem === 'accepts-writes') replication.noticeOnce(problemNotices[problem])
       },
     })
     // One dialect is connected to whatever it is connected to; a file that is not replicated is written where it is.

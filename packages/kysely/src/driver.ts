@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   currentScope,
+  insteadOfLocal,
   neverSettles,
   noteUnreachable,
   type Scope,
@@ -126,15 +127,8 @@ export class FlyrouteDriver implements Driver, Owner {
 
   /** There is no connection to the local server. */
   async acquireElsewhere(error: unknown, scope: Scope | undefined, options: ExecuteOptions): Promise<KyselyConnection> {
-    const { replication, facts } = this.database
-    if (facts.readError(error) !== 'unavailable') throw error
-    if (replication.servers.expects === 'primary') {
-      noteUnreachable(facts, scope, error)
-      throw error
-    }
-    replication.prober.reportUnreachable(error)
+    await insteadOfLocal(this.database, scope, error)
     if (scope?.request.isReplayed) return this.drops(scope)
-    replication.router.toPrimary('unavailable', undefined, scope, error)
     return this.lends(await this.acquirePrimary(options), scope)
   }
 
@@ -151,7 +145,7 @@ export class FlyrouteDriver implements Driver, Owner {
       }
       return connection
     } catch (error) {
-      noteUnreachable(this.database.facts, currentScope(), error)
+      noteUnreachable(this.database, currentScope(), error)
       throw error
     }
   }

@@ -54,7 +54,7 @@ export class Borrowing {
         this.#send(guarded, borrowed, connection)
       })
       .catch((error: unknown) => {
-        noteUnreachable(database.facts, guarded.scope, error)
+        noteUnreachable(database, guarded.scope, error)
         this.#giveBack(borrowed, true)
         guarded.fail(error)
       })
@@ -79,7 +79,7 @@ export class Borrowing {
         await guarded.ask('rollback').catch(() => undefined)
         this.#connection.wire.status = 'idle'
       }
-      return new Primary(await database.connectToPrimary(guarded.scope))
+      return new Primary(await database.primary.connect(guarded.scope))
     })
     this.#borrowed = borrowed
     guard.isDiverted = true

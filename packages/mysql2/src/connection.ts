@@ -17,8 +17,10 @@ import {
 } from '@flyroute/core/adapter'
 import { Borrowing } from './borrowing.ts'
 import { currentCaller, keepInScope } from './caller.ts'
+import type { MysqlDatabase } from './database.ts'
 import { type DetachedCommand, detach } from './detached-command.ts'
 import {
+  addressOf,
   type BareConnection,
   type Command,
   hasStatement,
@@ -32,7 +34,6 @@ import {
 import { type CommandInterceptor, GuardedCommand } from './guarded-command.ts'
 import { type GuardedQueue, guardedOf, install } from './guards.ts'
 import { type InterceptedEntry, QueuedCallback } from './intercepted-entry.ts'
-import type { MysqlDatabase } from './mysql-database.ts'
 import { OnPrimary } from './on-primary.ts'
 import { OnReplica } from './on-replica.ts'
 import type { Repeatable } from './repeatable.ts'
@@ -48,7 +49,7 @@ const preparation = 'select 1'
 class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnection {
   readonly connection: BareConnection
   readonly database: MysqlDatabase
-  readonly wire: MysqlWire = new MysqlWire()
+  readonly wire: MysqlWire
   readonly guard: ConnectionGuard<Repeatable>
   readonly #memory: StatementMemory
   /** Texts of reads that the driver has prepared here and not closed since: it puts its own key together anew for each look. */
@@ -69,6 +70,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   constructor(connection: BareConnection, database: MysqlDatabase, side: Side) {
     this.connection = connection
     this.database = database
+    this.wire = new MysqlWire(addressOf(connection))
     this.guard = new ConnectionGuard(database, side, this.wire)
     this.#memory = createStatementMemory(database.classifier)
     this.#enqueue = connection.addCommand

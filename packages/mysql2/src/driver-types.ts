@@ -71,6 +71,9 @@ export interface ResultHeader {
 
 /** What a connection was made with. */
 export interface ConnectionConfig {
+  readonly host?: string
+  readonly port?: number
+  readonly socketPath?: string
   readonly queryFormat?: unknown
   /** What the driver says of itself to the server. */
   readonly connectAttributes?: { readonly _client_version?: string }
@@ -161,6 +164,11 @@ const noHeaders: ResultHeader[] = []
 export function headersOf({ _rows: rows }: Command): readonly ResultHeader[] {
   if (rows === undefined || (rows.length === 1 && Array.isArray(rows[0]))) return noHeaders
   return rows.filter((row) => !Array.isArray(row) && row !== null && row !== undefined) as ResultHeader[]
+}
+
+/** Tells servers apart that do not say which they are. */
+export function addressOf({ config: { host, port, socketPath } }: BareConnection): string {
+  return socketPath ?? `${host ?? ''}:${port ?? ''}`
 }
 
 /** The two kinds of servers, which tell their positions in different ways. */

@@ -1,13 +1,12 @@
 import type { Replication } from '@flyroute/core'
-import { currentScope, hideSecrets, runInScope } from '@flyroute/core/adapter'
+import { canReplay, currentScope, hideSecrets, isOut, runInScope, withoutConnection } from '@flyroute/core/adapter'
 import mysql, { type Connection, type ConnectionOptions, type Pool, type PoolCluster, type PoolOptions } from 'mysql2'
 import { guardConnection } from './connection.ts'
-import { openDatabases, resolveOptions } from './database.ts'
+import { type MysqlDatabase, openDatabases } from './database.ts'
 import type { BareConnection } from './driver-types.ts'
-import type { MysqlDatabase } from './mysql-database.ts'
-import { asOptions, connectionOptions, type FlyroutePoolOptions, placeOf, withoutPlace } from './options.ts'
+import { asOptions, connectionOptions, type FlyroutePoolOptions, placeOf, resolve, withoutPlace } from './options.ts'
 import { guardPool, openPool } from './pool.ts'
-import { readError } from './refusal.ts'
+import { openPrimaryPool } from './primary-pool.ts'
 import { watchConnection } from './watchdog.ts'
 
 /** The module of the driver. */
@@ -38,8 +37,8 @@ interface BareCluster {
  * app.use(replayMiddleware({ databases: [driver] }))
  */
 export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver {
-  const databases = openDatabases()
-  const open = (given: Given): MysqlDatabase => databases.open(resolveOptions({ ...asOptions(given), ...options }))
+  const databases = openDatabases(openPrimaryPool)
+  const open = (given: Given): MysqlDatabase => databases.open(resolve({ ...asOptions(given), ...options }))
 
   function createPool(config?: PoolOptions | string): Pool {
     return openPool(open(config))
@@ -82,7 +81,7 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
    * as itself.
    */
   function openNode(node: FlyroutePoolOptions, first: FlyroutePoolOptions): MysqlDatabase {
-    const { primary } = resolveOptions(options).topology
+    const { primary } = resolve(options).topology
     const isNamed = primary.url !== undefined || primary.host !== undefined
     return open({ ...withoutPlace(node), ...(isNamed ? {} : placeOf(first)) })
   }
@@ -96,7 +95,7 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
     connect: value(createConnection),
     createPoolCluster: value(createPoolCluster),
     replication: {
-      get: () => databases.first(() => resolveOptions(options)).replication,
+      get: () => databases.first(() => resolve(options)).replication,
       enumerable: false,
     },
   })
@@ -104,35 +103,22 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
 
 /** The replica is known to be down, and what is done here cannot be replayed: there is but the primary. */
 function isBetterAtHome({ replication }: MysqlDatabase): boolean {
-  if (replication.topology.role === 'primary' || !replication.prober.isUnavailable) return false
-  const scope = currentScope()
-  return scope === undefined || scope.onPrimary || scope.request.whyNotReplayable() !== undefined
+  return isOut(replication) && !canReplay(currentScope())
 }
 
-/** Where a single connection to a replica cannot be made, the request that it was for is replayed. */
-function replayWithout(connection: BareConnection, { replication, watchdog }: MysqlDatabase): void {
-  if (replication.servers.expects === 'primary') return
+/** Where a single connection cannot be made, the request that it was for is replayed. */
+function replayWithout(connection: BareConnection, database: MysqlDatabase): void {
   const scope = currentScope()
+  const isReplica = database.replication.servers.expects === 'replica'
+  if (!isReplica && scope === undefined) return
   const { emit } = connection
   connection.once('connect', () => {
     connection.emit = emit
-    watchConnection(watchdog, connection)
+    if (isReplica) watchConnection(database.watchdog, connection)
   })
   connection.emit = (event: string | symbol, ...args: unknown[]): boolean => {
     if (event !== 'error') return emit.call(connection, event, ...args)
-    const [error] = args
-    return emit.call(connection, event, readError(error) === 'unavailable' ? whatIsMissing(error) : error)
-  }
-
-  function whatIsMissing(error: unknown): unknown {
-    replication.prober.reportUnreachable(error)
-    if (scope === undefined) return error
-    try {
-      replication.router.toPrimary('unavailable', undefined, scope, error)
-      return error
-    } catch (required) {
-      return required
-    }
+    return emit.call(connection, event, withoutConnection(database, scope, args[0]))
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ConnectionGuard, RequestState } from '@flyroute/core/adapter'
+import type { MysqlDatabase } from './database.ts'
 import type { BareConnection, Command } from './driver-types.ts'
 import type { GuardedCommand } from './guarded-command.ts'
-import type { MysqlDatabase } from './mysql-database.ts'
 import type { Repeatable } from './repeatable.ts'
 import type { MysqlWire } from './wire.ts'
 

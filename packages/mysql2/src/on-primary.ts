@@ -1,7 +1,6 @@
 import {
   Effect,
   interpretError,
-  noteUnreachable,
   type Position,
   type RequestState,
   type Transaction,
@@ -91,7 +90,7 @@ export class OnPrimary {
   }
 
   failed(guarded: GuardedCommand, error: unknown, isAnswer: boolean): void {
-    const { guard, database, wire } = this.#connection
+    const { guard, wire } = this.#connection
     const { analysis, scope, effect } = guarded
     if (effect === Effect.commits) this.#endCommit(guarded, isAnswer ? 'failed' : 'unknown')
     else if (!isAnswer) {
@@ -99,7 +98,6 @@ export class OnPrimary {
       wire.status = 'idle'
     }
     interpretError(guard, { analysis, text: undefined, scope, error, wasSent: true, canMove: false })
-    noteUnreachable(database.facts, scope, error)
     guarded.deliver(error)
     guarded.finish()
   }

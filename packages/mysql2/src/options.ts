@@ -1,46 +1,12 @@
-import type { Endpoint, FunctionNames, ResolveTopologyOptions, Topology } from '@flyroute/core'
-import { copyOptions, quietTls } from '@flyroute/core/adapter'
+import type { DriverAdapterOptions, Endpoint } from '@flyroute/core'
+import { copyOptions, type ResolvedOptions, resolveOptions } from '@flyroute/core/adapter'
 import type { PoolOptions } from 'mysql2'
 
 /** What flyroute wants to know beside the driver's own options. */
-export interface FlyrouteOptions extends Omit<ResolveTopologyOptions, 'connection' | 'dialect'> {
-  /** Tells the databases of one app apart, the same in every region. Default: the database's name. */
-  readonly name?: string | undefined
-  /** Where things are, instead of what the environment says. */
-  readonly topology?: Topology | undefined
-  /** A write outside of any request (boot, cron, a socket): an error, or the primary connection. Default: `refuse`. */
-  readonly outsideRequest?: 'error' | 'primary' | undefined
-  /** Functions of one's own that write although no text shows it, or that only read. */
-  readonly functions?: FunctionNames | undefined
-  /** Makes one local server behave as a replica, with the same errors: for unit tests. */
-  readonly simulate?: 'replica' | undefined
-  /** The pool of `runOnPrimary` on a replica; opened only when it is needed. Its options are the driver's. */
-  readonly primaryPool?: PoolOptions | undefined
-  /** What a replay to the primary region costs from here (ms). Default: estimated from the distance. */
-  readonly replayCostMs?: number | undefined
-  /** Signs what `currentToken()` gives. Default: `FLYROUTE_SECRET`. */
-  readonly secret?: string | readonly string[] | undefined
-}
+export interface FlyrouteOptions extends DriverAdapterOptions<PoolOptions> {}
 
 /** Options of `createPool`: the driver's own, and flyroute's. */
 export interface FlyroutePoolOptions extends PoolOptions, FlyrouteOptions {}
-
-const ours: readonly (keyof FlyrouteOptions)[] = [
-  'name',
-  'topology',
-  'outsideRequest',
-  'functions',
-  'simulate',
-  'primaryPool',
-  'replayCostMs',
-  'secret',
-  'env',
-  'databaseUrl',
-  'urlVariable',
-  'replicas',
-  'region',
-  'primaryRegion',
-]
 
 /** How to reach a server, in the driver's words; these are the primary endpoint. */
 const endpointWords = ['uri', 'host', 'port', 'user', 'password', 'password1', 'database', 'socketPath'] as const
@@ -50,31 +16,12 @@ export function asOptions(given: FlyroutePoolOptions | string | undefined): Flyr
   return typeof given === 'string' ? { uri: given } : copyOptions(given)
 }
 
-/** The driver's options without ours. */
-export function driverOptions(options: FlyroutePoolOptions): PoolOptions {
-  const rest: Record<string, unknown> = { ...options }
-  for (const word of ours) delete rest[word]
-  if (rest['ssl'] !== undefined) rest['ssl'] = quietTls(rest['ssl'])
-  return rest
-}
-
-/** What the topology is resolved from: flyroute's options, with the driver's own words as the primary endpoint. */
-export function topologyOptions(options: FlyroutePoolOptions): ResolveTopologyOptions {
-  const { env, databaseUrl = options.uri, urlVariable, replicas, region, primaryRegion } = options
-  const { port, user, database, host = options.socketPath } = options
+/** Where the database is, by all options: the driver's own words for a server are the primary endpoint. */
+export function resolve(options: FlyroutePoolOptions): ResolvedOptions<PoolOptions> {
+  const { uri: url, port, user, database, host = options.socketPath } = options
   // The driver's other name for it.
   const { password = (options as { password1?: string }).password1 } = options
-  const pieces = { host, port, user, password, database }
-  return {
-    env,
-    databaseUrl,
-    urlVariable,
-    replicas,
-    region,
-    primaryRegion,
-    dialect: 'mysql',
-    ...(Object.values(pieces).some((piece) => piece !== undefined) ? { connection: pieces } : {}),
-  }
+  return resolveOptions(options, 'mysql', { url, host, port, user, password, database })
 }
 
 /**

@@ -1,15 +1,22 @@
 import type { Replication } from '@flyroute/core'
-import { currentScope, hideSecrets, noteUnreachable, runInScope, type Scope } from '@flyroute/core/adapter'
+import {
+  currentScope,
+  hideSecrets,
+  insteadOfLocal,
+  isOut,
+  needsPrimary,
+  runInScope,
+  type Scope,
+} from '@flyroute/core/adapter'
 import mysql, { type Pool } from 'mysql2'
 import { currentCaller } from './caller.ts'
 import { guardConnection } from './connection.ts'
-import { openDatabases, resolveOptions } from './database.ts'
+import { type MysqlDatabase, openDatabases } from './database.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
 import { hand, keepErrors } from './error-identity.ts'
 import { guardedOf } from './guards.ts'
-import type { MysqlDatabase } from './mysql-database.ts'
-import { asOptions, type FlyroutePoolOptions } from './options.ts'
-import { readError } from './refusal.ts'
+import { asOptions, type FlyroutePoolOptions, resolve } from './options.ts'
+import { openPrimaryPool } from './primary-pool.ts'
 import { watchConnection } from './watchdog.ts'
 
 /** A pool of mysql2, and where its data comes from. */
@@ -28,7 +35,7 @@ export type FlyroutePool = Pool & { readonly replication: Replication }
  * pool.query('select * from post order by id', (error, rows) => …)
  */
 export function createPool(options?: FlyroutePoolOptions | string): FlyroutePool {
-  return openPool(openDatabases().openAlone(resolveOptions(asOptions(options))))
+  return openPool(openDatabases(openPrimaryPool).openAlone(resolve(asOptions(options))))
 }
 
 /** The driver's pool over a database of ours. */
@@ -73,16 +80,16 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   })
 
   pool.getConnection = (callback) => {
-    const isOut = side === 'local' && replication.prober.isUnavailable && replication.topology.role === 'replica'
+    const isWithoutLocal = side === 'local' && isOut(replication)
     if (queued.size > 0 && queued.has(callback)) {
-      if (!isOut) return base.getConnection(callback)
+      if (!isWithoutLocal) return base.getConnection(callback)
       // It has waited for a connection that died, and the next one would not be had either: nor would it for those that wait after it.
       const next = pool._connectionQueue.shift()
       if (next !== undefined) process.nextTick(pool.getConnection, next)
       return callback(unavailable())
     }
     const scope = currentScope()
-    const isElsewhere = !pool._closed && (isOut || (replication.topology.role === 'replica' && goesToPrimary(scope)))
+    const isElsewhere = !pool._closed && (isWithoutLocal || needsPrimary(replication, scope))
     // One that is idle is handed over as it is, and where it was asked for.
     if (!isElsewhere && pool._freeConnections.length > 0) return base.getConnection(callback)
     const caller = currentCaller()
@@ -130,24 +137,14 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
 
   async function connectToPrimary(scope: Scope | undefined): Promise<BareConnection> {
     replication.router.route('read', 'connect', scope)
-    return database.connectToPrimary(scope)
+    return database.primary.connect(scope)
   }
 
   /** The local server cannot be had. */
   async function connectElsewhere(error: unknown, scope: Scope | undefined): Promise<BareConnection> {
-    if (readError(error) !== 'unavailable') throw error
     if (side === 'node') throw error
-    if (replication.servers.expects === 'primary') {
-      noteUnreachable(database.facts, scope, error)
-      throw error
-    }
-    replication.prober.reportUnreachable(error)
-    replication.router.toPrimary('unavailable', undefined, scope, error)
-    return database.connectToPrimary(scope)
-  }
-
-  function goesToPrimary(scope: Scope | undefined): boolean {
-    return scope !== undefined && (scope.onPrimary || scope.request.hasWritten(replication.name))
+    await insteadOfLocal(database, scope, error)
+    return database.primary.connect(scope)
   }
 
   database.pools.add(pool)

@@ -1,13 +1,10 @@
-import { hideSecrets, noteUnreachable, runInScope, type Scope, Watchdog } from '@flyroute/core/adapter'
-import type { Pool } from 'mysql2'
+import { hideSecrets, noteUnreachable, primaryBounds, runInScope, type Scope, Watchdog } from '@flyroute/core/adapter'
+import mysql, { type Pool } from 'mysql2'
 import { guardConnection } from './connection.ts'
+import type { MysqlDatabase, PrimaryConnections } from './database.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
 import { guardedOf } from './guards.ts'
-import type { MysqlDatabase } from './mysql-database.ts'
 import { watchConnection } from './watchdog.ts'
-
-/** How long (ms) an idle connection is kept. */
-const idleMs = 10_000
 
 export interface PrimaryPoolTimes {
   /** How long (ms) is waited for a connection, one that others use among them; 0: as long as it takes. */
@@ -16,8 +13,15 @@ export interface PrimaryPoolTimes {
   readonly answerMs: number
 }
 
+/** Opens it as the configuration says. */
+export function openPrimaryPool(database: MysqlDatabase): PrimaryPool {
+  const config = database.primaryConfig()
+  const { connectTimeout: connectMs = primaryBounds.connectMs } = config
+  return new PrimaryPool(mysql.createPool(config), database, { connectMs, answerMs: primaryBounds.answerMs })
+}
+
 /** The bounded pool of `runOnPrimary`: of guarded connections too, so that what they write has its positions. */
-export class PrimaryPool {
+export class PrimaryPool implements PrimaryConnections {
   readonly #database: MysqlDatabase
   readonly #pool: BarePool
   readonly #connectMs: number
@@ -71,7 +75,7 @@ export class PrimaryPool {
       })
     })
     return connecting.catch((error: unknown) => {
-      noteUnreachable(this.#database.facts, scope, error)
+      noteUnreachable(this.#database, scope, error)
       throw error
     })
   }
@@ -87,7 +91,7 @@ export class PrimaryPool {
     const timer = setTimeout(() => {
       this.#idle.delete(connection)
       connection.destroy()
-    }, idleMs)
+    }, primaryBounds.idleMs)
     timer.unref()
     this.#idle.set(connection, timer)
     connection.stream.unref?.()

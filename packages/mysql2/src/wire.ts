@@ -14,6 +14,12 @@ export class MysqlWire implements Wire {
   /** In whose turn the server is asked. */
   entry: InterceptedEntry | undefined
 
+  readonly address: string
+
+  constructor(address: string) {
+    this.address = address
+  }
+
   readonly ask: Ask = (sql) => {
     if (this.entry === undefined) throw new Error('Nothing has its turn on this connection')
     return this.entry.ask(sql)

@@ -7,8 +7,9 @@ import { startMariadb } from '@flyroute/testkit'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import mysql from 'mysql2'
 import type { PoolConnection, RowDataPacket } from 'mysql2/promise'
-import { openDatabases, resolveOptions } from '../src/database.ts'
-import { PrimaryPool } from '../src/primary-pool.ts'
+import { openDatabases } from '../src/database.ts'
+import { resolve as resolveOptions } from '../src/options.ts'
+import { openPrimaryPool, PrimaryPool } from '../src/primary-pool.ts'
 import { eventually } from './support/eventually.ts'
 import { Bench } from './support/open.ts'
 import { failedRequest, inRequest, rejection } from './support/request.ts'
@@ -278,7 +279,7 @@ test('the few connections to the primary are waited for, but not for ever: then 
 })
 
 test('a statement there is waited for, but not for ever; streams, and what has a `timeout` of its own, are left alone', async () => {
-  const database = openDatabases().openAlone(resolveOptions({ env: bench.env }))
+  const database = openDatabases(openPrimaryPool).openAlone(resolveOptions({ env: bench.env }))
   const primary = new PrimaryPool(mysql.createPool(bench.primary.url), database, { connectMs: 5_000, answerMs: 400 })
   const connect = (): Promise<mysql.PoolConnection> => primary.connect(undefined) as never
   const [one, two, three] = [await connect(), await connect(), await connect()]

@@ -23,7 +23,7 @@ export class Borrowing {
     try {
       if (this.#borrowed === undefined && isPoolQuery) {
         const plain = typeof values === 'function' ? undefined : values
-        return database.primaryPool().query(config, plain, callbackOf(config, values, callback))
+        return database.primary.query(config, plain, callbackOf(config, values, callback))
       }
       return this.#runOn(this.#borrowed ?? this.#borrow(statement), config, values, callback)
     } finally {
@@ -53,7 +53,7 @@ export class Borrowing {
     // A BEGIN begins by itself what it begins.
     const begin = analysis.transaction === 'begin' ? [] : image.begin
     const borrowed: Borrowed = new BorrowedPrimary({ ...image, begin }, async () => {
-      const primary = guardedOf(await database.primaryPool().connect()) as Guarded
+      const primary = guardedOf(await database.primary.connect()) as Guarded
       primary.client.on('notification', this.#forward)
       return primary
     })

@@ -27,10 +27,8 @@ import {
 import type { Guarded } from './guarded.ts'
 import { OnPrimary } from './on-primary.ts'
 import { OnReplica } from './on-replica.ts'
-import type { PlainPoolQuery } from './plain-read.ts'
-import { isHarmless, type PoolQuery, Rerun } from './pool-query.ts'
-import { abortedError } from './refusal.ts'
-import { drop, later, makeQuery, pass, reject, Statement } from './statement.ts'
+import { isHarmless, type PlainPoolQuery, type PoolQuery, Rerun } from './pool-query.ts'
+import { abortedError, drop, later, makeQuery, pass, reject, Statement } from './statement.ts'
 import { PgWire } from './wire.ts'
 
 /** What a guarded connection is made for. */
@@ -302,7 +300,7 @@ export class PgConnection implements Guarded, HeldConnection {
 
   /** The connection is lost, or is about to be, before the statements on it hear of that. */
   #lost(error: unknown): void {
-    if (this.guard.role === 'primary') noteUnreachable(this.database.facts, this.#user, error)
+    if (this.guard.role === 'primary') noteUnreachable(this.database, this.#user, error)
   }
 
   /** The server was promoted: it says so of itself, on every connection that is used. */

@@ -110,6 +110,11 @@ export function isSubmittable(config: unknown): config is Submittable {
   return typeof (config as Submittable | null | undefined)?.submit === 'function'
 }
 
+/** Tells servers apart that do not say which they are. */
+export function addressOf({ host, port }: BareClient): string {
+  return `${host ?? ''}:${port ?? ''}`
+}
+
 /** The SQL of whatever was handed to `query`; undefined for a named statement that was sent before. */
 export function textOf(config: QueryArgument): string | undefined {
   if (typeof config === 'string') return config

@@ -1,9 +1,9 @@
 import type { Replication } from '@flyroute/core'
 import pg from 'pg'
 import { isGuarded } from './client.ts'
-import { openDatabases, resolveOptions } from './database.ts'
+import { openDatabases } from './database.ts'
 import type { ClientClass, Driver } from './driver-types.ts'
-import { asOptions, type FlyroutePoolOptions } from './options.ts'
+import { asOptions, type FlyroutePoolOptions, resolve } from './options.ts'
 import { guardPool, type Opened } from './pool.ts'
 import { openPrimaryPool } from './primary-pool.ts'
 import { standaloneClient } from './standalone-client.ts'
@@ -32,19 +32,19 @@ function guardDriver(driver: Driver, common: FlyroutePoolOptions): FlyrouteDrive
   const databases = openDatabases(driver, openPrimaryPool)
   const open = (given: FlyroutePoolOptions | string | undefined): Opened => {
     const options = { ...asOptions(given), ...common }
-    return { database: databases.open(resolveOptions(options)), Client: options.Client as ClientClass | undefined }
+    return { database: databases.open(resolve(options)), Client: options.Client as ClientClass | undefined }
   }
   const Client = standaloneClient(driver.Client as unknown as ClientClass, (given) => {
     const { Client: own, ...options } = { ...asOptions(given), ...common }
     // A pool that is not ours hands the class of its clients on to each of them.
     const bare = isGuarded(own) ? options : { ...options, Client: own }
-    return databases.open(resolveOptions(bare))
+    return databases.open(resolve(bare))
   })
   let native: FlyrouteDriver | undefined
   return Object.defineProperties(Object.create(driver) as FlyrouteDriver, {
     Pool: { value: guardPool(driver, open), enumerable: true },
     Client: { value: Client, enumerable: true },
-    replication: { get: () => databases.first(() => resolveOptions(common)).replication },
+    replication: { get: () => databases.first(() => resolve(common)).replication },
     // Asked for only by who wants it: pg-native has to be installed.
     native: { get: () => driver.native && (native ??= guardDriver(driver.native as unknown as Driver, common)) },
   })

@@ -1,8 +1,7 @@
 import type { Freshness, PrimaryConnection } from '@flyroute/core/adapter'
 import type { PgDatabase } from './database.ts'
 import type { BareClient, Callback, QueryArgument, QueryClass, Release } from './driver-types.ts'
-import type { PlainPoolQuery } from './plain-read.ts'
-import type { PoolQuery } from './pool-query.ts'
+import type { PlainPoolQuery, PoolQuery } from './pool-query.ts'
 import type { Statement } from './statement.ts'
 import type { PgWire } from './wire.ts'
 

@@ -1,46 +1,12 @@
-import type { Endpoint, FunctionNames, ResolveTopologyOptions, Topology } from '@flyroute/core'
-import { copyOptions, quietTls, removeParameters } from '@flyroute/core/adapter'
+import type { DriverAdapterOptions, Endpoint } from '@flyroute/core'
+import { copyOptions, type ResolvedOptions, removeParameters, resolveOptions } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 
 /** What flyroute wants to know beside the driver's own options. */
-export interface FlyrouteOptions extends Omit<ResolveTopologyOptions, 'connection' | 'dialect'> {
-  /** Tells the databases of one app apart, the same in every region. Default: the database's name. */
-  readonly name?: string | undefined
-  /** Where things are, instead of what the environment says. */
-  readonly topology?: Topology | undefined
-  /** A write outside of any request (boot, cron, a socket): an error, or the primary connection. Default: `refuse`. */
-  readonly outsideRequest?: 'error' | 'primary' | undefined
-  /** Functions of one's own that write although no text shows it, or that only read. */
-  readonly functions?: FunctionNames | undefined
-  /** Makes one local Postgres behave as a replica, with the same errors: for unit tests. */
-  readonly simulate?: 'replica' | undefined
-  /** The pool of `runOnPrimary` on a replica; opened only when it is needed. Its options are the driver's. */
-  readonly primaryPool?: PoolConfig | undefined
-  /** What a replay to the primary region costs from here (ms). Default: estimated from the distance. */
-  readonly replayCostMs?: number | undefined
-  /** Signs what `currentToken()` gives. Default: `FLYROUTE_SECRET`. */
-  readonly secret?: string | readonly string[] | undefined
-}
+export interface FlyrouteOptions extends DriverAdapterOptions<PoolConfig> {}
 
 /** Options of `createPool`: the driver's own, and flyroute's. */
 export interface FlyroutePoolOptions extends PoolConfig, FlyrouteOptions {}
-
-const ours: readonly (keyof FlyrouteOptions)[] = [
-  'name',
-  'topology',
-  'outsideRequest',
-  'functions',
-  'simulate',
-  'primaryPool',
-  'replayCostMs',
-  'secret',
-  'env',
-  'databaseUrl',
-  'urlVariable',
-  'replicas',
-  'region',
-  'primaryRegion',
-]
 
 /** How to reach a server, in the driver's words; these are the primary endpoint. */
 const endpointWords = ['connectionString', 'host', 'port', 'user', 'password', 'database'] as const
@@ -50,30 +16,10 @@ export function asOptions(given: FlyroutePoolOptions | string | undefined): Flyr
   return typeof given === 'string' ? { connectionString: given } : copyOptions(given)
 }
 
-/** The driver's options without ours and without where the server is. */
-export function driverOptions(options: FlyroutePoolOptions): PoolConfig {
-  const rest: Record<string, unknown> = { ...options }
-  for (const word of ours) delete rest[word]
-  if (rest['ssl'] !== undefined) rest['ssl'] = quietTls(rest['ssl'])
-  return rest
-}
-
-/** What the topology is resolved from: flyroute's options, with the driver's own words as the primary endpoint. */
-export function topologyOptions(options: FlyroutePoolOptions): ResolveTopologyOptions {
-  const { env, databaseUrl = options.connectionString, urlVariable, replicas, region, primaryRegion } = options
-  const { host, port, user, database } = options
-  const password = typeof options.password === 'string' ? options.password : undefined
-  const pieces = { host, port, user, password, database }
-  return {
-    env,
-    databaseUrl,
-    urlVariable,
-    replicas,
-    region,
-    primaryRegion,
-    dialect: 'postgres',
-    ...(Object.values(pieces).some((piece) => piece !== undefined) ? { connection: pieces } : {}),
-  }
+/** Where the database is, by all options: the driver's own words for a server are the primary endpoint. */
+export function resolve(options: FlyroutePoolOptions): ResolvedOptions<PoolConfig> {
+  const { connectionString: url, host, port, user, password, database } = options
+  return resolveOptions(options, 'postgres', { url, host, port, user, password, database })
 }
 
 /** The driver's options for one endpoint. Without any, they are what the caller gave: the driver's own defaults hold. */

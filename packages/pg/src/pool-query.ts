@@ -1,4 +1,4 @@
-import { type Analysis, mayWrite, type Scope } from '@flyroute/core/adapter'
+import { type Analysis, asksForNothing, isPlainRead, mayWrite, type Scope } from '@flyroute/core/adapter'
 import type { PgDatabase } from './database.ts'
 import { type Callback, type QueryArgument, textOf } from './driver-types.ts'
 
@@ -10,8 +10,6 @@ export class PoolQuery {
   /** What the pool knows of it already, so that no text is judged twice. */
   readonly analysis: Analysis | undefined
   readonly deliver: Callback
-  /** The connection that it got leads to the primary: what fails there has failed. */
-  isDiverted = false
   /** The name of the database where a write of it is registered, while it waits for a connection. */
   #intent: string | undefined
 
@@ -50,6 +48,23 @@ export class PoolQuery {
     this.scope?.request.endWrite(this.#intent, 'unsent')
     this.#intent = undefined
   }
+}
+
+/** A statement of `pool.query` that is a plain read, and goes the shortest way there is. */
+export interface PlainPoolQuery extends PoolQuery {
+  readonly config: QueryArgument
+  readonly analysis: Analysis
+}
+
+/** Whether a statement of `pool.query` is one, as far as it can be said before there is a connection. */
+export function isPlain(query: PoolQuery): query is PlainPoolQuery {
+  const { analysis, scope } = query
+  return analysis !== undefined && isPlainRead(analysis) && asksForNothing(scope)
+}
+
+/** The pool's own words for having no connection to give in time. */
+export function isExhausted(error: unknown): boolean {
+  return (error as { message?: unknown }).message === 'timeout exceeded when trying to connect'
 }
 
 /** Not an error for the app: the statement is to be run once more, on the primary. */

@@ -1,8 +1,17 @@
 import type { Replication } from '@flyroute/core'
-import { currentScope, hideSecrets, neverSettles, runInScope, type Scope, type Watchdog } from '@flyroute/core/adapter'
+import {
+  currentScope,
+  hideSecrets,
+  insteadOfLocal,
+  isOut,
+  needsPrimary,
+  neverSettles,
+  runInScope,
+  type Scope,
+} from '@flyroute/core/adapter'
 import pg from 'pg'
 import { checkoutTo, handOver } from './checkout.ts'
-import { openDatabases, type PgDatabase, resolveOptions } from './database.ts'
+import { openDatabases, type PgDatabase } from './database.ts'
 import {
   type BareClient,
   type Callback,
@@ -14,13 +23,10 @@ import {
   textOf,
 } from './driver-types.ts'
 import { type Guarded, guardedOf } from './guarded.ts'
-import { asOptions, type FlyroutePoolOptions } from './options.ts'
-import { isExhausted, noteUnreachable } from './outage.ts'
-import { isPlain, type PlainPoolQuery } from './plain-read.ts'
-import { Dropped, PoolQuery, Rerun } from './pool-query.ts'
+import { asOptions, type FlyroutePoolOptions, resolve } from './options.ts'
+import { Dropped, isExhausted, isPlain, type PlainPoolQuery, PoolQuery, Rerun } from './pool-query.ts'
 import { pooledClients } from './pooled-clients.ts'
 import { openPrimaryPool } from './primary-pool.ts'
-import { readError } from './refusal.ts'
 import { replyTo } from './statement.ts'
 import { watchPool } from './watchdog.ts'
 
@@ -41,7 +47,7 @@ export type FlyroutePool = pg.Pool & { readonly replication: Replication }
  */
 export function createPool(options?: FlyroutePoolOptions | string): FlyroutePool {
   const given = asOptions(options)
-  const database = openDatabases(pg, openPrimaryPool).openAlone(resolveOptions(given))
+  const database = openDatabases(pg, openPrimaryPool).openAlone(resolve(given))
   const Pool = guardPool(pg, () => ({ database, Client: given.Client as ClientClass | undefined }))
   return new Pool() as unknown as FlyroutePool
 }
@@ -72,7 +78,6 @@ export function guardPool(
     static override readonly name: string = 'FlyroutePool'
     declare readonly replication: Replication
     readonly #database: PgDatabase
-    readonly #watchdog: Watchdog
     /** The statement that the next check-out is for: `query` sets it, and the driver's own `query` calls `connect` at once. */
     #next: PoolQuery | undefined
 
@@ -87,7 +92,9 @@ export function guardPool(
       database.use(this)
       // Without a listener, an idle connection that dies would end the process.
       this.on('error', () => undefined)
-      this.#watchdog = watchPool(this, replication, (client) => guardedOf(client)?.guard.side === 'local')
+      if (replication.servers.expects === 'replica') {
+        watchPool(this, database.watchdog, (client) => guardedOf(client)?.guard.side === 'local')
+      }
     }
 
     override connect(callback?: Callback): Promise<unknown> | undefined {
@@ -106,12 +113,7 @@ export function guardPool(
 
     /** A connection to the local server, or to the primary where that will not do. */
     #connectFor(scope: Scope | undefined, query: PoolQuery | undefined, deliver: Callback): void {
-      const { replication } = this.#database
-      if (
-        !this.ending &&
-        replication.topology.role === 'replica' &&
-        (replication.prober.isUnavailable || this.#goesToPrimary(scope))
-      ) {
+      if (!this.ending && this.#isElsewhere(scope)) {
         return this.#handOverLater(query, deliver, this.#connectToPrimary(scope))
       }
       void super.connect((error, client) => {
@@ -137,7 +139,6 @@ export function guardPool(
         connecting.then((client) => deliver(undefined, client), deliver)
         return
       }
-      query.isDiverted = true
       connecting.then(
         (client) => handOver(deliver, query, undefined, client),
         (error: unknown) => handOver(deliver, query, error, undefined),
@@ -168,16 +169,16 @@ export function guardPool(
 
     #run(query: PoolQuery, isPrimary: boolean): void {
       const { config, values, scope, analysis, deliver } = query
-      const { replication, primaryPool } = this.#database
+      const { replication } = this.#database
       if (scope?.request.isReplayed) return void neverSettles(replication.name)
       if (isPrimary) {
         if (!query.registersIntent(this.#database)) return process.nextTick(deliver, scope?.request.refusal)
       } else if (analysis !== undefined) {
         try {
           // Refused here, it costs no connection.
-          if (analysis.access === 'write' || replication.prober.isUnavailable || this.#goesToPrimary(scope)) {
+          if (analysis.access === 'write' || this.#isElsewhere(scope)) {
             if (replication.router.route(analysis.access, analysis.reason, scope) === 'primary') {
-              primaryPool().query(config, values, deliver)
+              this.#database.primary.query(config, values, deliver)
               return
             }
           }
@@ -197,7 +198,6 @@ export function guardPool(
     }
 
     override end(callback?: (...args: unknown[]) => void): Promise<void> | undefined {
-      this.#watchdog.end()
       this.#database.listeners.delete(this)
       const ended = this.#database.leave(this)
       if (callback === undefined) return super.end()?.then(() => ended)
@@ -255,63 +255,30 @@ export function guardPool(
       }
     }
 
-    /** A statement of `query` has failed. What a replica could not do is done on the primary, or asked of it. */
-    #failed({ config, values, scope, analysis, deliver, isDiverted }: PoolQuery, error: unknown): void {
-      const { replication, primaryPool } = this.#database
-      const runThere = (): void => {
-        runInScope(scope, () => primaryPool().query(config, values, deliver))
-      }
+    /** A statement of `query` has failed: what a replica could not do is done on the primary. */
+    #failed({ config, values, scope, deliver }: PoolQuery, error: unknown): void {
       if (error instanceof Dropped) return
-      if (error instanceof Rerun) return runThere()
-      if (readError(error) !== 'unavailable') return deliver(error)
-      if (isDiverted || replication.topology.role === 'primary') {
-        noteUnreachable(scope, error)
-        return deliver(error)
-      }
-      replication.prober.reportUnreachable(error)
-      // The connection broke: of a server that was promoted a moment ago, it is not known what it has done of a write.
-      if (analysis?.access !== 'read') return deliver(error)
-      try {
-        replication.router.toPrimary('unavailable', undefined, scope, error)
-        runThere()
-      } catch (required) {
-        deliver(required)
-      }
+      if (error instanceof Rerun) runInScope(scope, () => this.#database.primary.query(config, values, deliver))
+      else deliver(error)
+    }
+
+    #isElsewhere(scope: Scope | undefined): boolean {
+      const { replication } = this.#database
+      return isOut(replication) || needsPrimary(replication, scope)
     }
 
     async #connectToPrimary(scope: Scope | undefined): Promise<unknown> {
       this.#database.replication.router.route('read', 'connect', scope)
-      return this.#database.primaryPool().connect()
+      return this.#database.primary.connect()
     }
 
     /** The local server cannot be had. */
     async #connectElsewhere(error: unknown, scope: Scope | undefined): Promise<unknown> {
-      const { replication } = this.#database
-      const isOut = isExhausted(error)
-      if (!isOut && readError(error) !== 'unavailable') throw error
-      if (replication.servers.expects === 'primary') {
-        noteUnreachable(scope, error)
-        throw error
-      }
-      // All connections being out is the app's own affair, unless they are out because the replica hangs.
-      if (isOut && (await answers(replication))) throw error
-      replication.prober.reportUnreachable(error)
-      replication.router.toPrimary('unavailable', undefined, scope, error)
-      return this.#database.primaryPool().connect()
-    }
-
-    #goesToPrimary(scope: Scope | undefined): boolean {
-      return scope !== undefined && (scope.onPrimary || scope.request.hasWritten(this.#database.replication.name))
+      await insteadOfLocal(this.#database, scope, error, isExhausted(error))
+      return this.#database.primary.connect()
     }
   }
 }
 
 /** The driver itself has given its promise, or taken the callback. */
 const delivered: Callback = () => undefined
-
-function answers(replication: PgDatabase['replication']): Promise<boolean> {
-  return replication.prober.probe().then(
-    () => true,
-    () => false,
-  )
-}

@@ -1,10 +1,9 @@
-import { currentScope, hideSecrets } from '@flyroute/core/adapter'
+import { currentScope, hideSecrets, noteUnreachable } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 import { checkoutTo, handOver } from './checkout.ts'
 import type { PgDatabase, PrimaryConnections } from './database.ts'
 import { type Callback, type ClientClass, type PoolClass, type QueryArgument, textOf } from './driver-types.ts'
-import { noteNoConnection } from './outage.ts'
-import { Dropped, PoolQuery } from './pool-query.ts'
+import { Dropped, isExhausted, PoolQuery } from './pool-query.ts'
 import { pooledClients } from './pooled-clients.ts'
 import { replyTo } from './statement.ts'
 
@@ -41,7 +40,7 @@ export function openPrimaryPool(
       this.#next = undefined
       if (query !== undefined && callback !== undefined) {
         void super.connect((error, client) => {
-          if (error) noteNoConnection(query.scope, error)
+          if (error) noteUnreachable(database, query.scope, error, isExhausted(error))
           handOver(callback, query, error, client)
         })
         return undefined
@@ -49,7 +48,7 @@ export function openPrimaryPool(
       const scope = currentScope()
       const { deliver, result } = checkoutTo(callback, scope)
       void super.connect((error, client) => {
-        if (error) noteNoConnection(scope, error)
+        if (error) noteUnreachable(database, scope, error, isExhausted(error))
         deliver(error, client)
       })
       return result as Promise<unknown> | undefined

@@ -1,12 +1,10 @@
-import { currentScope, runInScope, type Scope } from '@flyroute/core/adapter'
+import { currentScope, runInScope, withoutConnection } from '@flyroute/core/adapter'
 import { guardClient } from './client.ts'
 import { clientConfig, type PgDatabase } from './database.ts'
 import type { Callback, ClientClass } from './driver-types.ts'
 import { guardedOf } from './guarded.ts'
 import type { FlyroutePoolOptions } from './options.ts'
-import { noteUnreachable } from './outage.ts'
 import { entryOf } from './pooled-clients.ts'
-import { readError } from './refusal.ts'
 
 /**
  * A guarded client that is not of a pool of ours, but of a library's own (Knex, Sequelize and MikroORM make such): it cannot
@@ -38,7 +36,7 @@ export function standaloneClient(
       const database = this.#database
       if (database === undefined) return super.connect(callback)
       const scope = currentScope()
-      const judge = (error: unknown): unknown => runInScope(scope, () => judgeUnreachable(database, error, scope))
+      const judge = (error: unknown): unknown => runInScope(scope, () => withoutConnection(database, scope, error))
       const connected = (): void => {
         database.use(this)
         const wire = this.connection ?? this
@@ -62,22 +60,5 @@ export function standaloneClient(
       })
       return undefined
     }
-  }
-}
-
-/** What the error of a connection that cannot be had is to the app: the driver's own, or the one that asks for a replay. */
-function judgeUnreachable({ replication }: PgDatabase, error: unknown, scope: Scope | undefined): unknown {
-  if (readError(error) !== 'unavailable') return error
-  if (replication.servers.expects === 'primary') {
-    noteUnreachable(scope, error)
-    return error
-  }
-  replication.prober.reportUnreachable(error)
-  if (scope === undefined || scope.onPrimary || scope.request.whyNotReplayable() !== undefined) return error
-  try {
-    replication.router.toPrimary('unavailable', undefined, scope, error)
-    return error
-  } catch (required) {
-    return required
   }
 }

@@ -3,6 +3,7 @@ import {
   type BareClient,
   type Callback,
   callbackOf,
+  type Driver,
   isSubmittable,
   type QueryArgument,
   type QueryClass,
@@ -144,6 +145,17 @@ export function reject({ config, values, callback, scope }: Statement, error: un
   const { deliver, result } = replyTo(callbackOf(config, values, callback), scope, client._Promise)
   process.nextTick(deliver, error)
   return result
+}
+
+/**
+ * What everything between a refused write and the end of its transaction is answered with: SQLSTATE 25P02, the words
+ * of the server itself, and the refusal as `cause`, so that `isPrimaryRequired` still knows what it came from.
+ */
+export function abortedError(driver: Driver, cause: Error): Error {
+  const DatabaseError = driver.DatabaseError as unknown as new (message: string, length: number, name: 'error') => Error
+  const message = 'current transaction is aborted, commands ignored until end of transaction block'
+  const error = new DatabaseError(message, message.length, 'error')
+  return Object.assign(error, { severity: 'ERROR', code: '25P02', cause })
 }
 
 /** Sends a statement as it is; what is called back runs in the scope of the question. */

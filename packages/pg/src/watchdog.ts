@@ -1,4 +1,4 @@
-import { type DatabaseReplication, Watchdog, Watched } from '@flyroute/core/adapter'
+import { type Watchdog, Watched } from '@flyroute/core/adapter'
 
 interface WatchedPool {
   on(event: 'connect' | 'remove', listener: (client: Client) => void): unknown
@@ -29,17 +29,11 @@ class WatchedClient extends Watched {
 }
 
 /**
- * Watches the connections of a pool that lead to the replica.
+ * Watches the connections of a pool that lead to a replica.
  *
  * @param isOurs whether a client that the pool tells of does
  */
-export function watchPool(
-  pool: WatchedPool,
-  { servers, prober }: DatabaseReplication,
-  isOurs: (client: Client) => boolean,
-): Watchdog {
-  const watchdog = new Watchdog(prober)
-  if (servers.expects === 'primary') return watchdog
+export function watchPool(pool: WatchedPool, watchdog: Watchdog, isOurs: (client: Client) => boolean): void {
   const watched = new Map<Client, WatchedClient>()
   pool.on('connect', (client) => {
     if (!isOurs(client)) return
@@ -52,5 +46,4 @@ export function watchPool(
     if (one !== undefined) watchdog.ends(one)
     watched.delete(client)
   })
-  return watchdog
 }

@@ -1,5 +1,5 @@
 import type { Ask, TransactionStatus, Wire } from '@flyroute/core/adapter'
-import type { BareClient } from './driver-types.ts'
+import { addressOf, type BareClient } from './driver-types.ts'
 import { ask } from './own-question.ts'
 
 /** Every value as the server wrote it: an app's own type parsers do not change what we read. */
@@ -28,6 +28,10 @@ export class PgWire implements Wire {
     const question = { text: sql, types: rawText, rowMode: 'array', query_timeout: this.#answerMs }
     const { rows } = (await this.#send(question)) as { rows: Awaited<ReturnType<Ask>> }
     return rows
+  }
+
+  get address(): string {
+    return addressOf(this.#client)
   }
 
   get isQuiet(): boolean {

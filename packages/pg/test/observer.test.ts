@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeToken } from '@flyroute/core/adapter'
 import type { FlyroutePool } from '@flyroute/pg'
 import { expect, test } from '@jest/globals'
-import { Observer } from '../src/observer.ts'
 import { Bench } from './support/open.ts'
 import { inRequest } from './support/request.ts'
 import { Wire } from './support/wire.ts'
@@ -65,37 +64,4 @@ test('a promotion is noticed in brief as well', async () => {
   expect(await far.replication.status()).toMatchObject({ role: 'replica' })
   await node.promote()
   expect(await far.replication.status()).toMatchObject({ role: 'primary' })
-})
-
-const row = ['true', '1', '7', '00000001', '0/1', '0/1', null, null]
-const failing = (...codes: string[]) => {
-  const asked: string[] = []
-  const query = async (sql: string): Promise<{ rows: unknown[] }> => {
-    asked.push(sql)
-    const code = codes.shift()
-    if (code === undefined) return { rows: [row] }
-    const message = 'canceling statement due to conflict with recovery'
-    throw Object.assign(new Error(message), { code, severity: 'ERROR' })
-  }
-  return { asked, query }
-}
-const ask = (query: (sql: string) => Promise<{ rows: unknown[] }>) =>
-  new Observer('replica', false, () => undefined).ask(query, {}, 'local')
-
-test('a question that replay has cancelled is asked once more, and means nothing', async () => {
-  const { asked, query } = failing('40001')
-  expect(await ask(query)).toMatchObject({ at: '0/1', cluster: '7' })
-  expect(asked[1]).toBe(asked[0])
-  await expect(ask(failing('40001', '40001').query)).rejects.toMatchObject({ code: '40001' })
-})
-
-test('a more modest question follows only where a function is refused for good', async () => {
-  for (const code of ['42501', '42883', '0A000']) {
-    const { asked, query } = failing(code)
-    await ask(query)
-    expect(asked[1]).not.toBe(asked[0])
-  }
-  for (const code of ['57P01', '53300', '57014', 'XX000']) {
-    await expect(ask(failing(code).query)).rejects.toMatchObject({ code })
-  }
 })

@@ -28,7 +28,7 @@ export function interpretError<S>(guard: ConnectionGuard<S>, failure: Failure): 
 function onPrimary<S>(guard: ConnectionGuard<S>, { scope, error }: Failure): Verdict {
   const { facts } = guard.database
   if (facts.readError(error) === 'refusal') guard.doubts()
-  noteUnreachable(facts, scope, error)
+  noteUnreachable(guard.database, scope, error)
   return 'pass'
 }
 

@@ -136,7 +136,7 @@ export class ConnectionGuard<S> {
   async identify(): Promise<void> {
     const { facts, replication } = this.database
     const expected = this.side === 'primary' ? 'primary' : replication.servers.expects
-    const observation = await facts.observe(this.wire.ask, expected)
+    const observation = await facts.observe(this.wire.ask, expected, this.wire.address)
     if (this.side === 'local') await replication.servers.comparable()
     this.identified(replication.servers.connected(observation, this.observedSide))
     if (this.side === 'primary' && this.role === 'replica') throw new ReplayUnavailableError('no-primary')

@@ -10,6 +10,8 @@ export interface Wire {
    * time limit of its own, no log.
    */
   readonly ask: Ask
+  /** `host:port`: tells servers apart that do not say which they are. */
+  readonly address?: string | undefined
   /** The server's latest word on the transaction; undefined where only the texts tell. */
   readonly status: TransactionStatus | undefined
   /** Nothing is under way, so `status` is the latest there is. */

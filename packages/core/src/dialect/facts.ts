@@ -1,6 +1,6 @@
 import type { Dialect } from '../classify/index.ts'
 import type { Observation, Position, PositionAlgebra, Role, ServerInstance } from '../position.ts'
-import type { Ask } from './ask.ts'
+import type { Ask, AskRows } from './ask.ts'
 import type { ServerWord } from './postgres.ts'
 import type { Writers } from './writers.ts'
 
@@ -43,10 +43,22 @@ export interface DialectFacts {
    * Asks a server what it is and where it stands.
    *
    * @param expected its role, where it does not tell
+   * @param address tells servers apart that do not say which they are. Default: their role does
    */
-  observe(ask: Ask, expected: Role): Promise<Observation>
+  observe(ask: Ask, expected: Role, address?: string): Promise<Observation>
   /** Asks a replica how far it has come by now, in brief; undefined where it has to be asked in full. */
   observeAgain?(ask: Ask, last: Observation): Promise<Observation | undefined>
+  /** Asks a replica how far it is behind, where `observe` does not tell. */
+  lag?(ask: AskRows, observation: Observation): Promise<Pick<Observation, 'lagBytes' | 'lagSeconds'>>
+  /** Has a replica wait by itself until it has come as far as a position; undefined where none can. */
+  readonly replayWait?: {
+    /** The statement; undefined where that is no position. */
+    statement(at: string, withinMs: number): string | undefined
+    /** Whether its answer says that it has waited. */
+    hasWaited(answer: Awaited<ReturnType<Ask>>): boolean
+  }
+  /** What keeps the servers from telling their positions, where that can be put right. */
+  whyNoPosition?(): Error | undefined
   /**
    * Where the log stands after what this connection has just committed, or has just read.
    *

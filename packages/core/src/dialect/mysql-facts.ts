@@ -1,8 +1,10 @@
+import { ConfigurationError } from '../errors.ts'
 import type { Observation, Role } from '../position.ts'
 import type { Ask } from './ask.ts'
 import type { DialectFacts, DialectFactsOptions } from './facts.ts'
 import { gtids } from './gtid.ts'
 import { isOfReadOnlyTransaction, readMysqlError, teachesMysqlWrite } from './mysql.ts'
+import { mysqlLag } from './mysql-lag.ts'
 import {
   isMysqlAnswer,
   isOn,
@@ -33,7 +35,11 @@ export function mysqlFacts(options: DialectFactsOptions = {}): DialectFacts {
     isOfReadOnlyTransaction,
     isAnswer: refusesMysqlQuestion,
     teachesWrite: teachesMysqlWrite,
-    observe: (ask, expected) => servers.observe(ask, expected),
+    observe: (ask, expected, address) => servers.observe(ask, expected, address),
+    async lag(ask, { role, at }) {
+      return role === 'primary' ? { lagSeconds: 0 } : mysqlLag(ask, servers.flavour.kind, at)
+    },
+    whyNoPosition: () => (servers.lackGtids ? new ConfigurationError([gtidsAreOff]) : undefined),
     async position(ask, { role }) {
       const { flavour } = servers
       const [...answer] = await row(ask, [...flavour.moving, mysqlClock])
@@ -45,9 +51,17 @@ export function mysqlFacts(options: DialectFactsOptions = {}): DialectFacts {
   }
 }
 
+const gtidsAreOff = {
+  setting: 'gtid_mode',
+  message: 'is off on the database server',
+  remedy: 'set gtid_mode = ON and enforce_gtid_consistency = ON, or log_bin on MariaDB',
+}
+
 /** What is known of the servers of one database, whichever of them was asked last. */
 class Servers {
   keepGtids = false
+  /** One of them could keep GTIDs, and does not. */
+  lackGtids = false
   readonly #runs: Map<string, number> = new Map()
   readonly #acceptsWrites: Map<string, boolean> = new Map()
   readonly #onProblem: DialectFactsOptions['onProblem']
@@ -63,12 +77,12 @@ class Servers {
     return flavours[this.#known] as MysqlFlavour
   }
 
-  async observe(ask: Ask, expected: Role): Promise<Observation> {
+  async observe(ask: Ask, expected: Role, address?: string): Promise<Observation> {
     for (let tried = this.#known; ; tried++) {
       const flavour = flavours[tried] as MysqlFlavour
       try {
         const full = (await row(ask, flavour.full)) as unknown as MysqlFullRow
-        return await this.#read(full, flavour, ask, expected)
+        return await this.#read(full, flavour, ask, expected, address)
       } catch (error) {
         if (!refusesMysqlQuestion(error) || tried === flavours.length - 1) throw error
         // Others may ask the same at the same time.
@@ -78,7 +92,13 @@ class Servers {
     }
   }
 
-  async #read(full: MysqlFullRow, flavour: MysqlFlavour, ask: Ask, expected: Role): Promise<Observation> {
+  async #read(
+    full: MysqlFullRow,
+    flavour: MysqlFlavour,
+    ask: Ask,
+    expected: Role,
+    address: string | undefined,
+  ): Promise<Observation> {
     const simulated = this.#simulated && expected === 'replica'
     const moving = full.slice(0, 5) as unknown as MysqlMovingRow
     const [transactionReadOnly, server, source, hasGtids, , , replicating] = full.slice(5)
@@ -87,12 +107,15 @@ class Servers {
     const isOpen = !isWalled && (replicating === 'ON' || (isOn(transactionReadOnly) && expected === 'replica'))
     const role: Role = isWalled || isOpen || simulated ? 'replica' : 'primary'
     this.keepGtids = isOn(hasGtids)
-    if (!this.keepGtids && flavour.kind !== 'modest') this.#onProblem?.('no-gtids')
+    if (!this.keepGtids && flavour.kind !== 'modest') {
+      this.lackGtids = true
+      this.#onProblem?.('no-gtids')
+    }
     const acceptsWrites =
       role === 'replica' && !simulated && (isOpen || (await this.#writesAllTheSame(moving, String(server), ask)))
     if (acceptsWrites) this.#onProblem?.('accepts-writes')
     return {
-      instance: runOfMysql(full, this.#runs, role),
+      instance: runOfMysql(full, this.#runs, address === undefined ? role : `${role}@${address}`),
       role,
       cluster: '',
       epoch: 0,

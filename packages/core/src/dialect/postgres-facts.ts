@@ -1,7 +1,7 @@
 import type { Observation, Position, Role } from '../position.ts'
 import type { Ask } from './ask.ts'
 import type { DialectFacts, DialectFactsOptions } from './facts.ts'
-import { lsn, readPostgresError, teachesPostgresWrite } from './postgres.ts'
+import { hasWaited, lsn, readPostgresError, teachesPostgresWrite, waitForReplay } from './postgres.ts'
 import {
   briefColumns,
   postgresQuestions,
@@ -24,20 +24,20 @@ export function postgresFacts({ simulated = false, onProblem }: DialectFactsOpti
   /** The fullest question that is answered. */
   let known = 0
 
-  const read = (answer: readonly unknown[], expected: Role): Observation => {
-    const said = readPostgresObservation(answer, expected)
+  const read = (answer: readonly unknown[], expected: Role, address: string | undefined): Observation => {
+    const said = readPostgresObservation(answer, expected, address)
     // One server that plays both roles is two.
     return simulated && expected === 'replica'
       ? { ...said, instance: said.instance + simulatedMark, role: 'replica' }
       : said
   }
 
-  async function observe(ask: Ask, expected: Role): Promise<Observation> {
+  async function observe(ask: Ask, expected: Role, address?: string): Promise<Observation> {
     for (let question = known; ; question++) {
       const columns = postgresQuestions[question]
-      if (columns === undefined) return read([], expected)
+      if (columns === undefined) return read([], expected, address)
       try {
-        return read(await unlessCancelled(() => row(ask, columns)), expected)
+        return read(await unlessCancelled(() => row(ask, columns)), expected, address)
       } catch (error) {
         if (!refusesPostgresQuestion(error)) throw error
         known = Math.max(known, question + 1)
@@ -61,6 +61,7 @@ export function postgresFacts({ simulated = false, onProblem }: DialectFactsOpti
         return undefined
       return readBriefObservation(await unlessCancelled(() => row(ask, briefColumns)), last)
     },
+    replayWait: { statement: waitForReplay, hasWaited },
     async position(ask, server, asynchronous) {
       if (server.cluster === '') throw new Error('The server does not tell its cluster')
       if (server.role === 'replica') return orThrow(readRecordEnd(await row(ask, replayedColumns), server))

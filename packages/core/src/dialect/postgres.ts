@@ -37,6 +37,11 @@ export function waitForReplay(at: string, timeoutMs: number): string | undefined
   return lsn.isValid(at) ? `wait for lsn '${at}' with (timeout '${timeout}ms', no_throw)` : undefined
 }
 
+/** Whether an answer to that says so: it has become a primary, or a pooler in between leads elsewhere, where it does not. */
+export function hasWaited([row]: readonly (readonly unknown[])[]): boolean {
+  return /^(success|timeout)$/.test(String(row?.[0]))
+}
+
 /** What an error of the server means to us. */
 export type ServerWord =
   /** The server is a replica and would not run it. */

@@ -31,7 +31,7 @@ export interface DatabaseContext<Database> {
   readonly replication: DatabaseReplication
   readonly source: SharedSource
   readonly classifier: Classifier
-  forgotten(database: Database): Promise<void> | void
+  forgotten(database: Database): Promise<void>
 }
 
 /** What differs between drivers. */
@@ -83,7 +83,7 @@ export class Databases<Resolved extends ResolvedDatabase, Database extends objec
     const key = this.#fingerprints.of([server, secrets, driverOptions, primaryPool, functions])
     const database = this.#databases.get(key, () => {
       const classifier = this.#classifiers.get(this.#fingerprints.of(functions), () => this.#classifierFor(settings))
-      const forgotten = (unused: Database): void => this.#databases.forget(key, unused)
+      const forgotten = async (unused: Database): Promise<void> => this.#databases.forget(key, unused)
       const shared = this.#servers.get(server, () => this.#openServer(resolved, this.#writtenTo(resolved)))
       return this.#kind.open(resolved, { ...shared, classifier, forgotten })
     })

@@ -1,13 +1,23 @@
-import type { DialectFacts } from '../dialect/facts.ts'
+import type { GuardedDatabase } from '../connection/guard.ts'
 import { findReplayUnavailable } from '../errors/find.ts'
 import type { Scope } from '../request/scope.ts'
 
-/** The primary cannot be had, or was lost: where the app makes a failure of it, its request is answered 503. */
-export function noteUnreachable(facts: DialectFacts, scope: Scope | undefined, error: unknown): void {
+/**
+ * The primary cannot be had, or was lost: where the app makes a failure of it, its request is answered 503. Another server may
+ * have taken over from it, perhaps the local one, so that is asked for its role.
+ *
+ * @param isExhausted no connection was free in time: of the few there are, that is no fault of the app's either
+ */
+export function noteUnreachable(
+  { facts, replication }: Pick<GuardedDatabase, 'facts' | 'replication'>,
+  scope: Scope | undefined,
+  error: unknown,
+  isExhausted = false,
+): void {
+  const isLost = facts.readError(error) === 'unavailable'
+  if (isLost) replication.prober.recheckRole()
   if (scope === undefined) return
-  if (facts.readError(error) === 'unavailable' || findReplayUnavailable(error) !== undefined) {
-    scope.request.primaryUnreachable = error
-  }
+  if (isLost || isExhausted || findReplayUnavailable(error) !== undefined) scope.request.primaryUnreachable = error
 }
 
 /** A statement can be done neither here nor by a replay. */

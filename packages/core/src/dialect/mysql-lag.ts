@@ -1,12 +1,11 @@
-import { gtids, type Observation } from '@flyroute/core/adapter'
-import type { Family } from './driver-types.ts'
-import { readError } from './refusal.ts'
-
-/** Runs a text and resolves with its rows, by the names of their columns. */
-export type AskRows = (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>
+import type { Observation } from '../position.ts'
+import type { AskRows } from './ask.ts'
+import { gtids } from './gtid.ts'
+import { readMysqlError } from './mysql.ts'
+import type { MysqlFlavour } from './mysql-observation.ts'
 
 /** How far a replica is behind; what the server does not tell is undefined. */
-export type Lag = Pick<Observation, 'lagBytes' | 'lagSeconds'>
+type Lag = Pick<Observation, 'lagBytes' | 'lagSeconds'>
 
 /**
  * To the microsecond, where the user may read these two tables: what has been received, and when that was committed on the
@@ -22,7 +21,11 @@ const precise = `select c.received_transaction_set as received, unix_timestamp(s
   from performance_schema.replication_connection_status c where c.received_transaction_set <> ''`
 
 /** To the second, where the user has REPLICATION CLIENT (MySQL), or REPLICA MONITOR (MariaDB): a row for each source. */
-const status = { mysql: 'show replica status', mariadb: 'show all slaves status' } as const
+const status: Readonly<Record<MysqlFlavour['kind'], string>> = {
+  mysql: 'show replica status',
+  mariadb: 'show all slaves status',
+  modest: 'show replica status',
+}
 
 /**
  * How far a replica is behind, as far as this user may know. Nothing is behind where nothing waits, however long the primary
@@ -30,7 +33,7 @@ const status = { mysql: 'show replica status', mariadb: 'show all slaves status'
  *
  * @param at what can be seen on the replica
  */
-export async function askLag(ask: AskRows, kind: Family, at: string | undefined): Promise<Lag> {
+export async function mysqlLag(ask: AskRows, kind: MysqlFlavour['kind'], at: string | undefined): Promise<Lag> {
   if (at === undefined) return {}
   const exact = kind === 'mysql' ? await allowed(ask, precise) : []
   const rows = await allowed(ask, status[kind])
@@ -43,7 +46,7 @@ async function allowed(ask: AskRows, sql: string): ReturnType<AskRows> {
   try {
     return await ask(sql)
   } catch (error) {
-    if (readError(error) === 'unavailable') throw error
+    if (readMysqlError(error) === 'unavailable') throw error
     return []
   }
 }

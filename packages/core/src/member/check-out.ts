@@ -1,0 +1,78 @@
+import type { GuardedDatabase } from '../connection/guard.ts'
+import type { DatabaseReplication } from '../replication/index.ts'
+import type { Scope } from '../request/scope.ts'
+import { noteUnreachable } from './unreachable.ts'
+
+// Which server a connection that is checked out of a pool leads to, and what becomes of it where that one cannot be had.
+
+/** Whether a scope uses the primary, whatever it does, and the local server is a replica. */
+export function needsPrimary({ name, topology }: DatabaseReplication, scope: Scope | undefined): boolean {
+  return topology.role === 'replica' && scope !== undefined && (scope.onPrimary || scope.request.hasWritten(name))
+}
+
+/** Whether the local server is a replica that is known to be out of reach. */
+export function isOut({ prober, topology }: DatabaseReplication): boolean {
+  return prober.isUnavailable && topology.role === 'replica'
+}
+
+/**
+ * The local server gives no connection, or has lost the one that a read was on: returns where the primary is to be used in its
+ * place.
+ *
+ * @param isExhausted all connections of the pool are in use
+ * @throws the error itself where it is the app's own, or what asks for a replay
+ */
+export async function insteadOfLocal(
+  database: Pick<GuardedDatabase, 'facts' | 'replication'>,
+  scope: Scope | undefined,
+  error: unknown,
+  isExhausted = false,
+): Promise<void> {
+  const { facts, replication } = database
+  if (!isExhausted && facts.readError(error) !== 'unavailable') throw error
+  if (replication.servers.expects === 'primary') {
+    noteUnreachable(database, scope, error)
+    throw error
+  }
+  // That all are in use is the app's own affair, unless they are because the replica hangs.
+  if (isExhausted && (await answers(replication))) throw error
+  replication.prober.reportUnreachable(error)
+  replication.router.toPrimary('unavailable', undefined, scope, error)
+}
+
+/** Whether a request can be answered with a replay, and so does not need the primary from here. */
+export function canReplay(scope: Scope | undefined): boolean {
+  return scope !== undefined && !scope.onPrimary && scope.request.whyNotReplayable() === undefined
+}
+
+/**
+ * What the app is told where a connection of its own, which cannot be another one, cannot be had: the driver's error, or the one
+ * that asks for a replay.
+ */
+export function withoutConnection(
+  database: Pick<GuardedDatabase, 'facts' | 'replication'>,
+  scope: Scope | undefined,
+  error: unknown,
+): unknown {
+  const { facts, replication } = database
+  if (facts.readError(error) !== 'unavailable') return error
+  if (replication.servers.expects === 'primary') {
+    noteUnreachable(database, scope, error)
+    return error
+  }
+  replication.prober.reportUnreachable(error)
+  if (!canReplay(scope)) return error
+  try {
+    replication.router.toPrimary('unavailable', undefined, scope, error)
+    return error
+  } catch (required) {
+    return required
+  }
+}
+
+function answers({ prober }: DatabaseReplication): Promise<boolean> {
+  return prober.probe().then(
+    () => true,
+    () => false,
+  )
+}
