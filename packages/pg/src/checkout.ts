@@ -21,12 +21,18 @@ export function checkoutTo(callback: Callback | undefined, scope: Scope | undefi
 
 /** Hands a client over to be used, unless its request was answered with a replay while it waited. */
 function checkOut(callback: Callback, scope: Scope | undefined, error: unknown, client: unknown): void {
-  if (error || !scope?.request.isReplayed) return handOver(callback, undefined, error, client)
+  if (error || !scope?.request.isReplayed) return handOver(callback, undefined, error, client, scope)
   ;(client as BareClient).release?.()
 }
 
-/** Hands a client over that the pool has given, or why there is none; it is told what it is wanted for. */
-export function handOver(callback: Callback, query: PoolQuery | undefined, error: unknown, client: unknown): void {
+/** Hands a client over that the pool has given, or why there is none; it is told what it is wanted for, and by which request. */
+export function handOver(
+  callback: Callback,
+  query: PoolQuery | undefined,
+  error: unknown,
+  client: unknown,
+  scope?: Scope,
+): void {
   if (error) return callback(error, undefined, nothing)
-  callback(undefined, client, guardedOf(client as object)?.lend(query) ?? (client as BareClient).release)
+  callback(undefined, client, guardedOf(client as object)?.lend(query, scope) ?? (client as BareClient).release)
 }

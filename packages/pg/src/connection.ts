@@ -102,7 +102,7 @@ export class PgConnection implements Guarded, HeldConnection {
     // A pool that is not ours has given the connection to another request.
     if (guard.isDiverted && !this.isLent && scope !== undefined && scope.request !== this.#user?.request) this.leave()
     this.#user = scope
-    const statement = new Statement(config, values, callback, analysis, scope, isPoolQuery)
+    const statement = new Statement(config, values, callback, analysis, scope, poolQuery)
     const aborted = guard.session.transaction?.refusal
     const action = decide(guard, analysis, textOf(config) ?? '', scope)
     poolQuery?.withdrawIntent()
@@ -193,27 +193,25 @@ export class PgConnection implements Guarded, HeldConnection {
     return true
   }
 
-  interpretPlain({ config, values, analysis, scope }: PlainPoolQuery, error: unknown): unknown {
+  interpretPlain(query: PlainPoolQuery, error: unknown): unknown {
     this.watchRelease()
-    const verdict = this.#onReplica.interpret(
-      new Statement(config, values, undefined, analysis, scope, true),
-      error,
-      true,
-    )
+    const { config, values, analysis, scope } = query
+    const statement = new Statement(config, values, undefined, analysis, scope, query)
+    const verdict = this.#onReplica.interpret(statement, error, true)
     if (verdict === 'pass') return error
     return verdict === 'rerun' ? new Rerun(error) : verdict
   }
 
   // --- checked out, and given back ----------------------------------------------------------------------------------
 
-  lend(poolQuery?: PoolQuery): Release {
+  lend(poolQuery?: PoolQuery, holder?: Scope): Release {
     this.#expected = poolQuery
     this.isLent = true
     // What nothing will happen to but that it is sent and answered, the pool gives back as it would without us.
     if (poolQuery === undefined || this.guard.isMisplaced) this.#interceptRelease(poolQuery !== undefined)
     if (poolQuery === undefined) {
-      this.#holder = currentScope()
-      this.#holder?.request.hold(this)
+      this.#holder = holder
+      holder?.request.hold(this)
     }
     return this.client.release as Release
   }

@@ -1,4 +1,4 @@
-import type { Freshness, PrimaryConnection } from '@flyroute/core/adapter'
+import type { Freshness, PrimaryConnection, Scope } from '@flyroute/core/adapter'
 import type { PgDatabase } from './database.ts'
 import type { BareClient, Callback, QueryArgument, QueryClass, Release } from './driver-types.ts'
 import type { PlainPoolQuery, PoolQuery } from './pool-query.ts'
@@ -36,9 +36,10 @@ export interface Guarded extends PrimaryConnection<QueryArgument> {
   /**
    * The pool has checked the connection out: for a statement of `pool.query`, or for the app to use.
    *
+   * @param holder the request that has asked for it: a pool calls back in whichever scope gave the connection back
    * @returns what gives it back
    */
-  lend(query?: PoolQuery): Release
+  lend(query?: PoolQuery, holder?: Scope): Release
   /** What the connection is given back with is looked at first: an error that does it no harm is no reason to drop it. */
   watchRelease(): void
   /** Gives back what is used in place of this connection. */

@@ -2,7 +2,7 @@ import type { DialectFacts, Position } from '@flyroute/core/adapter'
 import { type Callback, isSubmittable, type Submittable } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { askPosition } from './position-query.ts'
-import { answerTo, keepInScope, makeQuery, type Statement } from './statement.ts'
+import { answerTo, keepInScope, makeQuery, type Statement, sendInTurn } from './statement.ts'
 
 /** How a statement ended: `unknown` where no answer came, so that it may have happened. */
 export type Outcome = 'done' | 'failed' | 'unknown'
@@ -27,12 +27,12 @@ const patienceMs = 2_000
 /** Sends a statement, and holds its answer until the position after it is known: code that has the answer has the token. */
 export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold): unknown {
   const { config, values, callback, analysis, scope } = statement
-  const { client, send } = guard
+  const { client } = guard
   const held = new HeldAnswer(hold, guard.database.facts, (taken) => askPosition(guard, hold.asynchronous, taken))
   if (isSubmittable(config)) {
     keepInScope(config, scope)
     held.follow(config)
-    return send(config, values, callback)
+    return sendInTurn(guard, config, statement, values, callback)
   }
   const query = makeQuery(guard, config, values, callback)
   const asked = query.callback
@@ -43,7 +43,7 @@ export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold
     if (hold.failed === undefined) deliver(error)
     else hold.failed(error, deliver)
   }
-  send(query)
+  sendInTurn(guard, query, statement)
   if (!hold.wantsPosition) return result
   // Only the statement that was sent last, and whole, can be followed on the wire: then it costs no round trip.
   const isLast = client._activeQuery === query && client.connection !== undefined

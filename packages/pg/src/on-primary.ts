@@ -2,7 +2,7 @@ import { Effect, noteUnreachable, type Scope, type Transaction } from '@flyroute
 import { isSubmittable, type QueryArgument, textOf } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { type Hold, holdForPosition } from './held-answer.ts'
-import { answerTo, makeQuery, pass, type Statement } from './statement.ts'
+import { answerTo, makeQuery, pass, type Statement, sendAsItIs, sendInTurn } from './statement.ts'
 
 /** Sends statements to a primary: as they are, and with the position after each statement that commits something in a request. */
 export class OnPrimary {
@@ -15,6 +15,7 @@ export class OnPrimary {
   send(statement: Statement): unknown {
     const connection = this.#connection
     const { config, values, callback, scope, isPoolQuery, analysis } = statement
+    const { client } = connection
     const { session, effect } = connection.guard
     const { transaction } = session
     session.sends(config, textOf(config) ?? '', analysis)
@@ -23,6 +24,7 @@ export class OnPrimary {
       return holdForPosition(connection, statement, readPosition(connection, scope))
     }
     if (analysis.leaves === 'setting' && !isSubmittable(config)) return this.#acknowledged(statement)
+    if (scope !== undefined && client.readyForQuery === false) return sendAsItIs(connection, statement)
     return pass(connection, config, values, callback, scope, isPoolQuery)
   }
 
@@ -48,14 +50,14 @@ export class OnPrimary {
   /** What it sets holds once the server has said so. */
   #acknowledged(statement: Statement): unknown {
     const { config, values, callback, analysis } = statement
-    const { guard, client, send } = this.#connection
+    const { guard, client } = this.#connection
     const query = makeQuery(this.#connection, config, values, callback)
     const { deliver, result } = answerTo(statement, query.callback, client)
     query.callback = (error, value) => {
       if (!error) guard.session.acknowledges(config, textOf(config) ?? '', analysis)
       deliver(error, value)
     }
-    send(query)
+    sendInTurn(this.#connection, query, statement)
     return result
   }
 }

@@ -5,7 +5,7 @@ import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
 import { readPosition } from './on-primary.ts'
 import { Rerun } from './pool-query.ts'
-import { answerTo, keepInScope, makeQuery, replyTo, type Statement } from './statement.ts'
+import { answerTo, keepInScope, makeQuery, replyTo, type Statement, sendInTurn } from './statement.ts'
 
 /** Sends statements to a replica, and has core interpret what fails there. */
 export class OnReplica {
@@ -17,7 +17,7 @@ export class OnReplica {
 
   send(statement: Statement): unknown {
     const { config, values, callback, analysis, scope } = statement
-    const { guard, client, send } = this.#connection
+    const { guard, client } = this.#connection
     const { session } = guard
     const failed = this.#failing(statement)
     session.sends(config, textOf(config) ?? '', analysis)
@@ -27,7 +27,7 @@ export class OnReplica {
     }
     if (isSubmittable(config)) {
       keepInScope(config, scope)
-      return send(config, values, callback)
+      return sendInTurn(this.#connection, config, statement, values, callback)
     }
     const query = makeQuery(this.#connection, config, values, callback)
     const { deliver, result } = answerTo(statement, query.callback, client)
@@ -36,7 +36,7 @@ export class OnReplica {
       session.acknowledges(config, textOf(config) ?? '', analysis)
       deliver(null, value)
     }
-    send(query)
+    sendInTurn(this.#connection, query, statement)
     return result
   }
 

@@ -10,7 +10,7 @@ import {
   type QueryConfig,
   type Submittable,
 } from './driver-types.ts'
-import { Dropped } from './pool-query.ts'
+import { Dropped, type PoolQuery } from './pool-query.ts'
 
 /**
  * A statement on its way: what was handed to `query`, and what is known of it. (A class, and no literal, for the reason
@@ -23,8 +23,8 @@ export class Statement {
   readonly analysis: Analysis
   /** The request that it belongs to: the one that called `query`, in whichever request's context it is sent or answered. */
   readonly scope: Scope | undefined
-  /** It is one of `pool.query`, which sees to its scope and its second attempt by itself. */
-  readonly isPoolQuery: boolean
+  /** The statement of `pool.query` that this is, on the connection that it was given. */
+  readonly poolQuery: PoolQuery | undefined
 
   constructor(
     config: QueryArgument,
@@ -32,21 +32,26 @@ export class Statement {
     callback: unknown,
     analysis: Analysis,
     scope: Scope | undefined,
-    isPoolQuery: boolean,
+    poolQuery: PoolQuery | undefined,
   ) {
     this.config = config
     this.values = values
     this.callback = callback
     this.analysis = analysis
     this.scope = scope
-    this.isPoolQuery = isPoolQuery
+    this.poolQuery = poolQuery
+  }
+
+  /** It is one of `pool.query`, which sees to its scope and its second attempt by itself. */
+  get isPoolQuery(): boolean {
+    return this.poolQuery !== undefined
   }
 
   /** The same once more, with another callback. */
   again(callback: Callback): Statement {
-    const { config, values, analysis, scope, isPoolQuery } = this
+    const { config, values, analysis, scope, poolQuery } = this
     const plain = typeof values === 'function' ? undefined : values
-    return new Statement(config, plain, callback, analysis, scope, isPoolQuery)
+    return new Statement(config, plain, callback, analysis, scope, poolQuery)
   }
 }
 
@@ -56,6 +61,12 @@ interface Sender {
   readonly Query: QueryClass
   readonly answerMs: number | undefined
   readonly send: (config: unknown, values?: unknown, callback?: unknown) => unknown
+}
+
+/** A connection on which a statement may have to wait for its turn. */
+interface TurnTaker extends Sender {
+  readonly database: { readonly replication: { readonly name: string } }
+  watchRelease(): void
 }
 
 /** How the answer to a statement gets back to who asked. */
@@ -77,12 +88,18 @@ export function replyTo(
 ): Reply {
   if (callback !== undefined) {
     if (typeof callback !== 'function') throw new TypeError('callback is not a function')
-    const deliver: Callback = (error, value, release) => runInScope(scope, () => callback(error, value, release))
+    const deliver: Callback = (error, value, release) => {
+      if (!(error instanceof Dropped)) runInScope(scope, () => callback(error, value, release))
+    }
     return { deliver, result: undefined }
   }
   let deliver: Callback | undefined
   const result = new OwnPromise((resolve, reject) => {
-    deliver = (error, value) => (error ? reject(error) : resolve(value))
+    deliver = (error, value) => {
+      if (error instanceof Dropped) return
+      if (error) reject(error)
+      else resolve(value)
+    }
   }).catch(retrace)
   return { deliver: deliver as unknown as Callback, result }
 }
@@ -131,6 +148,50 @@ export function keepInScope(query: Submittable, scope: Scope | undefined): void 
       methods[name] = (...args) => runInScope(scope, () => handle.apply(query, args))
     }
   }
+}
+
+/**
+ * Sends a query. One that has to wait for its turn on the connection is not sent any more where its request has been answered
+ * with a replay by then.
+ *
+ * @param values with an object of the app's own, as they were handed in
+ */
+export function sendInTurn(
+  connection: TurnTaker,
+  query: Submittable,
+  { analysis, scope, isPoolQuery }: Statement,
+  values?: unknown,
+  callback?: unknown,
+): unknown {
+  const { client, database, send } = connection
+  if (client.readyForQuery === false && scope !== undefined && analysis.transaction !== 'rollback') {
+    const { submit, handleError } = query
+    query.submit = (wire) => {
+      if (!scope.request.isReplayed) return submit.call(query, wire)
+      void neverSettles(database.replication.name)
+      if (isPoolQuery) connection.watchRelease()
+      return new Dropped()
+    }
+    query.handleError = (error, wire) => {
+      // Only the pool is told, which gets its connection back.
+      if (!(error instanceof Dropped) || isPoolQuery) handleError?.call(query, error, wire)
+    }
+  }
+  return send(query, values, callback)
+}
+
+/** The same for a statement about whose answer nothing is to be done. */
+export function sendAsItIs(connection: TurnTaker, statement: Statement): unknown {
+  const { config, values, callback, scope } = statement
+  if (isSubmittable(config)) {
+    keepInScope(config, scope)
+    return sendInTurn(connection, config, statement, values, callback)
+  }
+  const query = makeQuery(connection, config, values, callback)
+  const { deliver, result } = answerTo(statement, query.callback, connection.client)
+  query.callback = deliver
+  sendInTurn(connection, query, statement)
+  return result
 }
 
 /** Delivers an error as the driver does: later, and to the callback, the promise or the object that was handed in. */
