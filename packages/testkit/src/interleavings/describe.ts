@@ -1,0 +1,38 @@
+import { describe, expect, test } from '@jest/globals'
+import { plantedBugs } from './planted.ts'
+import { printFigures, searchInterleavings } from './run.ts'
+import type { InterleavingsAdapter } from './subject.ts'
+
+/** How many orders are searched among the tests; `pnpm check:interleavings` searches a million. */
+const runs = 20_000
+/** Within how many each planted bug has to be found. */
+const runsToFind = 8_000
+const seed = 1
+
+/** Searches the orders in which what a request does may come, and finds in them what was once wrong. */
+export function describeInterleavings(adapter: InterleavingsAdapter): void {
+  describe(`Interleavings of ${adapter.name}`, () => {
+    test(`keep what is promised, in ${runs} orders`, async () => {
+      const { figures, failure } = await searchInterleavings(adapter, { runs, seed })
+      if (failure !== undefined) throw new Error(`A promise was not kept:\n\n${failure}`)
+      console.log(`${adapter.name}: ${printFigures(figures)}`)
+      // A search in which nothing happens finds nothing.
+      expect(figures.replayed).toBeGreaterThan(runs / 4)
+      expect(figures.committed).toBeGreaterThan(runs / 4)
+    }, 600_000)
+
+    test.each(plantedBugs.map((bug) => [bug.name, bug] as const))(
+      'find: %s',
+      async (_, bug) => {
+        const takeOut = bug.plant()
+        try {
+          const { failure } = await searchInterleavings(adapter, { runs: runsToFind, seed, shrinks: false })
+          expect(failure).toMatch(bug.symptom)
+        } finally {
+          takeOut()
+        }
+      },
+      300_000,
+    )
+  })
+}

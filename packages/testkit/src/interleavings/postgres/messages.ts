@@ -1,0 +1,79 @@
+import type { Answer } from '../server-session.ts'
+
+/** What a server of PostgreSQL says, byte by byte. */
+
+const errors = {
+  refusal: ['25006', 'cannot execute INSERT in a read-only transaction'],
+  aborted: ['25P02', 'current transaction is aborted, commands ignored until end of transaction block'],
+  conflict: ['40001', 'canceling statement due to conflict with recovery'],
+  duplicate: ['23505', 'duplicate key value violates unique constraint "note_pkey"'],
+} as const
+
+/** The connection is let in. */
+export const welcome: Buffer = Buffer.concat([message('R', int32(0)), ready('I')])
+
+function ready(status: 'I' | 'T' | 'E'): Buffer {
+  return message('Z', Buffer.from(status))
+}
+
+/** The answer to a statement of a program. */
+export function answerOf(answer: Answer, status: 'I' | 'T' | 'E'): Buffer {
+  if (answer.is === 'error') return Buffer.concat([errorOf(errors[answer.error]), ready(status)])
+  const rows = answer.rows === undefined ? [] : [rowsOf([['1']])]
+  return Buffer.concat([...rows, message('C', text(answer.tag)), ready(status)])
+}
+
+/** The answer to a question. */
+export function tableOf(rows: readonly (readonly (string | null)[])[], status: 'I' | 'T' | 'E'): Buffer {
+  return Buffer.concat([rowsOf(rows), message('C', text(`SELECT ${rows.length}`)), ready(status)])
+}
+
+function rowsOf(rows: readonly (readonly (string | null)[])[]): Buffer {
+  const width = rows[0]?.length ?? 1
+  const columns = Array.from({ length: width }, (_, index) => {
+    return Buffer.concat([text(`c${index}`), int32(0), int16(0), int32(25), int16(-1), int32(-1), int16(0)])
+  })
+  const lines = rows.map((row) => {
+    const values = row.map((value) =>
+      value === null ? int32(-1) : Buffer.concat([int32(Buffer.byteLength(value)), Buffer.from(value)]),
+    )
+    return message('D', Buffer.concat([int16(row.length), ...values]))
+  })
+  return Buffer.concat([message('T', Buffer.concat([int16(width), ...columns])), ...lines])
+}
+
+function errorOf([code, words]: readonly [string, string]): Buffer {
+  const fields = { S: 'ERROR', V: 'ERROR', C: code, M: words }
+  const parts = Object.entries(fields).map(([field, value]) => Buffer.concat([Buffer.from(field), text(value)]))
+  return message('E', Buffer.concat([...parts, Buffer.from([0])]))
+}
+
+function message(type: string, body: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body])
+}
+
+function text(value: string): Buffer {
+  return Buffer.from(`${value}\0`)
+}
+
+function int16(value: number): Buffer {
+  const bytes = Buffer.alloc(2)
+  bytes.writeInt16BE(value)
+  return bytes
+}
+
+function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32BE(value)
+  return bytes
+}
+
+/** What a client has said: texts of queries, or that it goes. (What is prepared is sent as text here: no program has values.) */
+export function* readMessages(data: Buffer): Iterable<{ readonly type: string; readonly text: string }> {
+  for (let at = 0; at < data.length; ) {
+    const type = String.fromCharCode(data[at] as number)
+    const length = data.readInt32BE(at + 1)
+    yield { type, text: type === 'Q' ? data.toString('utf8', at + 5, at + length) : '' }
+    at += 1 + length
+  }
+}

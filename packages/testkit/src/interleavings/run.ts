@@ -1,0 +1,63 @@
+import fc from 'fast-check'
+import { judge, printGame } from './judge.ts'
+import { type Game, play } from './play.ts'
+import { programs } from './program.ts'
+import type { InterleavingsAdapter } from './subject.ts'
+
+/** What has come of the requests, so that a search that searches nothing shows. */
+export interface Figures {
+  interleavings: number
+  replayed: number
+  committed: number
+  unavailable: number
+  events: number
+}
+
+export interface SearchOptions {
+  readonly runs: number
+  readonly seed: number
+  /** Whether what goes wrong is made smaller. Default: true. */
+  readonly shrinks?: boolean
+  readonly onProgress?: (figures: Figures) => void
+}
+
+export interface SearchReport {
+  readonly figures: Figures
+  /** The smallest order that was found to go wrong, in words. */
+  readonly failure: string | undefined
+}
+
+/** Plays random programs in random orders, until one goes wrong. */
+export async function searchInterleavings(
+  adapter: InterleavingsAdapter,
+  options: SearchOptions,
+): Promise<SearchReport> {
+  const figures: Figures = { interleavings: 0, replayed: 0, committed: 0, unavailable: 0, events: 0 }
+  const property = fc.asyncProperty(programs, fc.scheduler(), async (program, scheduler) => {
+    const game = await play(adapter, program, scheduler)
+    count(figures, game)
+    options.onProgress?.(figures)
+    const faults = judge(game)
+    if (faults !== undefined) throw new Error(printGame(game, faults))
+  })
+  const details = await fc.check(property, {
+    numRuns: options.runs,
+    seed: options.seed,
+    endOnFailure: options.shrinks === false,
+  })
+  const failure = details.failed ? String((details.errorInstance as Error | null)?.message) : undefined
+  return { figures, failure }
+}
+
+function count(figures: Figures, { runs, network }: Game): void {
+  figures.interleavings++
+  figures.events += network.journal.length
+  if (runs.length > 1) figures.replayed++
+  if (network.committed.length > 0) figures.committed++
+  if (runs.some(({ answer }) => answer?.status === 503)) figures.unavailable++
+}
+
+/** The figures on one line. */
+export function printFigures({ interleavings, replayed, committed, unavailable, events }: Figures): string {
+  return `${interleavings} interleavings of ${events} events: ${replayed} replayed, ${committed} have written, ${unavailable} answered 503`
+}

@@ -1,0 +1,58 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Network } from './network.ts'
+
+/** A longer time than this (ms) does not pass: all that is under way arrives before it. */
+const longestMs = 1_000
+
+/** A timer, to be told from those that were there before. */
+class Timer {
+  isCleared = false
+
+  ref(): this {
+    return this
+  }
+  unref(): this {
+    return this
+  }
+  hasRef(): boolean {
+    return false
+  }
+}
+
+/**
+ * Puts the clock into the hands of the search, for as long as a program is played: a short timer fires at a time that the
+ * search chooses, since what travels may take longer; a long one, and what repeats itself, does not fire.
+ *
+ * @returns what gives it back
+ */
+export function takeClock(network: Network): () => void {
+  const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis
+  const { stackTraceLimit } = Error
+  const set = (fn: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): Timer => {
+    const timer = new Timer()
+    if (ms > longestMs) return timer
+    const inContext = AsyncLocalStorage.snapshot()
+    network.later(`${ms} ms are over`, () => {
+      if (!timer.isCleared) inContext(() => fn(...args))
+    })
+    return timer
+  }
+  const clear =
+    (others: (timer: never) => void) =>
+    (timer: unknown): void => {
+      if (timer instanceof Timer) timer.isCleared = true
+      else others(timer as never)
+    }
+  Object.assign(globalThis, {
+    setTimeout: set,
+    clearTimeout: clear(clearTimeout),
+    setInterval: () => new Timer(),
+    clearInterval: clear(clearInterval),
+  })
+  // What a request does is written down, and stacks cost as much as all the rest.
+  Error.stackTraceLimit = 0
+  return () => {
+    Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval })
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
