@@ -1,4 +1,4 @@
 import { describeSessions } from '@flyroute/testkit/sessions/describe'
 import { postgres } from './sessions/adapter.ts'
 
-describeSessions(postgres, { isKnownToFail: true })
+describeSessions(postgres)

@@ -42,14 +42,15 @@ export class ConnectionGuard<S> {
   readonly writes: Writes<S>
   /** The run of the server that this connection leads to; undefined until it has said what it is. */
   server: ServerInstance | undefined
-  /** A connection to the primary is used in place of this one. */
-  isDiverted = false
   /** With `Action.refuse` and `Action.rollback`: what keeps the statement from being sent. */
   refusal: Error | undefined
   /** With `Action.wait`: how fresh this server has to be. */
   need: Freshness | undefined
   /** With `Action.here`: what the statement does to its request. */
   effect: Effect = Effect.none
+  #isDiverted = false
+  /** The session went on elsewhere: what it has set here is not what it ended with. */
+  #isSplit = false
   /** With `Action.primary`: a write was registered for its way there. */
   #hasIntent = false
   #identifiedAt = 0
@@ -64,6 +65,16 @@ export class ConnectionGuard<S> {
     this.wire = wire
     this.session = new Session(wire, database.facts.language)
     this.writes = new Writes(database.replication, this.session)
+  }
+
+  /** A connection to the primary is used in place of this one. */
+  get isDiverted(): boolean {
+    return this.#isDiverted
+  }
+
+  set isDiverted(isDiverted: boolean) {
+    if (isDiverted && !this.session.isBare) this.#isSplit = true
+    this.#isDiverted = isDiverted
   }
 
   /** What the server says it is; until then, what the settings say. */
@@ -168,9 +179,9 @@ export class ConnectionGuard<S> {
     if (this.side === 'local') this.database.replication.prober.recheckRole()
   }
 
-  /** Whether this server should not be used: then the connection is left, so that the next one looks again who is who. */
+  /** Whether this connection should not be lent again: then it is left, so that the next one looks again who is who. */
   get isMisplaced(): boolean {
-    if (this.#isDoubtful || this.#isStale) return true
+    if (this.#isDoubtful || this.#isStale || this.#isSplit) return true
     const { server, side } = this
     const { replication } = this.database
     if (server !== undefined && replication.servers.mustLeave(server)) return true
