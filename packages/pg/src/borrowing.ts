@@ -16,14 +16,12 @@ export class Borrowing {
 
   /** A statement of `pool.query` on any connection there; what is part of a session on one of its own. */
   run(statement: Statement): unknown {
-    const { values, callback, scope, poolQuery } = statement
+    const { values, callback, scope, isPoolQuery } = statement
     const { guard, database } = this.#connection
     const config = this.#complete(statement.config)
     const hasIntent = guard.takeIntent()
     try {
-      if (this.#borrowed === undefined && poolQuery !== undefined) {
-        // What fails there has failed: the pool is not to take it for something that the replica could not do.
-        poolQuery.isDiverted = true
+      if (this.#borrowed === undefined && isPoolQuery) {
         const plain = typeof values === 'function' ? undefined : values
         return database.primary.query(config, plain, callbackOf(config, values, callback))
       }

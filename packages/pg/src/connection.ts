@@ -102,7 +102,7 @@ export class PgConnection implements Guarded, HeldConnection {
     // A pool that is not ours has given the connection to another request.
     if (guard.isDiverted && !this.isLent && scope !== undefined && scope.request !== this.#user?.request) this.leave()
     this.#user = scope
-    const statement = new Statement(config, values, callback, analysis, scope, poolQuery)
+    const statement = new Statement(config, values, callback, analysis, scope, isPoolQuery)
     const aborted = guard.session.transaction?.refusal
     const action = decide(guard, analysis, textOf(config) ?? '', scope)
     poolQuery?.withdrawIntent()
@@ -196,7 +196,7 @@ export class PgConnection implements Guarded, HeldConnection {
   interpretPlain(query: PlainPoolQuery, error: unknown): unknown {
     this.watchRelease()
     const { config, values, analysis, scope } = query
-    const statement = new Statement(config, values, undefined, analysis, scope, query)
+    const statement = new Statement(config, values, undefined, analysis, scope, true)
     const verdict = this.#onReplica.interpret(statement, error, true)
     if (verdict === 'pass') return error
     return verdict === 'rerun' ? new Rerun(error) : verdict

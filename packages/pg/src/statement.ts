@@ -10,7 +10,7 @@ import {
   type QueryConfig,
   type Submittable,
 } from './driver-types.ts'
-import { Dropped, type PoolQuery } from './pool-query.ts'
+import { Dropped } from './pool-query.ts'
 
 /**
  * A statement on its way: what was handed to `query`, and what is known of it. (A class, and no literal, for the reason
@@ -23,8 +23,8 @@ export class Statement {
   readonly analysis: Analysis
   /** The request that it belongs to: the one that called `query`, in whichever request's context it is sent or answered. */
   readonly scope: Scope | undefined
-  /** The statement of `pool.query` that this is, on the connection that it was given. */
-  readonly poolQuery: PoolQuery | undefined
+  /** It is one of `pool.query`, which sees to its scope and its second attempt by itself. */
+  readonly isPoolQuery: boolean
 
   constructor(
     config: QueryArgument,
@@ -32,26 +32,21 @@ export class Statement {
     callback: unknown,
     analysis: Analysis,
     scope: Scope | undefined,
-    poolQuery: PoolQuery | undefined,
+    isPoolQuery: boolean,
   ) {
     this.config = config
     this.values = values
     this.callback = callback
     this.analysis = analysis
     this.scope = scope
-    this.poolQuery = poolQuery
-  }
-
-  /** It is one of `pool.query`, which sees to its scope and its second attempt by itself. */
-  get isPoolQuery(): boolean {
-    return this.poolQuery !== undefined
+    this.isPoolQuery = isPoolQuery
   }
 
   /** The same once more, with another callback. */
   again(callback: Callback): Statement {
-    const { config, values, analysis, scope, poolQuery } = this
+    const { config, values, analysis, scope, isPoolQuery } = this
     const plain = typeof values === 'function' ? undefined : values
-    return new Statement(config, plain, callback, analysis, scope, poolQuery)
+    return new Statement(config, plain, callback, analysis, scope, isPoolQuery)
   }
 }
 
