@@ -73,6 +73,6 @@ function replicationOf(
 }
 
 function withReplication(database: Database.Database, replication: DatabaseReplication): FlyrouteDatabase {
-  Object.defineProperty(database, 'replication', { value: replication, enumerable: false })
+  Object.defineProperty(database, 'replication', { value: replication, enumerable: true })
   return database as FlyrouteDatabase
 }

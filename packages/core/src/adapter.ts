@@ -35,35 +35,12 @@ export type { Ask, AskRows } from './dialect/ask.ts'
 export { Catalogue, type CatalogueOptions } from './dialect/catalogue.ts'
 export type { DialectFacts, DialectFactsOptions, ServerProblem } from './dialect/facts.ts'
 export { factsOf } from './dialect/facts-of.ts'
-export { gtids, upTo, visible } from './dialect/gtid.ts'
-export { isOfReadOnlyTransaction, readMysqlError } from './dialect/mysql.ts'
+export { gtids, upTo } from './dialect/gtid.ts'
+export { readMysqlError } from './dialect/mysql.ts'
 export { mysqlFacts } from './dialect/mysql-facts.ts'
-export {
-  isMysqlAnswer,
-  isOn,
-  isReadOnlyRow,
-  type MysqlFlavour,
-  type MysqlFullRow,
-  type MysqlMovingRow,
-  mysqlClock,
-  mysqlFlavours,
-  readGtids,
-  refusesMysqlQuestion,
-  runOfMysql,
-  writeProbe,
-} from './dialect/mysql-observation.ts'
-export { mysqlWriters } from './dialect/mysql-writers.ts'
-export { lsn, readPostgresError, type ServerWord, waitForReplay } from './dialect/postgres.ts'
+export { lsn, type ServerWord } from './dialect/postgres.ts'
 export { postgresFacts } from './dialect/postgres-facts.ts'
-export {
-  briefColumns,
-  postgresQuestions,
-  readBriefObservation,
-  readPostgresObservation,
-  refusesPostgresQuestion,
-  unlessCancelled,
-} from './dialect/postgres-observation.ts'
-export { postgresWriters } from './dialect/postgres-writers.ts'
+export { briefColumns, postgresQuestions } from './dialect/postgres-observation.ts'
 export { noTransaction, readSqliteError, readTxid, txid } from './dialect/sqlite.ts'
 export {
   readRecordEnd,
@@ -72,10 +49,9 @@ export {
   separatorColumns,
   walPositionColumns,
 } from './dialect/wal-position.ts'
-export { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers } from './dialect/writers.ts'
+export type { Writers } from './dialect/writers.ts'
 export { removeParameters } from './endpoint-url.ts'
 export { type Environment, type LitefsEnvironment, readLitefs } from './env.ts'
-export { errorCode, publish } from './events.ts'
 export {
   type DatabaseContext,
   type DatabaseKind,
@@ -85,7 +61,7 @@ export {
 } from './identity/databases.ts'
 export { refusesMysqlLogin, refusesPostgresLogin } from './identity/login.ts'
 export { copyOptions } from './identity/options.ts'
-export { hideSecrets, quietTls } from './identity/secrets.ts'
+export { hideSecrets } from './identity/secrets.ts'
 export type { SharedSource, SharedSourceOptions } from './identity/shared-source.ts'
 export { canReplay, insteadOfLocal, isOut, needsPrimary, withoutConnection } from './member/check-out.ts'
 export {
@@ -101,28 +77,10 @@ export { type AskedConnection, answerMs } from './member/own-connection.ts'
 export { noteUnavailable, noteUnreachable } from './member/unreachable.ts'
 export { lostError, unaskedLooks, Watchdog, Watched } from './member/watchdog.ts'
 export { asksForNothing, isPlainRead } from './plain-read.ts'
-export {
-  hasReached,
-  mergePositions,
-  type Observation,
-  type Position,
-  type PositionAlgebra,
-  type Role,
-  type ServerInstance,
-} from './position.ts'
-export {
-  DatabaseReplication,
-  type DatabaseReplicationOptions,
-  type ReplicationSource,
-  type Route,
-} from './replication/index.ts'
+export type { Observation, Position, PositionAlgebra, Role, ServerInstance } from './position.ts'
+export { DatabaseReplication, type DatabaseReplicationOptions, type ReplicationSource } from './replication/index.ts'
 export { neverSettles } from './request/late.ts'
-export {
-  createScope,
-  currentScope,
-  runInScope,
-  type Scope,
-} from './request/scope.ts'
+export { createScope, currentScope, runInScope, type Scope } from './request/scope.ts'
 export { createRequestState, type HeldConnection, RequestState, type WriteOutcome } from './request/state.ts'
-export { decodeToken, encodeToken, type Freshness, type TokenContent } from './token.ts'
+export { encodeToken, type Freshness, type TokenContent } from './token.ts'
 export { createTopology, type MemberOptions, memberTopology, withRole } from './topology.ts'

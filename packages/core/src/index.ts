@@ -10,6 +10,7 @@ export {
   type FunctionNames,
   type StatementExplanation,
 } from './classify/index.ts'
+export type { Environment } from './env.ts'
 export { findPrimaryRequired, isPrimaryRequired } from './errors/find.ts'
 export {
   ConfigurationError,
@@ -37,13 +38,18 @@ export {
   type Visit,
 } from './policy.ts'
 export {
+  type HeaderValue,
   type HttpAnswer,
   parseReplayFailure,
   parseReplaySource,
+  type ReplayCache,
+  type ReplayCacheInvalidation,
   type ReplayFailure,
   type ReplayResponseOptions,
+  type ReplayRouting,
   type ReplaySource,
   type ReplayTarget,
+  type ReplayTransform,
   replayResponse,
 } from './replay.ts'
 export type { Replication, ReplicationStatus } from './replication/index.ts'
@@ -57,4 +63,5 @@ export {
   type ResolveTopologyOptions,
   resolveTopology,
   type Topology,
+  type TopologyNote,
 } from './topology.ts'

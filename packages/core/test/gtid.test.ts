@@ -1,6 +1,7 @@
-import { gtids, upTo, visible } from '@flyroute/core/adapter'
+import { gtids, upTo } from '@flyroute/core/adapter'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { visible } from '../src/dialect/gtid.ts'
 
 const a = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
 const b = 'b1e8b452-e740-11f1-a6a7-02fc00000001'

@@ -65,14 +65,16 @@ describe('the header form', () => {
     [{}, { elsewhere: true }, 'elsewhere=true'],
     [{ region: 'ord' }, { elsewhere: true }, 'region=ord;elsewhere=true'],
     [{ region: 'ord' }, { elsewhere: false }, 'region=ord'],
-    [{ region: 'ord' }, { timeout: 800 }, 'region=ord;timeout=800ms'],
-    [{ region: 'ord' }, { timeout: '10s' }, 'region=ord;timeout=10s'],
-    [{ region: 'ord' }, { timeout: '800ms' }, 'region=ord;timeout=800ms'],
-    [{ app: 'my-worker' }, { timeout: '10s', fallback: 'force_self' }, 'app=my-worker;timeout=10s;fallback=force_self'],
+    [{ region: 'ord' }, { timeoutMs: 800 }, 'region=ord;timeout=800ms'],
+    [
+      { app: 'my-worker' },
+      { timeoutMs: 10_000, fallback: 'force_self' },
+      'app=my-worker;timeout=10000ms;fallback=force_self',
+    ],
     [{ region: 'ord' }, { fallback: 'prefer_self' }, 'region=ord;fallback=prefer_self'],
     [
       { region: 'ord', instance: 'a1', app: 'b' },
-      { state: 's', elsewhere: true, timeout: 1, fallback: 'force_self' },
+      { state: 's', elsewhere: true, timeoutMs: 1, fallback: 'force_self' },
       'region=ord;instance=a1;app=b;state=s;elsewhere=true;timeout=1ms;fallback=force_self',
     ],
   ])('%j with %j is %s', (target, options, expected) => {
@@ -100,7 +102,7 @@ describe('the header form', () => {
 describe('the JSON form', () => {
   test('has the same fields, and a list of regions as one text', () => {
     const target = { region: ['iad', 'us'], preferInstance: 'a1', app: 'b' }
-    const options = { state: 's', elsewhere: true, timeout: '10s', fallback: 'force_self' } as const
+    const options = { state: 's', elsewhere: true, timeoutMs: 10_000, fallback: 'force_self' } as const
     const answer = replayResponse(target, { ...options, format: 'json' })
     expect(answer.headers).toEqual({
       'content-type': 'application/vnd.fly.replay+json',
@@ -112,7 +114,7 @@ describe('the JSON form', () => {
       app: 'b',
       state: 's',
       elsewhere: true,
-      timeout: '10s',
+      timeout: '10000ms',
       fallback: 'force_self',
     })
   })
@@ -224,7 +226,7 @@ describe('what is impossible, or could break a header, is a TypeError', () => {
     ['an impossible header value', { region: 'ord' }, { transform: { setHeaders: { a: 'b\r\nc: d' } } }, /line breaks/],
     ['setHeaders as a list', { region: 'ord' }, { transform: { setHeaders: [{ name: 'a' }] } }, /has to be an object/],
     ['cache and state', { region: 'ord' }, { cache, state: 's' }, /cached replay excludes state/],
-    ['cache and timeout', { region: 'ord' }, { cache, timeout: 1 }, /cached replay excludes timeout/],
+    ['cache and timeout', { region: 'ord' }, { cache, timeoutMs: 1 }, /cached replay excludes timeoutMs/],
     ['cache and fallback', { region: 'ord' }, { cache, fallback: 'force_self' }, /cached replay excludes fallback/],
     ['cache and transform', { region: 'ord' }, { cache, transform: { path: '/' } }, /cached replay excludes transform/],
     ['a cache of another type', { region: 'ord' }, { cache: '/a/*' }, /cache has to be an object/],
@@ -282,11 +284,11 @@ describe('what is impossible, or could break a header, is a TypeError', () => {
       '-1s',
       null,
       true,
-    ].map((timeout): [string, unknown, unknown, RegExp] => [
-      `timeout ${String(timeout)}`,
+    ].map((timeoutMs): [string, unknown, unknown, RegExp] => [
+      `timeoutMs ${String(timeoutMs)}`,
       { region: 'ord' },
-      { timeout },
-      /timeout has to be/,
+      { timeoutMs },
+      /timeoutMs has to be/,
     ]),
   ])('%s', (_, target, options, message) => {
     const call = () => replayResponse(target as ReplayTarget, options as ReplayResponseOptions)
@@ -298,7 +300,7 @@ describe('what is impossible, or could break a header, is a TypeError', () => {
     const call = () =>
       replayResponse(
         { region: [], instance: 'a', preferInstance: 'b' },
-        { state: 's3cret;', timeout: 0, status: 1, headers: { 'fly-replay': 'x' } },
+        { state: 's3cret;', timeoutMs: 0, status: 1, headers: { 'fly-replay': 'x' } },
       )
     expect(call).toThrow(/empty list.*exclude each other.*state.*timeout.*status.*headers/)
     expect(call).not.toThrow(/s3cret/)
@@ -316,7 +318,7 @@ describe('round trips', () => {
     app: option(name),
     state: option(state),
     elsewhere: option(fc.boolean()),
-    timeout: option(fc.integer({ min: 1, max: 60_000 })),
+    timeoutMs: option(fc.integer({ min: 1, max: 60_000 })),
     fallback: option(fc.constantFrom('force_self' as const, 'prefer_self' as const)),
   })
 
@@ -331,7 +333,7 @@ describe('round trips', () => {
             app,
             state: options.state,
             elsewhere: options.elsewhere ? 'true' : undefined,
-            timeout: options.timeout === undefined ? undefined : `${options.timeout}ms`,
+            timeout: options.timeoutMs === undefined ? undefined : `${options.timeoutMs}ms`,
             fallback: options.fallback,
           }).filter(([, value]) => value !== undefined),
         )
@@ -350,7 +352,7 @@ describe('round trips', () => {
       {
         state: text,
         elsewhere: any,
-        timeout: text,
+        timeoutMs: text,
         fallback: text,
         transform: any,
         cache: any,

@@ -284,7 +284,7 @@ const examples: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     const handler = (_: unknown, res: http.ServerResponse) => run(reader, { ...core, res })
     await using server = await listen(createServer((req, res) => void handler(req, res)))
     const answer = await request(server.port, 'GET')
-    expect(answer.header('fly-replay')).toEqual(['region="ord,any";timeout=5s;fallback=force_self'])
+    expect(answer.header('fly-replay')).toEqual(['region="ord,any";timeout=5000ms;fallback=force_self'])
   },
   createReplayPolicy: async (reader, run) => {
     await run(reader, { ...core, ...coreNode })

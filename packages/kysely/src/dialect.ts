@@ -33,7 +33,7 @@ import { DialectSource } from './replication.ts'
  * app.use(replayMiddleware({ databases: [dialect] }))
  */
 export class FlyrouteDialect implements Dialect {
-  /** Where the data comes from; for the doors of `@flyroute/core`. */
+  /** Where the data comes from; for the middlewares of `@flyroute/core`. */
   readonly replication: Replication
   readonly #local: Dialect
   readonly #makeDriver: () => Driver

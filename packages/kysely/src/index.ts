@@ -1,2 +1,2 @@
 export { FlyrouteDialect } from './dialect.ts'
-export type { FlyrouteDialectOptions, FlyrouteOptions } from './options.ts'
+export type { FlyrouteDialectOptions, FlyrouteOptions, OneDialect, TwoDialects } from './options.ts'

@@ -16,7 +16,7 @@ export interface FlyrouteOptions extends Pick<ResolveTopologyOptions, 'env' | 'r
   readonly name?: string | undefined
   /** The database's language. Default: what the dialect's own SQL looks like. */
   readonly language?: Language | undefined
-  /** A write outside of any request (boot, cron, a socket): an error, or the primary. Default: `refuse`. */
+  /** A write outside of any request (boot, cron, a socket): an error, or the primary. Default: `error`. */
   readonly outsideRequest?: 'error' | 'primary' | undefined
   /** Functions of one's own that write although no text shows it, or that only read. */
   readonly functions?: FunctionNames | undefined

@@ -3,13 +3,13 @@ import type { Ask, DialectFacts, Observation, PositionAlgebra, ReplicationSource
 import type { Driver } from 'kysely'
 import { asksOn } from './statement.ts'
 
-/** How long (ms) the member next door may take to say what it is. */
+/** How long (ms) the local server may take to say what it is. */
 const answerMs = 2_000
 
 /** For how long (ms) a replica that was asked in full is asked in brief. */
 const briefMs = 500
 
-/** The driver of the member next door, as far as it can be asked. */
+/** The driver of the local server, as far as it can be asked. */
 interface Member {
   /** Ready to be used. */
   driver(): Promise<Driver>

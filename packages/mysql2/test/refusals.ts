@@ -1,5 +1,5 @@
 import { isPrimaryRequired } from '@flyroute/core'
-import { isOfReadOnlyTransaction, readMysqlError } from '@flyroute/core/adapter'
+import { factsOf, readMysqlError } from '@flyroute/core/adapter'
 import { createPool } from '@flyroute/mysql2/promise'
 import type { MysqlCluster } from '@flyroute/testkit'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -164,6 +164,6 @@ async function wordOf(connection: Connection, sql: string): Promise<string> {
     return 'runs'
   } catch (error) {
     if (readMysqlError(error) !== 'refusal') return String((error as QueryError).message)
-    return isOfReadOnlyTransaction(error) ? 'T' : 'R'
+    return factsOf('mysql').isOfReadOnlyTransaction(error) ? 'T' : 'R'
   }
 }

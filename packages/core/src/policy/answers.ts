@@ -34,7 +34,7 @@ export function answerReplay(policy: ResolvedPolicy, visit: RequestVisit, order:
   return replayResponse(target, {
     state: writeState({ reason, detail, database: database.name }, policy.secrets),
     // A primary region that is down then answers within this time, with our own words and not the proxy's.
-    timeout: policy.replayTimeoutMs,
+    timeoutMs: policy.replayTimeoutMs,
     fallback: 'prefer_self',
   })
 }

@@ -19,7 +19,7 @@ export interface HttpAnswer {
 export interface ReplayResponseOptions extends ReplayRouting {
   /** Changes the request on its way. */
   readonly transform?: ReplayTransform | undefined
-  /** Lets the proxy remember this replay, or forget an earlier one. A remembered one excludes state, timeout, fallback and transform. */
+  /** Lets the proxy remember this replay, or forget an earlier one. A remembered one excludes state, timeoutMs, fallback and transform. */
   readonly cache?: ReplayCache | ReplayCacheInvalidation | undefined
   /** A `fly-replay` header or a JSON body. Default: `header`, and `json` where a transform needs it. */
   readonly format?: 'header' | 'json' | undefined
@@ -40,8 +40,8 @@ const replayJson = 'application/vnd.fly.replay+json'
  *   and where the error is none of ours.
  * @example
  * ```ts
- * const { status, headers, body } = replayResponse({ region: ['ord', 'any'] }, { timeout: '5s', fallback: 'force_self' })
- * res.writeHead(status, headers).end(body)   // fly-replay: region="ord,any";timeout=5s;fallback=force_self
+ * const { status, headers, body } = replayResponse({ region: ['ord', 'any'] }, { timeoutMs: 5_000, fallback: 'force_self' })
+ * res.writeHead(status, headers).end(body)   // fly-replay: region="ord,any";timeout=5000ms;fallback=force_self
  * ```
  */
 export function replayResponse(
@@ -61,7 +61,7 @@ export function replayResponse(
   const transform = options.transform === undefined ? undefined : transformField(options.transform, problems)
   const cache = options.cache === undefined ? undefined : cacheFields(options.cache, problems)
   if (cache?.remembers) {
-    for (const name of ['state', 'timeout', 'fallback', 'transform'] as const) {
+    for (const name of ['state', 'timeoutMs', 'fallback', 'transform'] as const) {
       problems.require(options[name] === undefined, `a cached replay excludes ${name}`)
     }
   }

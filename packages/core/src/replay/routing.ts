@@ -6,8 +6,8 @@ export interface ReplayRouting {
   readonly state?: string | undefined
   /** Not on the Machine that answers. Default: false. */
   readonly elsewhere?: boolean | undefined
-  /** How long the proxy tries: milliseconds, or `'10s'`, `'800ms'`. Default: the proxy's own. */
-  readonly timeout?: number | string | undefined
+  /** How long (ms) the proxy tries. Default: the proxy's own. */
+  readonly timeoutMs?: number | undefined
   /**
    * Who gets the request, with `fly-replay-failed`, when the replay fails: this Machine (`force_self`), or this one
    * if it can, else any of the app (`prefer_self`). Default: none, the client gets the proxy's error.
@@ -17,7 +17,7 @@ export interface ReplayRouting {
 
 /** Adds the `fly-replay` fields that say how; what is wrong goes to `problems`. */
 export function addRoutingFields(fields: Map<string, string>, options: ReplayRouting, problems: Problems): void {
-  const { state, elsewhere, timeout, fallback } = options
+  const { state, elsewhere, timeoutMs, fallback } = options
   if (state !== undefined) {
     problems.require(
       isFieldValue(state),
@@ -27,13 +27,10 @@ export function addRoutingFields(fields: Map<string, string>, options: ReplayRou
   }
   problems.require(elsewhere === undefined || typeof elsewhere === 'boolean', 'elsewhere has to be a boolean')
   if (elsewhere) fields.set('elsewhere', 'true')
-  if (timeout !== undefined) {
-    const text = typeof timeout === 'number' ? `${timeout}ms` : timeout
-    problems.require(
-      typeof text === 'string' && /^0*[1-9]\d{0,8}m?s$/.test(text),
-      "timeout has to be a whole number of milliseconds above 0, or a string like '10s' or '800ms'",
-    )
-    fields.set('timeout', text)
+  if (timeoutMs !== undefined) {
+    const holds = Number.isInteger(timeoutMs) && timeoutMs > 0 && timeoutMs < 1_000_000_000
+    problems.require(holds, 'timeoutMs has to be a whole number of milliseconds above 0')
+    fields.set('timeout', `${timeoutMs}ms`)
   }
   if (fallback !== undefined) {
     problems.require(

@@ -21,7 +21,7 @@ export interface DatabaseReplicationOptions {
   readonly name?: string | undefined
   readonly topology: Topology
   readonly source: ReplicationSource
-  /** A write outside of any request: refuse it with an error, or run it on the primary. Default: refuse. */
+  /** A write outside of any request: an error, or the primary connection. Default: `error`. */
   readonly outsideRequest?: 'error' | 'primary' | undefined
   /**
    * Whether the primary can be talked to from here when a request cannot be replayed. Without such a connection (LiteFS

@@ -1,8 +1,10 @@
-import { type Ask, mysqlWriters, postgresWriters, type Writers } from '@flyroute/core/adapter'
+import type { Ask, Writers } from '@flyroute/core/adapter'
 import { type MysqlCluster, startMariadb, startMysql, startPostgres, whyNoMysql } from '@flyroute/lab/databases'
 import { expect, test } from '@jest/globals'
 import mysql2 from 'mysql2/promise'
 import pg from 'pg'
+import { mysqlWriters } from '../../src/dialect/mysql-writers.ts'
+import { postgresWriters } from '../../src/dialect/postgres-writers.ts'
 
 const names = ['reads', 'writes', 'hides']
 
