@@ -63,6 +63,14 @@ export function parseConnectionUrl(text: string): ConnectionUrl | string {
   return effective === undefined || (effective >= 1 && effective <= 65_535) ? url : 'has a port that is none'
 }
 
+/**
+ * Whether a connection string is one that node-postgres reads, and that does not say in parts where the server is: the folder of
+ * a socket, or a scheme of that driver's own.
+ */
+export function isOnlyDrivers(text: string, dialect: Dialect | undefined): boolean {
+  return dialect === 'postgres' && /^(\/|socket:|pg:|tcp:)/i.test(text)
+}
+
 /** What a driver reads from the URL: query parameters win over the authority, as in pg and mysql2. */
 export function connectionOf(url: ConnectionUrl): Connection {
   const [user, password] = splitAt(url.userinfo.slice(0, -1), ':')

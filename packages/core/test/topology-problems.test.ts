@@ -82,6 +82,12 @@ describe('each problem names its setting', () => {
       ['DATABASE_URL', expect.stringContaining('not supported')],
     ],
     [
+      "a socket's folder, far from the primary",
+      { ...fly, DATABASE_URL: '/tmp' },
+      { dialect: 'postgres' },
+      ['DATABASE_URL', expect.stringContaining('does not say where the server is')],
+    ],
+    [
       'a URL of another kind than the adapter',
       fly,
       { dialect: 'mysql' },

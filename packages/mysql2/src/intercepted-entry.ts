@@ -2,10 +2,12 @@ import type { Ask } from '@flyroute/core/adapter'
 import mysql from 'mysql2'
 import type { BareConnection, Callback, Command, Packet, QueueEntry } from './driver-types.ts'
 
-/** The driver's way from a text to a command; not among its declared exports. */
-const { createQuery } = mysql as unknown as {
+interface QueryFactory {
   createQuery(options: object, values: undefined, callback: Callback, config: object): Command
 }
+
+/** The driver's way from a text to a command; not among its declared exports. */
+export const createQuery: QueryFactory['createQuery'] = (mysql as unknown as QueryFactory).createQuery
 
 /** How often (ms) is looked whether the app has resumed a connection that it has paused. */
 const lookAgainMs = 5

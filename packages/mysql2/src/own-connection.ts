@@ -1,7 +1,7 @@
 import { type AskedConnection, type AskRows, answerMs } from '@flyroute/core/adapter'
 import mysql, { type PoolOptions } from 'mysql2'
-import { addressOf, type BareConnection } from './driver-types.ts'
-import { asText } from './intercepted-entry.ts'
+import { addressOf, type BareConnection, type Callback } from './driver-types.ts'
+import { asText, createQuery } from './intercepted-entry.ts'
 import { connectionOptions } from './options.ts'
 
 /**
@@ -14,7 +14,9 @@ export function openOwn(options: PoolOptions, lost: () => void): Promise<AskedCo
   const connection = mysql.createConnection(config) as unknown as BareConnection
   const query = (how: object): Promise<unknown> =>
     new Promise((resolve, reject) => {
-      connection.query({ ...how, nestTables: false }, (error, rows) => (error ? reject(error) : resolve(rows)))
+      const answered: Callback = (error, rows) => (error ? reject(error) : resolve(rows))
+      // Below `query`: no instrumentation of the app's sees it.
+      connection.addCommand(createQuery({ ...how, nestTables: false }, undefined, answered, connection.config))
     })
   const own: AskedConnection = {
     ask: async (sql) => asText(await query({ sql, rowsAsArray: true, typeCast: false })),

@@ -2,7 +2,6 @@ import type { Freshness, Position } from '@flyroute/core/adapter'
 import { isSubmittable, type QueryConfig } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { makeQuery, type Statement } from './statement.ts'
-import { rawText } from './wire.ts'
 
 /** Where the replica stands: asked ahead of a read, so that the read's snapshot has all of that. */
 const placeQuestion = 'select pg_is_in_recovery()::text, pg_last_wal_replay_lsn()::text'
@@ -29,6 +28,8 @@ export function canCheck(
   if (analysis.access !== 'read' || analysis.reason !== 'select' || analysis.several) return false
   if (session.transaction !== undefined || !wire.isQuiet || client.pipeline || client.connection === undefined)
     return false
+  // Behind an error the server has yet to say that it is ready, and the question could not be sent first.
+  if (client.readyForQuery !== true) return false
   if (isSubmittable(config) || scope?.consistency === 'monotonic') return false
   const given = typeof values === 'function' ? undefined : (values ?? (config as QueryConfig).values)
   return given === undefined || (Array.isArray(given) && given.every(isPlain))
@@ -39,20 +40,17 @@ export function canCheck(
  * server answers them in their order, so what the read sees is never older than what the question found.
  */
 export function sendChecked(connection: Guarded, statement: Statement, need: Position, read: CheckedRead): void {
-  const { client, database, Query, send } = connection
+  const { client, database, send, wire } = connection
   const { server } = connection.guard
   const { algebra } = database.replication
   let isFresh = false
-  const config = { text: placeQuestion, rowMode: 'array', types: rawText }
-  send(
-    new Query(config, undefined, (_: unknown, result?: { rows: (string | null)[][] }) => {
-      const [recovering, at] = result?.rows[0] ?? []
-      if (recovering !== 'true' || at == null || server === undefined) return
-      if (server.at === undefined || algebra.covers(at, server.at)) server.at = at
-      // By this answer alone: what else is known of the server by now may be newer than what the read has seen.
-      isFresh = algebra.covers(at, need.at)
-    }),
-  )
+  wire.questions.askAhead(placeQuestion, (_, rows) => {
+    const [recovering, at] = rows?.[0] ?? []
+    if (recovering !== 'true' || at == null || server === undefined) return
+    if (server.at === undefined || algebra.covers(at, server.at)) server.at = at
+    // By this answer alone: what else is known of the server by now may be newer than what the read has seen.
+    isFresh = algebra.covers(at, need.at)
+  })
   const query = makeQuery(connection, statement.config, statement.values, undefined)
   query.callback = (error, value) => (isFresh ? read.answer(error, value) : read.behind(error))
   send(query)

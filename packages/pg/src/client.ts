@@ -3,7 +3,7 @@ import { type ConnectionOptions, PgConnection } from './connection.ts'
 import type { Callback, ClientClass } from './driver-types.ts'
 import { setGuarded } from './guarded.ts'
 import { keepPassword } from './options.ts'
-import { failAsking, finishAsking, hasFailed, isAsking } from './own-question.ts'
+import { hasFailed } from './own-question.ts'
 
 /** What a client is made for. */
 export type ClientPurpose = Pick<ConnectionOptions, 'database' | 'side' | 'answerMs'>
@@ -98,17 +98,27 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
       this.#isEstablished = true
       this.#established = message
       if (isFirst) void this.#identifyFirst()
-      else finishAsking(this)
+      else this.#guarded.wire.questions.finish()
     }
 
     override _handleErrorMessage(message: Error): void {
       // The driver would take it for the reason why the connection cannot be established.
-      if (!this.#isIdentified && isAsking(this)) failAsking(this, message)
+      const { questions } = this.#guarded.wire
+      if (!this.#isIdentified && questions.isAsking) questions.fails(message)
       else super._handleErrorMessage?.(message)
     }
 
     override _handleNotice(message: unknown): void {
-      if (!isAsking(this)) super._handleNotice?.(message)
+      if (!this.#guarded.wire.questions.isAsking) super._handleNotice?.(message)
+    }
+
+    override _pulseQueryQueue(): void {
+      if (!this.#guarded.wire.questions.takesTurn()) super._pulseQueryQueue?.()
+    }
+
+    override _errorAllQueries(error: Error): void {
+      super._errorAllQueries?.(error)
+      this.#guarded.wire.questions.failAll(error)
     }
 
     override _handleErrorEvent(error: Error): void {
@@ -118,7 +128,8 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
 
     override end(callback?: () => void): Promise<void> | undefined {
       this.#guarded.leave()
-      return super.end(callback)
+      // The driver would break the connection off for what is under way.
+      return this.#guarded.wire.questions.unseen(() => super.end(callback))
     }
 
     /**
@@ -126,19 +137,24 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
      * all that the app has queued, and seen by none of its listeners and limits.
      */
     async #identifyFirst(): Promise<void> {
+      let failure: unknown
       try {
         await this.#guarded.guard.identify()
         this.#guarded.isEstablished()
       } catch (error) {
-        this.#isIdentified = true
-        // It has died meanwhile, and the driver has said so.
-        if (hasFailed(this)) return
-        super._handleErrorEvent?.(error as Error)
-        void super.end(() => undefined)
-        return
+        failure = error
       }
+      // As if the server's message came now: what it gives rise to keeps the driver's order of ticks and promises.
+      process.nextTick(() => this.#identified(failure))
+    }
+
+    #identified(failure: unknown): void {
       this.#isIdentified = true
-      if (!hasFailed(this)) super._handleReadyForQuery?.(this.#established)
+      // It has died meanwhile, and the driver has said so.
+      if (hasFailed(this)) return
+      if (failure === undefined) return super._handleReadyForQuery?.(this.#established)
+      super._handleErrorEvent?.(failure as Error)
+      void super.end(() => undefined)
     }
 
     async #identify(): Promise<void> {

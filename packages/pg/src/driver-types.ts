@@ -69,6 +69,8 @@ export interface BareClient extends EventEmitter {
   connect(callback?: Callback): Promise<unknown> | undefined
   query(config: unknown, values?: unknown, callback?: unknown): unknown
   end(callback?: () => void): Promise<void> | undefined
+  /** What `connect` does. */
+  _connect?(callback: Callback): void
   /** What the driver does with the server's word that it is ready; not of the native client. */
   _handleReadyForQuery?(message: { status: 'I' | 'T' | 'E' } | undefined): void
   /** What the driver does with an error that the server answers, and with its notices. */
@@ -76,6 +78,10 @@ export interface BareClient extends EventEmitter {
   _handleNotice?(message: unknown): void
   /** What the driver does with an error that is of no statement: it tells all of them, and the client's listeners. */
   _handleErrorEvent?(error: Error): void
+  /** Submits the next query of the queue, if the server is ready for it. */
+  _pulseQueryQueue?(): void
+  /** Tells all queries that the connection is lost. */
+  _errorAllQueries?(error: Error): void
   /** Set by the pool at each check-out. */
   release?: Release
   unref?(): void

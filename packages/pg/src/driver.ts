@@ -1,5 +1,5 @@
 import type { Replication } from '@flyroute/core'
-import pg from 'pg'
+import pg, { type PoolConfig } from 'pg'
 import { isGuarded } from './client.ts'
 import { openDatabases } from './database.ts'
 import type { ClientClass, Driver } from './driver-types.ts'
@@ -29,10 +29,18 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
 }
 
 function guardDriver(driver: Driver, common: FlyroutePoolOptions): FlyrouteDriver {
-  const databases = openDatabases(driver, openPrimaryPool)
+  // One class for all: what a tracing library puts in place of its methods is called on the clients of pools as well.
+  const withClient = (config: PoolConfig): PoolConfig => ({
+    ...config,
+    Client: config.Client ?? (Client as unknown as PoolConfig['Client']),
+  })
+  const databases = openDatabases(driver, (database, config, answerMs) =>
+    openPrimaryPool(database, withClient(config), answerMs),
+  )
   const open = (given: FlyroutePoolOptions | string | undefined): Opened => {
     const options = { ...asOptions(given), ...common }
-    return { database: databases.open(resolve(options)), Client: options.Client as ClientClass | undefined }
+    const { Client: own } = withClient(options)
+    return { database: databases.open(resolve(options)), Client: own as unknown as ClientClass }
   }
   const Client = standaloneClient(driver.Client as unknown as ClientClass, (given) => {
     const { Client: own, ...options } = { ...asOptions(given), ...common }

@@ -1,7 +1,8 @@
 import { type Ask, type AskedConnection, answerMs } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
-import { addressOf, type ClientClass } from './driver-types.ts'
+import { addressOf, type BareClient, type ClientClass } from './driver-types.ts'
 import { keepPassword } from './options.ts'
+import { asksOnly } from './own-question.ts'
 import { rawText } from './wire.ts'
 
 type Rows = Awaited<ReturnType<Ask>>
@@ -25,16 +26,16 @@ export async function openOwn(Client: ClientClass, options: PoolConfig, lost: ()
   })
   client.on('error', lost)
   client.once('end', lost)
-  await client.connect()
-  const query = <T>(text: string): Promise<T> => client.query({ text, types: rawText, rowMode: 'array' }) as Promise<T>
+  const ask = asking(client)
+  await connect(client)
   return {
-    ask: async (sql) => (await query<{ rows: Rows }>(sql)).rows,
+    ask,
     askBoth:
       version < waitsSince
         ? undefined
         : async (first, second) => {
-            const [one, other] = await query<[{ rows: Rows }, { rows: Rows }]>(`${first}; ${second}`)
-            return [one.rows, other.rows]
+            const [one, ...rest] = await ask(`${first}; ${second}`)
+            return [one === undefined ? [] : [one], rest]
           },
     address: addressOf(client),
     keepAlive: (isNeeded) => (isNeeded ? client.ref?.() : client.unref?.()),
@@ -44,4 +45,24 @@ export async function openOwn(Client: ClientClass, options: PoolConfig, lost: ()
       else client.connection.stream.destroy()
     },
   }
+}
+
+/** Below `query`, as it connects below `connect`: no instrumentation of the app's sees this connection. */
+function asking(client: BareClient): (sql: string) => Promise<(string | null)[][]> {
+  if (client.connection === undefined) {
+    // The native client has nothing below its `query`.
+    return async (sql) => {
+      const answer = client.query({ text: sql, types: rawText, rowMode: 'array' }) as Promise<{ rows: Rows }>
+      return (await answer).rows.map((row) => [...row])
+    }
+  }
+  const questions = asksOnly(client)
+  return (sql) => questions.ask(sql, answerMs)
+}
+
+function connect(client: BareClient): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const open = client._connect ?? client.connect
+    open.call(client, (error) => (error ? reject(error) : resolve()))
+  })
 }

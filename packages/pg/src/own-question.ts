@@ -1,15 +1,18 @@
 import type { BareClient } from './driver-types.ts'
 
 // Questions of ours on a connection of the app's. They go below `query`, so that no subclass, instrumentation, time-out or
-// counter of the app's sees them, ahead of what the app has queued, and without an event.
+// counter of the app's sees them, beside the driver's queue, and without an event.
 
-/** Rows as the server wrote them. */
-export interface Answer {
-  readonly rows: (string | null)[][]
-}
+type Rows = (string | null)[][]
+
+/** Called once, with the rows as the server wrote them, or with why there are none. */
+export type Answered = (error: unknown, rows?: Rows) => void
 
 /** What the driver keeps of its queue: with an underscore since 8.17. */
 interface Queue {
+  readonly connection: { query(text: string): void }
+  readonly pipeline?: boolean
+  readyForQuery?: boolean
   _activeQuery?: unknown
   activeQuery?: unknown
   _queryQueue?: unknown[]
@@ -20,25 +23,27 @@ interface Queue {
   readonly _ending?: boolean
   readonly _queryable?: boolean
   readonly _connectionError?: boolean
-  _pulseQueryQueue?(): void
+  _pulseQueryQueue(): void
 }
 
-/** An entry of the driver's queue: what it hands the server's messages to, one after the other. */
+/** What the driver hands the server's messages to, one after the other. */
 class OwnQuestion {
   readonly #text: string
-  readonly #answered: (error: unknown, answer?: Answer) => void
-  readonly #silently: (() => void) | undefined
-  readonly #rows: (string | null)[][] = []
+  readonly #isSent: boolean
+  readonly #answered: Answered
+  readonly #silently: () => void
+  readonly #rows: Rows = []
   #error: unknown
 
-  constructor(text: string, answered: (error: unknown, answer?: Answer) => void, silently?: () => void) {
+  constructor(text: string, isSent: boolean, answered: Answered, silently: () => void) {
     this.#text = text
+    this.#isSent = isSent
     this.#answered = answered
     this.#silently = silently
   }
 
-  submit(connection: { query(text: string): void }): void {
-    connection.query(this.#text)
+  submit(connection: Queue['connection']): void {
+    if (!this.#isSent) connection.query(this.#text)
   }
 
   handleRowDescription(): void {}
@@ -60,90 +65,172 @@ class OwnQuestion {
 
   /** The connection ends, or the driver has passed on the server's refusal. */
   handleError(error: unknown): void {
-    this.#error = error
-    this.#silently?.()
+    this.#silently()
     this.#answered(error)
   }
 
   handleReadyForQuery(): void {
-    this.#silently?.()
-    if (this.#error === undefined) this.#answered(undefined, { rows: this.#rows })
+    this.#silently()
+    if (this.#error === undefined) this.#answered(undefined, this.#rows)
     else this.#answered(this.#error)
   }
 }
 
-/**
- * Asks the server something on this connection, ahead of what waits there. The app hears nothing of it: no `drain`, no
- * notice, no time-out of its own, no call of its `query`.
- *
- * @param client one with messages of its own (not the native one)
- * @param text statements without parameters; every value comes as text
- * @param answerMs how long (ms) the answer may take; 0: as long as it does
- */
-export async function ask(client: BareClient, text: string, answerMs: number): Promise<Answer> {
-  const isFirst = (client as unknown as Queue)._connecting
-  try {
+interface Placing {
+  readonly isSent: boolean
+  /** Nothing of the app's is under way: its `drain` was told already. */
+  readonly isIdle: boolean
+  /** It is not asked once more where a limit has cut it. */
+  readonly isAgain: boolean
+}
+
+/** The questions of ours on one connection. A client calls its methods where the driver would look into its own queue. */
+export class OwnQuestions {
+  readonly #client: Queue
+  /** They go ahead of the driver's queue, and not through it: there the app would be warned of its length. */
+  readonly #waiting: OwnQuestion[] = []
+
+  readonly #isInTransaction: () => boolean
+
+  /** @param client one with messages of its own (not the native one) */
+  constructor(client: BareClient, isInTransaction: () => boolean) {
+    this.#client = client as unknown as Queue
+    this.#isInTransaction = isInTransaction
+  }
+
+  /**
+   * Asks the server something on this connection, ahead of what waits there. The app hears nothing of it: no `drain`, no
+   * notice, no time-out of its own, no call of its `query`.
+   *
+   * @param text statements without parameters; every value comes as text
+   * @param answerMs how long (ms) the answer may take; 0: as long as it does
+   */
+  ask(text: string, answerMs: number): Promise<Rows> {
     // While the connection is being established, the driver's own limit holds.
-    return await (isFirst || answerMs === 0 ? askOnce(client, text) : within(answerMs, askOnce(client, text)))
-  } catch (error) {
-    // A limit of the app's, of its role's or of its database's: nothing is open yet that the setting could outlive.
-    if (!isFirst || (error as { code?: unknown }).code !== '57014') throw error
-    return askOnce(client, `set local statement_timeout = 0; ${text}`)
+    const limitMs = this.#client._connecting ? 0 : answerMs
+    return new Promise((resolve, reject) => {
+      const late = (): void => reject(new Error('Query read timeout'))
+      const timer = limitMs === 0 ? undefined : setTimeout(late, limitMs)
+      const isIdle = !activeOf(this.#client) && queueOf(this.#client).length === 0
+      this.#put(text, { isSent: false, isIdle, isAgain: false }, (error, rows) => {
+        clearTimeout(timer)
+        if (rows === undefined) reject(error)
+        else resolve(rows)
+      })
+    })
+  }
+
+  /**
+   * Asks something behind the statement that was sent last, or, when that has just been answered, ahead of what waits.
+   *
+   * @param isSent it is on the wire already, right behind that statement
+   */
+  askBehind(text: string, isSent: boolean, answered: Answered): void {
+    this.#put(text, { isSent, isIdle: false, isAgain: false }, answered)
+  }
+
+  /** Asks something that a statement is written to the wire behind at once: it cannot be asked a second time. */
+  askAhead(text: string, answered: Answered): void {
+    this.#put(text, { isSent: false, isIdle: false, isAgain: true }, answered)
+  }
+
+  /** Takes the turn of the driver's next query, if something of ours waits for it. */
+  takesTurn(): boolean {
+    if (this.#waiting.length === 0 || this.#client.readyForQuery !== true) return false
+    const question = this.#waiting.shift() as OwnQuestion
+    setActive(this.#client, question)
+    this.#client.readyForQuery = false
+    question.submit(this.#client.connection)
+    return true
+  }
+
+  /** The connection has gone. */
+  failAll(error: unknown): void {
+    for (const question of this.#waiting.splice(0)) process.nextTick(() => question.handleError(error))
+  }
+
+  /** Whether the server is at a question of ours. */
+  get isAsking(): boolean {
+    return activeOf(this.#client) instanceof OwnQuestion
+  }
+
+  /** The server is ready again, while the driver believes that the connection is not established yet. */
+  finish(): void {
+    const active = activeOf(this.#client)
+    if (!(active instanceof OwnQuestion)) return
+    setActive(this.#client, null)
+    active.handleReadyForQuery()
+  }
+
+  /** It has answered with an error; it says that it is ready as well. */
+  fails(error: unknown): void {
+    const active = activeOf(this.#client)
+    if (active instanceof OwnQuestion) active.fails(error)
+  }
+
+  /** Does something while the driver believes that the server is at nothing, if it is at a question of ours. */
+  unseen<T>(act: () => T): T {
+    const active = activeOf(this.#client)
+    if (!(active instanceof OwnQuestion)) return act()
+    setActive(this.#client, null)
+    try {
+      return act()
+    } finally {
+      setActive(this.#client, active)
+    }
+  }
+
+  #put(text: string, how: Placing, answered: Answered): void {
+    const client = this.#client
+    const isFirst = client._connecting === true
+    if (client._ended || client._queryable === false || (client._ending && !isFirst)) {
+      process.nextTick(answered, new Error('Connection terminated'))
+      return
+    }
+    const { isSent, isIdle, isAgain } = how
+    const retrying: Answered = (error, rows) => {
+      // A limit of the app's, of its role's or of its database's: none is meant for us. In a transaction, our setting would outlive us.
+      const isLimit = rows === undefined && (error as { code?: unknown } | undefined)?.code === '57014'
+      if (!isLimit || isAgain || this.#isInTransaction()) return answered(error, rows)
+      const again = { isSent: false, isIdle, isAgain: true }
+      this.#put(`set local statement_timeout = 0; ${text}`, again, answered)
+    }
+    const question = new OwnQuestion(text, isSent, retrying, () => {
+      if (isIdle && !client._ending && queueOf(client).length === 0) client.hasExecuted = false
+    })
+    if (isFirst) {
+      setActive(client, question)
+      question.submit(client.connection)
+      return
+    }
+    if (client.pipeline) queueOf(client).push(question)
+    else this.#waiting.push(question)
+    client._pulseQueryQueue()
   }
 }
 
-async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('Query read timeout')), ms)
-  })
-  return Promise.race([answer, late]).finally(() => clearTimeout(timer))
-}
-
-function askOnce(client: BareClient, text: string): Promise<Answer> {
-  const queue = client as unknown as Queue
-  return new Promise((resolve, reject) => {
-    const answered = (error: unknown, answer?: Answer): void => (answer === undefined ? reject(error) : resolve(answer))
-    if (queue._ended || queue._queryable === false || queue._ending) {
-      return reject(new Error('Connection terminated'))
-    }
-    if (queue._connecting) {
-      const question = new OwnQuestion(text, answered)
-      setActive(queue, question)
-      return question.submit(client.connection as { query(text: string): void })
-    }
-    const waiting = (queue._queryQueue ?? queue.queryQueue) as unknown[]
-    const isIdle = !activeOf(queue) && waiting.length === 0
-    // What was idle before has said so already.
-    const silently = (): void => {
-      if (isIdle && waiting.length === 0) queue.hasExecuted = false
-    }
-    waiting.unshift(new OwnQuestion(text, answered, silently))
-    queue._pulseQueryQueue?.()
-  })
-}
-
-/** Whether the server is at a question of ours. */
-export function isAsking(client: object): boolean {
-  return activeOf(client) instanceof OwnQuestion
-}
-
-/** The server is ready again, while the driver believes that the connection is not established yet. */
-export function finishAsking(client: object): void {
-  const question = takeActive(client)
-  question?.handleReadyForQuery()
-}
-
-/** It has answered with an error; it says that it is ready as well. */
-export function failAsking(client: object, error: unknown): void {
-  const active = activeOf(client)
-  if (active instanceof OwnQuestion) active.fails(error)
+/** Lets questions go ahead of the queue of a client of the driver's own class. */
+export function asksOnly(client: BareClient): OwnQuestions {
+  const questions = new OwnQuestions(client, () => false)
+  const { _pulseQueryQueue: pulse, _errorAllQueries: failAll } = client
+  client._pulseQueryQueue = () => {
+    if (!questions.takesTurn()) pulse?.call(client)
+  }
+  client._errorAllQueries = (error) => {
+    failAll?.call(client, error)
+    questions.failAll(error)
+  }
+  return questions
 }
 
 /** Whether the driver knows that the connection cannot be had, and has said so. */
 export function hasFailed(client: object): boolean {
   const { _ended, _connectionError } = client as Queue
   return _ended === true || _connectionError === true
+}
+
+function queueOf(queue: Queue): unknown[] {
+  return (queue._queryQueue ?? queue.queryQueue) as unknown[]
 }
 
 function activeOf(queue: Queue): unknown {
@@ -153,11 +240,4 @@ function activeOf(queue: Queue): unknown {
 function setActive(queue: Queue, question: OwnQuestion | null): void {
   if ('_activeQuery' in queue) queue._activeQuery = question
   else queue.activeQuery = question
-}
-
-function takeActive(queue: Queue): OwnQuestion | undefined {
-  const active = activeOf(queue)
-  if (!(active instanceof OwnQuestion)) return undefined
-  setActive(queue, null)
-  return active
 }

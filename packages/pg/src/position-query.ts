@@ -13,11 +13,10 @@ const positionSql = `select ${walPositionColumns}`
 const replayedSql = `select ${replayedColumns}`
 const separatorSql = `select ${separatorColumns}`
 
+type Done = (error: unknown, row?: readonly unknown[]) => void
+
 /** Called once, with the position or with why there is none. */
 type Taken = (taken: Position | Error) => void
-
-/** The longest a timer can run (ms): the driver is not to give up an answer whose question is on the wire already. */
-const never = 2 ** 31 - 1
 
 /**
  * Asks for the position after a statement, on the same connection: a query of its own, since in the same string it
@@ -44,20 +43,11 @@ export function askPosition(connection: Guarded, asynchronous: boolean, taken: T
   })
 }
 
-function run(
-  { client, Query, send }: Guarded,
-  text: string,
-  isSent: boolean,
-  done: (error: unknown, row?: readonly unknown[]) => void,
-): void {
+function run({ client, wire, send, Query }: Guarded, text: string, isSent: boolean, done: Done): void {
+  if (client.connection !== undefined) return wire.questions.askBehind(text, isSent, (error, rows) => done(error, rows?.[0]))
+  // The native client has no messages that could be kept from the app.
   const config = { text, rowMode: 'array', types: rawText }
-  const query = new Query(config, undefined, (error: unknown, result?: { rows: unknown[][] }) =>
-    done(error, result?.rows[0]),
-  )
-  if (client.connectionParameters?.query_timeout) query.query_timeout = never
-  // Its bytes are on the wire already: when its turn comes, there is only the answer to read.
-  if (isSent) query.submit = () => null
-  send.call(client, query)
+  send(new Query(config, undefined, (error: unknown, result?: { rows: unknown[][] }) => done(error, result?.rows[0])))
 }
 
 function noPosition(error: unknown): Error {

@@ -1,6 +1,6 @@
 import type { Ask, TransactionStatus, Wire } from '@flyroute/core/adapter'
 import { addressOf, type BareClient } from './driver-types.ts'
-import { ask } from './own-question.ts'
+import { OwnQuestions } from './own-question.ts'
 
 /** Every value as the server wrote it: an app's own type parsers do not change what we read. */
 export const rawText: { getTypeParser(): (value: string) => string } = { getTypeParser: () => (value) => value }
@@ -9,6 +9,7 @@ const statuses = { I: 'idle', T: 'open', E: 'failed' } as const
 
 /** What core asks and sees of a client of node-postgres. */
 export class PgWire implements Wire {
+  readonly questions: OwnQuestions
   readonly #client: BareClient
   readonly #send: (config: unknown) => unknown
   readonly #answerMs: number
@@ -17,6 +18,7 @@ export class PgWire implements Wire {
 
   /** @param answerMs how long the server may take to answer a question of ours; 0: as long as it wants */
   constructor(client: BareClient, send: (config: unknown) => unknown, answerMs: number) {
+    this.questions = new OwnQuestions(client, () => this.status !== 'idle')
     this.#client = client
     this.#send = send
     this.#answerMs = answerMs
@@ -24,7 +26,7 @@ export class PgWire implements Wire {
   }
 
   readonly ask: Ask = async (sql) => {
-    if (this.#client.connection !== undefined) return (await ask(this.#client, sql, this.#answerMs)).rows
+    if (this.#client.connection !== undefined) return this.questions.ask(sql, this.#answerMs)
     const question = { text: sql, types: rawText, rowMode: 'array', query_timeout: this.#answerMs }
     const { rows } = (await this.#send(question)) as { rows: Awaited<ReturnType<Ask>> }
     return rows

@@ -1,4 +1,5 @@
 import { createEndpoint, type Dialect, type Endpoint } from '../endpoint.ts'
+import { isOnlyDrivers } from '../endpoint-url.ts'
 import {
   defaultUrlVariable,
   type Environment,
@@ -18,6 +19,8 @@ export interface Primary {
   readonly dialect: Dialect | undefined
   /** Whether any setting names it; else the driver takes its own defaults. */
   readonly configured: boolean
+  /** Only the driver can read where it is. */
+  readonly isOpaque?: boolean
 }
 
 /** Where to look for the primary, and where to say what is wrong. */
@@ -76,6 +79,10 @@ export function primaryOfPieces({ options, env, primaryRegion, problems }: Prima
 
 function fromVariable({ name, value }: Variable, { options, primaryRegion, problems }: PrimarySettings): Primary {
   const origin = { source: name, region: primaryRegion }
+  if (isOnlyDrivers(value, options.dialect)) {
+    const endpoint = createEndpoint({ ...origin, url: value })
+    return { endpoint, dialect: options.dialect, configured: true, isOpaque: true }
+  }
   const endpoint = fromUrl(value, origin, options.dialect, problems) ?? createEndpoint(origin)
   return { endpoint, dialect: options.dialect ?? dialectOf(endpoint), configured: true }
 }

@@ -40,6 +40,7 @@ export function resolveTopology(options: ResolveTopologyOptions = {}): Topology 
   }
 
   const replicas = collectReplicas({ ...settings, primary, region })
+  if (primaryRegion !== undefined && region !== primaryRegion) checkReadable(primary, problems)
   checkCompleteness(primary, replicas.sources[0], options, primaryRegion, problems)
   problems.throwIfAny()
 
@@ -56,6 +57,13 @@ export function resolveTopology(options: ResolveTopologyOptions = {}): Topology 
     local: choice.local,
     notes: [...notes, ...choice.notes],
   })
+}
+
+/** Elsewhere than in the primary's region the primary's address is what everything else is found by. */
+function checkReadable({ endpoint, isOpaque = false }: Primary, problems: ConfigurationProblems): void {
+  if (!isOpaque) return
+  const remedy = 'set it to scheme://user:password@host:port/database'
+  problems.add(endpoint.source, "does not say where the server is as seen from outside the primary's region", remedy)
 }
 
 /** Half a configuration: replicas (or a database that may have some) without a primary, or without its region. */
