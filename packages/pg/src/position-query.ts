@@ -44,7 +44,8 @@ export function askPosition(connection: Guarded, asynchronous: boolean, taken: T
 }
 
 function run({ client, wire, send, Query }: Guarded, text: string, isSent: boolean, done: Done): void {
-  if (client.connection !== undefined) return wire.questions.askBehind(text, isSent, (error, rows) => done(error, rows?.[0]))
+  if (client.connection !== undefined)
+    return wire.questions.askBehind(text, isSent, (error, rows) => done(error, rows?.[0]))
   // The native client has no messages that could be kept from the app.
   const config = { text, rowMode: 'array', types: rawText }
   send(new Query(config, undefined, (error: unknown, result?: { rows: unknown[][] }) => done(error, result?.rows[0])))

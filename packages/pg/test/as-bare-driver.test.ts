@@ -120,7 +120,13 @@ describe.each([
     expect(clients.map((client) => client.password)).toEqual(passwords)
   })
 
-  const places = ['/tmp', '/var/run/postgresql app', 'socket:/tmp?db=app', 'pg://app@db.test/app', 'tcp://db.test:1/app']
+  const places = [
+    '/tmp',
+    '/var/run/postgresql app',
+    'socket:/tmp?db=app',
+    'pg://app@db.test/app',
+    'tcp://db.test:1/app',
+  ]
   test.each(places)('%s says where the server is', (url) => {
     const driver = createDriver({ env })
     const [ours, bare] = [new driver.Client(url), new pg.Client(url)]
