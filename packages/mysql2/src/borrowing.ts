@@ -70,11 +70,9 @@ export class Borrowing {
   #borrow(guarded: GuardedCommand): Borrowed {
     const { guard, database } = this.#connection
     const { image, transaction } = guard.session
-    // A BEGIN begins by itself what it begins.
-    const begin = guarded.analysis.transaction === 'begin' ? [] : image.begin
     const rollsBack = transaction !== undefined && !guarded.isOver
     guard.session.leavesTransaction()
-    const borrowed: Borrowed = new BorrowedPrimary({ ...image, begin }, async () => {
+    const borrowed: Borrowed = new BorrowedPrimary(image, async () => {
       if (rollsBack) {
         await guarded.ask('rollback').catch(() => undefined)
         this.#connection.wire.status = 'idle'

@@ -290,7 +290,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
       const { again, analysis } = guarded
       const text = this.textOf(guarded.command)
       session.sends(again, text, analysis)
-      session.acknowledges(again, text, analysis)
+      session.acknowledges(again, text, analysis, 'values' in again ? again.values : undefined)
     }
     return role === 'primary' ? this.#onPrimary.answered(guarded, headers, before) : this.#onReplica.answered(guarded)
   }
@@ -355,14 +355,13 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
 
   /** The app gives the connection back; false where it is not to be used again. */
   givenBack(): boolean {
-    const { session } = this.guard
+    const { isUnfit, session } = this.guard
     this.#borrowing.leave()
     this.#onPrimary.leave()
     this.#holder?.request.release(this)
     this.#holder = undefined
     session.givenBack()
-    // A transaction that was refused something is over for the next user.
-    return !this.guard.isMisplaced && session.transaction?.refusal === undefined
+    return !isUnfit
   }
 
   /** Its request was answered with a replay, and does not give it back: it is closed, and what was open on it rolled back. */

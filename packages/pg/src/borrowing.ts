@@ -25,7 +25,7 @@ export class Borrowing {
         const plain = typeof values === 'function' ? undefined : values
         return database.primary.query(config, plain, callbackOf(config, values, callback))
       }
-      return this.#runOn(this.#borrowed ?? this.#borrow(statement), config, values, callback)
+      return this.#runOn(this.#borrowed ?? this.#borrow(), config, values, callback)
     } finally {
       if (hasIntent) scope?.request.endWrite(database.replication.name, 'unsent')
     }
@@ -43,16 +43,14 @@ export class Borrowing {
     return later({ config, values, callback }, borrowed.ready, run, this.#connection.client)
   }
 
-  #borrow({ analysis }: Statement): Borrowed {
+  #borrow(): Borrowed {
     const { guard, database, send, isLent } = this.#connection
     const { image, transaction } = guard.session
     if (transaction !== undefined) {
       guard.session.leavesTransaction()
       send('rollback', undefined, () => undefined)
     }
-    // A BEGIN begins by itself what it begins.
-    const begin = analysis.transaction === 'begin' ? [] : image.begin
-    const borrowed: Borrowed = new BorrowedPrimary({ ...image, begin }, async () => {
+    const borrowed: Borrowed = new BorrowedPrimary(image, async () => {
       const primary = guardedOf(await database.primary.connect()) as Guarded
       primary.client.on('notification', this.#forward)
       return primary

@@ -223,10 +223,8 @@ export class PgConnection implements Guarded, HeldConnection {
   #interceptRelease(isPoolQuery: boolean): void {
     const release = this.client.release as Release
     this.client.release = (error) => {
-      const { transaction } = this.guard.session
+      const isUnfit = this.guard.isUnfit
       this.leave()
-      // A transaction that was refused something is over for the next user.
-      const isUnfit = this.guard.isMisplaced || transaction?.refusal !== undefined
       // The driver's pool drops a connection for any error of a statement; a refusal does it no harm.
       if (error && !(isPoolQuery && isHarmless(error))) release(error)
       else release(isUnfit ? true : undefined)
@@ -256,6 +254,7 @@ export class PgConnection implements Guarded, HeldConnection {
 
   async runAgain(statement: QueryArgument): Promise<unknown> {
     if (typeof statement === 'string') return this.client.query(statement)
+    // Prepared under a name there, it would be in the way of the app's own.
     const { text, values } = statement
     return this.client.query({ ...(text === undefined ? {} : { text }), ...(values === undefined ? {} : { values }) })
   }

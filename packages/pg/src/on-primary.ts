@@ -18,7 +18,7 @@ export class OnPrimary {
     const { client } = connection
     const { session, effect } = connection.guard
     const { transaction } = session
-    session.sends(config, textOf(config) ?? '', analysis)
+    session.sends(statement.repeatable, textOf(config) ?? '', analysis)
     if (effect === Effect.commits) return holdForPosition(connection, statement, this.#commits(statement, transaction))
     if (effect === Effect.reads && scope !== undefined) {
       return holdForPosition(connection, statement, readPosition(connection, scope))
@@ -54,7 +54,7 @@ export class OnPrimary {
     const query = makeQuery(this.#connection, config, values, callback)
     const { deliver, result } = answerTo(statement, query.callback, client)
     query.callback = (error, value) => {
-      if (!error) guard.session.acknowledges(config, textOf(config) ?? '', analysis)
+      if (!error) guard.session.acknowledges(statement.repeatable, textOf(config) ?? '', analysis, statement.bound)
       deliver(error, value)
     }
     sendInTurn(this.#connection, query, statement)

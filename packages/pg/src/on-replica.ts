@@ -20,7 +20,7 @@ export class OnReplica {
     const { guard, client } = this.#connection
     const { session } = guard
     const failed = this.#failing(statement)
-    session.sends(config, textOf(config) ?? '', analysis)
+    session.sends(statement.repeatable, textOf(config) ?? '', analysis)
     if (isSubmittable(config)) this.#interceptErrors(config, statement)
     if (scope?.consistency === 'monotonic' && analysis.transaction === undefined) {
       return holdForPosition(this.#connection, statement, { ...readPosition(this.#connection, scope), failed })
@@ -33,7 +33,7 @@ export class OnReplica {
     const { deliver, result } = answerTo(statement, query.callback, client)
     query.callback = (error, value) => {
       if (error) return failed(error, deliver)
-      session.acknowledges(config, textOf(config) ?? '', analysis)
+      session.acknowledges(statement.repeatable, textOf(config) ?? '', analysis, statement.bound)
       deliver(null, value)
     }
     sendInTurn(this.#connection, query, statement)
@@ -47,7 +47,7 @@ export class OnReplica {
     const failed = this.#failing(statement)
     const { deliver, result } = answerTo(statement, callbackOf(config, values, callback), client)
     const again = statement.again(deliver)
-    guard.session.sends(config, textOf(config) ?? '', analysis)
+    guard.session.sends(statement.repeatable, textOf(config) ?? '', analysis)
     const decided = new Promise<void>((decide) => {
       sendChecked(this.#connection, statement, need, {
         answer: (error, value) => {

@@ -42,6 +42,20 @@ export class Statement {
     this.isPoolQuery = isPoolQuery
   }
 
+  /** What would be run again elsewhere: its text and values, without the callback of who has had their answer. */
+  get repeatable(): QueryArgument {
+    const { config, values } = this
+    if (typeof config !== 'string') return config
+    return Array.isArray(values) ? { text: config, values } : config
+  }
+
+  /** The values that are bound to its text. */
+  get bound(): unknown {
+    const { config, values } = this
+    if (Array.isArray(values)) return values
+    return typeof config === 'string' ? undefined : (config as QueryConfig).values
+  }
+
   /** The same once more, with another callback. */
   again(callback: Callback): Statement {
     const { config, values, analysis, scope, isPoolQuery } = this

@@ -23,8 +23,8 @@ export class BorrowedPrimary<S, C extends PrimaryConnection<S>> {
   #connection: C | undefined
   #isReady = false
   #hasLeft = false
-  /** Its session was changed for our sake. */
-  #isChanged = false
+  /** What its session was before: it is not given to others with what was set for, or by, this user of it. */
+  #changesBefore = 0
 
   /**
    * @param image what `session.image` said before the replica's transaction was given up
@@ -59,13 +59,16 @@ export class BorrowedPrimary<S, C extends PrimaryConnection<S>> {
     this.ready.then(giveBack, giveBack)
   }
 
+  get #isChanged(): boolean {
+    return this.#connection?.guard.session.changes !== this.#changesBefore
+  }
+
   async #make({ settings, begin }: Session<S>['image'], borrow: () => Promise<C>): Promise<C> {
     const connection = await borrow()
     this.#connection = connection
-    for (const { statement } of connection.guard.session.lacks(settings)) {
-      this.#isChanged = true
-      await connection.runAgain(statement)
-    }
+    const { session } = connection.guard
+    this.#changesBefore = session.changes
+    for (const { statement } of session.lacks(settings)) await connection.runAgain(statement)
     for (const statement of begin) await connection.runAgain(statement)
     return connection
   }

@@ -179,7 +179,16 @@ export class ConnectionGuard<S> {
     if (this.side === 'local') this.database.replication.prober.recheckRole()
   }
 
-  /** Whether this connection should not be lent again: then it is left, so that the next one looks again who is who. */
+  /** Whether, given back now, this connection is of no use to the next one: it is to be closed. */
+  get isUnfit(): boolean {
+    const { session } = this
+    // Its session went on elsewhere: what is set here is not what its user has left.
+    if (this.isMisplaced || (this.isDiverted && !session.isBare)) return true
+    // A transaction that was refused something would be over for the next one as well.
+    return session.transaction?.refusal !== undefined
+  }
+
+  /** Whether this server should not be used: then the connection is left, so that the next one looks again who is who. */
   get isMisplaced(): boolean {
     if (this.#isDoubtful || this.#isStale || this.#isSplit) return true
     const { server, side } = this

@@ -20,6 +20,7 @@ export class Session<S> {
   /** Whether a transaction will be open when all that was sent has run. */
   #ahead = false
   #residue: string | undefined
+  #changes = 0
   #isReadOnly = false
 
   constructor(wire: Wire, language: Dialect) {
@@ -38,6 +39,11 @@ export class Session<S> {
   /** What may have been left in the session that cannot be made again, as a reason code; undefined for nothing. */
   get residue(): string | undefined {
     return this.#residue
+  }
+
+  /** How often a setting was made: tells whether a session is still what it was. */
+  get changes(): number {
+    return this.#changes
   }
 
   /** Transactions of this session are read-only by its own setting. */
@@ -71,8 +77,8 @@ export class Session<S> {
   /** Which of these settings are to be made here so that this session has all of them, in their order. */
   lacks(settings: readonly Setting<S>[]): readonly Setting<S>[] {
     let same = 0
-    for (const text of this.#settings.keys()) {
-      if (settings[same]?.text !== text) return settings
+    for (const key of this.#settings.keys()) {
+      if (settings[same]?.key !== key) return settings
       same++
     }
     return settings.slice(same)
@@ -85,8 +91,12 @@ export class Session<S> {
     if (analysis.leaves === 'something') this.#residue ??= analysis.reason
   }
 
-  /** The server has done what a statement asked for: what it has set holds from now on. */
-  acknowledges(statement: S, text: string, analysis: Analysis): void {
+  /**
+   * The server has done what a statement asked for: what it has set holds from now on.
+   *
+   * @param values bound to the text
+   */
+  acknowledges(statement: S, text: string, analysis: Analysis, values?: unknown): void {
     if (analysis.leaves !== 'setting') return
     // A mode for one transaction goes along with that.
     if (analysis.transaction === 'set' && !isOfSession(text)) return
@@ -95,7 +105,7 @@ export class Session<S> {
       this.#residue ??= analysis.reason
       return
     }
-    const setting = { text, statement, isLocal: isLocal(text) }
+    const setting = { key: keyOf(text, values), statement, isLocal: isLocal(text) }
     const transaction = this.#undoes ? this.transaction : undefined
     if (transaction !== undefined) transaction.settings.push(setting)
     else this.#keep(setting)
@@ -125,6 +135,7 @@ export class Session<S> {
   leavesTransaction(): void {
     this.#ahead = false
     this.#transaction = undefined
+    this.#next = []
   }
 
   /** The app gave the connection back: what the next user of it cannot know of does not bind them. Settings of known values stay. */
@@ -134,11 +145,12 @@ export class Session<S> {
 
   /** It was made another one by something that is no text, and can be made so elsewhere. */
   becomes(statement: S): void {
-    this.#keep({ text: '', statement, isLocal: false })
+    this.#keep({ key: '', statement, isLocal: false })
   }
 
   /** The session was reset: nothing of it is left. */
   forget(): void {
+    this.#changes++
     this.#settings.clear()
     this.#next = []
     this.#residue = undefined
@@ -185,7 +197,8 @@ export class Session<S> {
   /** What was set in a transaction that is over holds, or is undone, as its server has it. */
   #ends(isCommitted: boolean): void {
     for (const setting of this.#transaction?.settings ?? []) {
-      if (isCommitted && !setting.isLocal) this.#keep(setting)
+      // What was local is made again as well: outside of a transaction it has as little effect, and leaves its name as known.
+      if (isCommitted) this.#keep(setting)
     }
   }
 
@@ -200,9 +213,10 @@ export class Session<S> {
   }
 
   #keep(setting: Setting<S>): void {
-    // The last one of a text counts: it moves to the end.
-    this.#settings.delete(setting.text)
-    this.#settings.set(setting.text, setting)
+    this.#changes++
+    // The last one of a kind counts: it moves to the end.
+    this.#settings.delete(setting.key)
+    this.#settings.set(setting.key, setting)
     if (this.#settings.size > maxSettings) this.#residue ??= 'settings'
   }
 
@@ -215,6 +229,12 @@ export class Session<S> {
     const { status, isQuiet } = this.#wire
     return status !== undefined && isQuiet ? status !== 'idle' : this.#ahead
   }
+}
+
+/** Tells settings apart: the same text with other values is another one. */
+function keyOf(text: string, values: unknown): string {
+  if (values === undefined) return text
+  return `${text}\0${JSON.stringify(values, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`
 }
 
 /** Whether SET TRANSACTION is meant for all transactions of the session. */

@@ -27,7 +27,8 @@ export class Transaction<S> {
 
 /** A change of the session that can be made again exactly. */
 export interface Setting<S> {
-  readonly text: string
+  /** Tells it apart from others: its text, and the values that were bound to it. */
+  readonly key: string
   readonly statement: S
   /** It ends with its transaction (`SET LOCAL`). */
   readonly isLocal: boolean
