@@ -17,7 +17,7 @@ const whole = {
   '@flyroute/core/adapter': 147_000,
   '@flyroute/core/fetch': 36_000,
   '@flyroute/core/node': 38_000,
-  '@flyroute/kysely': 136_000,
+  '@flyroute/kysely': 138_000,
   '@flyroute/lab': 85_000,
   '@flyroute/lab/databases': 48_000,
   '@flyroute/mysql2': 165_000,

@@ -29,7 +29,7 @@ export {
   type TransactionStatus,
   type Verdict,
   type Wire,
-  whenFresh,
+  whenReady,
 } from './connection/index.ts'
 export type { Ask, AskRows } from './dialect/ask.ts'
 export { Catalogue, type CatalogueOptions } from './dialect/catalogue.ts'

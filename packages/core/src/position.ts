@@ -55,6 +55,8 @@ export interface ServerInstance {
   readonly source?: string | undefined
   /** A replica that would run this user's writes, and keep them to itself: nothing but the guard keeps them away. */
   acceptsWrites?: boolean | undefined
+  /** It writes temporary tables to a log of its own, where they are transactions that no other server has. Default: false. */
+  logsTemporaryTables?: boolean | undefined
   /** Its clock minus ours (ms), where it tells positions without a time. */
   clockOffsetMs?: number | undefined
 }
@@ -70,6 +72,8 @@ export interface Observation {
   readonly source?: string | undefined
   /** A replica that would run this user's writes, and keep them to itself. Default: false. */
   readonly acceptsWrites?: boolean | undefined
+  /** It writes temporary tables to a log of its own. Default: false. */
+  readonly logsTemporaryTables?: boolean | undefined
   /** Its clock minus ours (ms), where it tells positions without a time. */
   readonly clockOffsetMs?: number | undefined
   /** What a replica has received, replayed or not. */

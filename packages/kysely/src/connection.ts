@@ -4,7 +4,6 @@ import {
   createStatementMemory,
   currentScope,
   decide,
-  type Freshness,
   type HeldConnection,
   noteUnavailable,
   type Scope,
@@ -12,7 +11,7 @@ import {
   type StatementMemory,
   type Watchdog,
   type Wire,
-  whenFresh,
+  whenReady,
 } from '@flyroute/core/adapter'
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely'
 import { Borrowing } from './borrowing.ts'
@@ -56,11 +55,13 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
 
   constructor(owner: Owner, driver: Driver, inner: DatabaseConnection, side: Side) {
     const { database, watchdog } = owner
+    const { language } = database.facts
     this.owner = owner
     this.driver = driver
     this.inner = inner
     this.watchdog = side === 'local' ? watchdog : undefined
-    this.guard = new ConnectionGuard(database, side, this.#wire(asksOn(inner, database.facts.language)))
+    const begin = compiled(language === 'mysql' ? 'start transaction' : 'begin')
+    this.guard = new ConnectionGuard(database, side, this.#wire(asksOn(inner, language)), begin)
     this.#memory = createStatementMemory(database.classifier)
     this.#passesOnControls()
   }
@@ -104,7 +105,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   async *stream<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
     statement.analysis = this.#memory.classify(statement.query.sql)
     let action = this.#decides(statement)
-    if (action === Action.wait) action = await this.#whenFresh(statement)
+    if (action === Action.wait) action = await this.#whenReady(statement)
     if (action === Action.primary) yield* this.#borrowing.stream<R>(statement, chunkSize)
     else if (action !== Action.here) yield await this.#carriesOut<R>(action, statement)
     else yield* this.#on().stream<R>(statement, chunkSize)
@@ -135,7 +136,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
       case Action.drop:
         return owner.drops(scope)
       case Action.wait:
-        return this.#whenFresh(statement).then((decision) => this.#carriesOut<R>(decision, statement))
+        return this.#whenReady(statement).then((decision) => this.#carriesOut<R>(decision, statement))
     }
   }
 
@@ -143,9 +144,9 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     return this.guard.role === 'primary' ? this.#onPrimary : this.#onReplica
   }
 
-  #whenFresh({ query, analysis, scope }: Statement): Promise<Action> {
+  #whenReady({ query, analysis, scope }: Statement): Promise<Action> {
     const { guard } = this
-    return whenFresh(guard, analysis, query.sql, scope as Scope, guard.need as Freshness)
+    return whenReady(guard, analysis, query.sql, scope, guard.need)
   }
 
   runOnPrimary<R>(statement: Statement): Promise<QueryResult<R>> {
@@ -228,6 +229,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   /** Has a request hold it, until it is given back. */
   isHeldBy(scope: Scope | undefined): void {
     this.#holder = scope
+    this.guard.isLent = true
     scope?.request.hold(this)
   }
 
@@ -249,13 +251,13 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   leaves(isUnfit: boolean): Promise<boolean> | undefined {
     const { guard, abandoned } = this
     const { transaction } = guard.session
-    const isDiscarded = isUnfit || guard.isMisplaced
+    const isDiscarded = isUnfit || guard.isMisplaced || (guard.isDiverted && guard.session.changes > 0)
     this.isCancellable = false
     this.#borrowing.leave()
     this.#holder?.request.release(this)
     this.#holder = undefined
     guard.writes.leavesTransaction('unknown')
-    guard.session.givenBack()
+    guard.givenBack()
     if (!isDiscarded && abandoned === undefined && transaction?.refusal === undefined) return undefined
     return this.#cleansUp(isDiscarded)
   }

@@ -8,7 +8,7 @@ import {
 } from '@flyroute/core/adapter'
 import type { CompiledQuery, QueryResult } from 'kysely'
 import type { Guarded } from './guarded.ts'
-import type { ExecuteOptions, Statement } from './statement.ts'
+import { boundTo, type ExecuteOptions, type Statement } from './statement.ts'
 
 /** What is on its way to a primary. */
 interface Sent {
@@ -73,7 +73,7 @@ export class OnPrimary {
   async #answered({ statement, effect, transaction }: Sent): Promise<void> {
     const { query, analysis, scope } = statement
     const { guard } = this.#connection
-    guard.session.acknowledges(query, query.sql, analysis)
+    guard.session.acknowledges(query, query.sql, analysis, boundTo(query))
     if (effect === Effect.none || scope === undefined) return
     if (effect === Effect.reads) return readPosition(this.#connection, scope)
     guard.writes.ends(scope.request, transaction, 'done')

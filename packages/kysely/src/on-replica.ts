@@ -3,7 +3,7 @@ import type { CompiledQuery, QueryResult } from 'kysely'
 import { Answer } from './answer.ts'
 import type { Guarded } from './guarded.ts'
 import { readPosition } from './on-primary.ts'
-import type { Statement } from './statement.ts'
+import { boundTo, type Statement } from './statement.ts'
 
 /** What is on its way to a replica. */
 interface Sent {
@@ -60,7 +60,7 @@ export class OnReplica {
 
   /** The server has answered. */
   answered({ query, analysis }: Statement): void {
-    this.#connection.guard.session.acknowledges(query, query.sql, analysis)
+    this.#connection.guard.session.acknowledges(query, query.sql, analysis, boundTo(query))
   }
 
   #sends(statement: Statement): Sent {

@@ -10,6 +10,11 @@ export function compiled(sql: string): CompiledQuery {
   return { sql, parameters: [], query, queryId: { queryId: 'flyroute' } }
 }
 
+/** The values that are bound to a text; undefined for none. */
+export function boundTo({ parameters }: CompiledQuery): unknown {
+  return parameters.length === 0 ? undefined : parameters
+}
+
 /** Asks on a connection of the wrapped dialect, below the guard. The names of the columns are all different. */
 export function asksOn(connection: DatabaseConnection, language: Language): Ask {
   const rows = async (sql: string): Promise<readonly Record<string, string | null>[]> =>

@@ -13,7 +13,7 @@ import {
   type Scope,
   type Side,
   type StatementMemory,
-  whenFresh,
+  whenReady,
 } from '@flyroute/core/adapter'
 import { Borrowing } from './borrowing.ts'
 import { currentCaller, keepInScope } from './caller.ts'
@@ -33,7 +33,7 @@ import {
 } from './driver-types.ts'
 import { type CommandInterceptor, GuardedCommand } from './guarded-command.ts'
 import { type GuardedQueue, guardedOf, install } from './guards.ts'
-import { type InterceptedEntry, QueuedCallback } from './intercepted-entry.ts'
+import type { InterceptedEntry } from './intercepted-entry.ts'
 import { OnPrimary } from './on-primary.ts'
 import { OnReplica } from './on-replica.ts'
 import type { Repeatable } from './repeatable.ts'
@@ -71,7 +71,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.connection = connection
     this.database = database
     this.wire = new MysqlWire(addressOf(connection))
-    this.guard = new ConnectionGuard(database, side, this.wire)
+    this.guard = new ConnectionGuard(database, side, this.wire, { sql: 'start transaction' })
     this.#memory = createStatementMemory(database.classifier)
     this.#enqueue = connection.addCommand
     this.#listen()
@@ -88,9 +88,8 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
       return this.#enqueue.call(this.connection, command)
     }
     const scope = currentScope()
-    if (kind === 'session') return this.#reset(command)
     if (kind === 'prepare' && this.#isPrepared(command)) return this.#prepared(command)
-    if (scope === undefined && this.#isIdentified && this.guard.canBypass) {
+    if (scope === undefined && this.#isIdentified && this.guard.canBypass && kind !== 'session') {
       this.#onPrimary.overhears(command)
       return this.#enqueue.call(this.connection, command)
     }
@@ -104,6 +103,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
       keepInScope(command)
       this.#isUsedBy(scope)
     }
+    this.guard.isLent = this.isPooled
     const guarded = new GuardedCommand(this, command, kind, analysis, scope)
     if (kind === 'prepare') this.#preparing = guarded
     else if (kind === 'execute') this.#follow(guarded)
@@ -193,22 +193,14 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.#enqueue.call(this.connection, entry)
   }
 
-  /** COM_RESET_CONNECTION and COM_CHANGE_USER, when all that was asked for earlier has been answered. */
-  #reset(command: Command): unknown {
-    this.#enqueue.call(this.connection, new QueuedCallback(() => this.#forget(command)))
-    this.#enqueue.call(this.connection, command)
-    return command
-  }
-
   /** A transaction is rolled back, what was set for the session is gone, and the user may be another one. */
   #forget(command: Command): void {
-    this.#borrowing.leave()
     this.#onPrimary.forget()
     this.#memory.forget()
     this.#preparedReads.clear()
     this.wire.forget()
-    this.guard.session.forget()
     const user = otherUser(command)
+    this.guard.session.forget(user === undefined)
     if (user !== undefined) this.guard.session.becomes({ user })
     // Another user may have other rights; a mere reset leaves the server what it is.
     if (user !== undefined || this.database.simulated) this.#isIdentified = false
@@ -220,6 +212,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     const { command, kind } = guarded
     // Its preparation has failed: the driver has told, and goes through the motions.
     if (kind === 'execute' && command.statement === undefined) return true
+    if (kind === 'session') return this.#resets(guarded)
     if (this.#isIdentified) return this.#decide(guarded)
     this.identify(guarded).then(
       () => {
@@ -227,6 +220,16 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
       },
       (error: unknown) => guarded.fail(error),
     )
+    return false
+  }
+
+  /** COM_RESET_CONNECTION and COM_CHANGE_USER are of the session, wherever that goes on. */
+  #resets(guarded: GuardedCommand): boolean {
+    if (!this.guard.isDiverted) {
+      this.#forget(guarded.command)
+      return true
+    }
+    this.#borrowing.run(guarded)
     return false
   }
 
@@ -265,14 +268,14 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
         guarded.drop(this.database.replication.name)
         return false
       case Action.wait:
-        this.#wait(guarded, guard.need as Freshness)
+        this.#wait(guarded, guard.need)
         return false
     }
   }
 
-  #wait(guarded: GuardedCommand, need: Freshness): void {
+  #wait(guarded: GuardedCommand, need: Freshness | undefined): void {
     this.wire.entry = guarded
-    whenFresh(this.guard, guarded.analysis, this.textOf(guarded.command), guarded.scope as Scope, need).then(
+    whenReady(this.guard, guarded.analysis, this.textOf(guarded.command), guarded.scope, need).then(
       (action) => {
         // The connection may have been lost meanwhile, and the statement be under way elsewhere.
         if (!guarded.isOver && this.act(action, guarded)) guarded.send()
@@ -285,7 +288,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     const headers = headersOf(guarded.command)
     const { session, role } = this.guard
     const before = session.transaction
-    if (guarded.kind !== 'prepare') {
+    if (guarded.kind === 'query' || guarded.kind === 'execute') {
       this.wire.answered(headers)
       const { again, analysis } = guarded
       const text = this.textOf(guarded.command)
@@ -296,6 +299,12 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   }
 
   failed(guarded: GuardedCommand, error: unknown, isAnswer: boolean): void {
+    // The server closes a connection whose other user it does not let in.
+    if (guarded.kind === 'session') {
+      guarded.deliver(error)
+      this.connection.destroy()
+      return
+    }
     if (this.guard.role === 'primary') this.#onPrimary.failed(guarded, error, isAnswer)
     else this.#onReplica.failed(guarded, error, isAnswer)
   }
@@ -307,7 +316,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
 
   canBypass(command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined): boolean {
     // What is read bit by bit is heard of by its events, and what has a time of its own may be answered twice.
-    if (kind === 'prepare' || !command.onResult || command.timeout) return false
+    if (kind === 'prepare' || kind === 'session' || !command.onResult || command.timeout) return false
     const { side, role, session } = this.guard
     if (side === 'primary' || role !== 'replica' || session.transaction !== undefined) return false
     return isPlainRead(analysis) && scope?.consistency !== 'monotonic'
@@ -355,12 +364,13 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
 
   /** The app gives the connection back; false where it is not to be used again. */
   givenBack(): boolean {
-    const { isUnfit, session } = this.guard
+    const { guard } = this
+    const { isUnfit } = guard
     this.#borrowing.leave()
     this.#onPrimary.leave()
     this.#holder?.request.release(this)
     this.#holder = undefined
-    session.givenBack()
+    guard.givenBack()
     return !isUnfit
   }
 

@@ -17,29 +17,6 @@ function plainQuery(sql: string, callback: Callback): Command {
   return createQuery({ sql, ...plainRows }, undefined, callback, {})
 }
 
-/** An entry in the queue of a connection that asks nothing of its server: something that is done when it is its turn. */
-export class QueuedCallback implements QueueEntry {
-  readonly #come: () => void
-
-  constructor(come: () => void) {
-    this.#come = come
-  }
-
-  /** What the connection tells its end to. */
-  get onResult(): Callback {
-    return () => undefined
-  }
-
-  execute(): boolean {
-    this.#come()
-    return true
-  }
-
-  stateName(): string {
-    return 'flyroute'
-  }
-}
-
 /** How to read our own rows, whatever the app has set for its own: as the server wrote them. */
 const plainRows = { rowsAsArray: true, typeCast: false, nestTables: false, namedPlaceholders: false }
 

@@ -18,7 +18,7 @@ export class OnReplica {
 
   answered(guarded: GuardedCommand): boolean {
     const { scope, kind, analysis } = guarded
-    const isRead = kind !== 'prepare' && analysis.transaction === undefined
+    const isRead = (kind === 'query' || kind === 'execute') && analysis.transaction === undefined
     if (scope?.consistency !== 'monotonic' || !isRead) {
       guarded.release()
       return true

@@ -1,4 +1,4 @@
 import { describeSessions } from '@flyroute/testkit/sessions/describe'
 import { mysql } from './sessions/adapter.ts'
 
-describeSessions(mysql, { isKnownToFail: true })
+describeSessions(mysql)

@@ -44,7 +44,7 @@ export class Borrowing {
   }
 
   #borrow(): Borrowed {
-    const { guard, database, send, isLent } = this.#connection
+    const { guard, database, send } = this.#connection
     const { image, transaction } = guard.session
     if (transaction !== undefined) {
       guard.session.leavesTransaction()
@@ -59,7 +59,7 @@ export class Borrowing {
     guard.isDiverted = true
     borrowed.ready.then(
       ({ client }) => {
-        if (!isLent) this.#leaveWhenIdle(borrowed, client)
+        if (!guard.isLent) this.#leaveWhenIdle(borrowed, client)
       },
       () => this.#isOver(borrowed),
     )

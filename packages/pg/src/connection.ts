@@ -11,7 +11,7 @@ import {
   type Scope,
   type Side,
   type StatementMemory,
-  whenFresh,
+  whenReady,
 } from '@flyroute/core/adapter'
 import { Borrowing } from './borrowing.ts'
 import { canCheck } from './checked-read.ts'
@@ -72,7 +72,6 @@ export class PgConnection implements Guarded, HeldConnection {
   #user: Scope | undefined
   /** The request that has checked the connection out from a pool of ours. */
   #holder: Scope | undefined
-  isLent = false
 
   constructor(client: BareClient, { database, side, Query, questionMs, answerMs, query, send }: ConnectionOptions) {
     this.client = client
@@ -81,7 +80,7 @@ export class PgConnection implements Guarded, HeldConnection {
     this.send = send
     this.answerMs = answerMs
     this.wire = new PgWire(client, send, questionMs)
-    this.guard = new ConnectionGuard(database, side, this.wire)
+    this.guard = new ConnectionGuard(database, side, this.wire, 'begin')
     this.#query = query
     this.#memory = createStatementMemory(database.classifier)
     this.#listen()
@@ -100,7 +99,7 @@ export class PgConnection implements Guarded, HeldConnection {
     const analysis = this.#analyse(config, poolQuery?.analysis)
     if (analysis === undefined) return this.send(config, values, callback)
     // A pool that is not ours has given the connection to another request.
-    if (guard.isDiverted && !this.isLent && scope !== undefined && scope.request !== this.#user?.request) this.leave()
+    if (guard.isDiverted && !guard.isLent && scope !== undefined && scope.request !== this.#user?.request) this.leave()
     this.#user = scope
     const statement = new Statement(config, values, callback, analysis, scope, isPoolQuery)
     const aborted = guard.session.transaction?.refusal
@@ -128,12 +127,12 @@ export class PgConnection implements Guarded, HeldConnection {
       case Action.drop:
         return drop(statement, this.database.replication.name)
       case Action.wait:
-        return this.#wait(statement, guard.need as Freshness)
+        return this.#wait(statement, guard.need)
     }
   }
 
-  #wait(statement: Statement, need: Freshness): unknown {
-    if (!canCheck(this, statement, need)) return this.whenFresh(statement, need)
+  #wait(statement: Statement, need: Freshness | undefined): unknown {
+    if (need === undefined || !canCheck(this, statement, need)) return this.whenReady(statement, need)
     const { result, decided } = this.#onReplica.sendChecked(statement, need)
     this.#holdsBack(decided)
     return result
@@ -143,10 +142,10 @@ export class PgConnection implements Guarded, HeldConnection {
     return this.#borrowing.run(statement)
   }
 
-  whenFresh(statement: Statement, need: Freshness): unknown {
+  whenReady(statement: Statement, need: Freshness | undefined): unknown {
     const { config, analysis, scope } = statement
     let action: Action = Action.here
-    const decided = whenFresh(this.guard, analysis, textOf(config) ?? '', scope as Scope, need).then((decision) => {
+    const decided = whenReady(this.guard, analysis, textOf(config) ?? '', scope, need).then((decision) => {
       action = decision
     })
     this.#holdsBack(decided)
@@ -206,7 +205,7 @@ export class PgConnection implements Guarded, HeldConnection {
 
   lend(poolQuery?: PoolQuery, holder?: Scope): Release {
     this.#expected = poolQuery
-    this.isLent = true
+    this.guard.isLent = true
     // What nothing will happen to but that it is sent and answered, the pool gives back as it would without us.
     if (poolQuery === undefined || this.guard.isMisplaced) this.#interceptRelease(poolQuery !== undefined)
     if (poolQuery === undefined) {
@@ -232,9 +231,8 @@ export class PgConnection implements Guarded, HeldConnection {
   }
 
   leave(): void {
-    this.isLent = false
     this.#borrowing.leave()
-    this.guard.session.givenBack()
+    this.guard.givenBack()
     this.#holder?.request.release(this)
     this.#holder = undefined
   }

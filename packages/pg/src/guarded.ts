@@ -10,8 +10,6 @@ export interface Guarded extends PrimaryConnection<QueryArgument> {
   readonly client: BareClient
   readonly database: PgDatabase
   readonly wire: PgWire
-  /** It is checked out from a pool of ours, which sees it given back. */
-  readonly isLent: boolean
   /** The class whose objects the driver makes of texts. */
   readonly Query: QueryClass
   /** How long (ms) the answer to a statement may take; undefined: as long as the driver's own options say. */
@@ -28,7 +26,7 @@ export interface Guarded extends PrimaryConnection<QueryArgument> {
   /** What the error that a plain read has met is to the app and to the pool. */
   interpretPlain(query: PlainPoolQuery, error: unknown): unknown
   /** Sends a statement as soon as the server is fresh enough for it, or has it go where it is. */
-  whenFresh(statement: Statement, need: Freshness): unknown
+  whenReady(statement: Statement, need: Freshness): unknown
   /** Runs a statement on the primary, in place of this connection. */
   runOnPrimary(statement: Statement): unknown
   /** What the client's `query` does, in all its forms. */

@@ -59,7 +59,7 @@ export class OnReplica {
           decide()
           // A replica that is lost is not waited for.
           if (database.facts.readError(error) === 'unavailable') failed(error, deliver)
-          else runInScope(scope, () => this.#connection.whenFresh(again, need))
+          else runInScope(scope, () => this.#connection.whenReady(again, need))
         },
       })
     })

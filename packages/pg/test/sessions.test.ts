@@ -1,4 +1,4 @@
 import { describeSessions } from '@flyroute/testkit/sessions/describe'
 import { adapter } from './sessions/adapter.ts'
 
-describeSessions(adapter, { isKnownToFail: true })
+describeSessions(adapter)

@@ -2,7 +2,7 @@
 export const Action = {
   /** It is sent on this connection now. */
   here: 0,
-  /** It is sent here once this server is as fresh as `guard.need` says, or goes to the primary: `whenFresh` decides. */
+  /** It waits for this server to be as fresh as `guard.need` says, or for what it calls to be known: `whenReady` decides. */
   wait: 1,
   /** It runs on a connection to the primary in place of this one. */
   primary: 2,

@@ -8,12 +8,15 @@ import { decideOnReplica } from './on-replica.ts'
 /**
  * Decides what becomes of a statement on a connection, and registers what it does to its request in the same step. Reads no
  * clock and no queue; what belongs to the answer stands in fields of the guard.
+ *
+ * @param hasWaited the catalogue was waited for: what it does not know now is taken for the worst
  */
 export function decide<S>(
   guard: ConnectionGuard<S>,
   analysis: Analysis,
   text: string,
   scope: Scope | undefined,
+  hasWaited = false,
 ): Action {
   guard.effect = Effect.none
   if (scope?.request.isReplayed) {
@@ -23,5 +26,5 @@ export function decide<S>(
   if (guard.isDiverted) return Action.primary
   return guard.role === 'primary'
     ? decideOnPrimary(guard, analysis, text, scope)
-    : decideOnReplica(guard, analysis, text, scope)
+    : decideOnReplica(guard, analysis, text, scope, hasWaited)
 }

@@ -42,15 +42,18 @@ export class ConnectionGuard<S> {
   readonly writes: Writes<S>
   /** The run of the server that this connection leads to; undefined until it has said what it is. */
   server: ServerInstance | undefined
+  /** A connection to the primary is used in place of this one. */
+  isDiverted = false
+  /** It is checked out from a pool of ours, which sees it given back. */
+  isLent = false
+  /** Something of this check-out could not go along to the primary: nothing of it does any more. */
+  refused: Error | undefined
   /** With `Action.refuse` and `Action.rollback`: what keeps the statement from being sent. */
   refusal: Error | undefined
-  /** With `Action.wait`: how fresh this server has to be. */
+  /** With `Action.wait`: how fresh this server has to be; undefined where it waits to know what the statement calls. */
   need: Freshness | undefined
   /** With `Action.here`: what the statement does to its request. */
   effect: Effect = Effect.none
-  #isDiverted = false
-  /** The session went on elsewhere: what it has set here is not what it ended with. */
-  #isSplit = false
   /** With `Action.primary`: a write was registered for its way there. */
   #hasIntent = false
   #identifiedAt = 0
@@ -59,22 +62,13 @@ export class ConnectionGuard<S> {
   /** Another primary has taken over from this one, and a client has seen it. */
   #isStale = false
 
-  constructor(database: GuardedDatabase, side: Side, wire: Wire) {
+  /** @param begin begins a transaction */
+  constructor(database: GuardedDatabase, side: Side, wire: Wire, begin: S) {
     this.database = database
     this.side = side
     this.wire = wire
-    this.session = new Session(wire, database.facts.language)
+    this.session = new Session(wire, database.facts.language, begin)
     this.writes = new Writes(database.replication, this.session)
-  }
-
-  /** A connection to the primary is used in place of this one. */
-  get isDiverted(): boolean {
-    return this.#isDiverted
-  }
-
-  set isDiverted(isDiverted: boolean) {
-    if (isDiverted && !this.session.isBare) this.#isSplit = true
-    this.#isDiverted = isDiverted
   }
 
   /** What the server says it is; until then, what the settings say. */
@@ -179,18 +173,25 @@ export class ConnectionGuard<S> {
     if (this.side === 'local') this.database.replication.prober.recheckRole()
   }
 
+  /** The app has given the connection back: what the next user cannot know of does not bind it. */
+  givenBack(): void {
+    this.isLent = false
+    this.refused = undefined
+    this.session.givenBack()
+  }
+
   /** Whether, given back now, this connection is of no use to the next one: it is to be closed. */
   get isUnfit(): boolean {
     const { session } = this
     // Its session went on elsewhere: what is set here is not what its user has left.
-    if (this.isMisplaced || (this.isDiverted && !session.isBare)) return true
+    if (this.isMisplaced || (this.isDiverted && session.changes > 0)) return true
     // A transaction that was refused something would be over for the next one as well.
     return session.transaction?.refusal !== undefined
   }
 
   /** Whether this server should not be used: then the connection is left, so that the next one looks again who is who. */
   get isMisplaced(): boolean {
-    if (this.#isDoubtful || this.#isStale || this.#isSplit) return true
+    if (this.#isDoubtful || this.#isStale) return true
     const { server, side } = this
     const { replication } = this.database
     if (server !== undefined && replication.servers.mustLeave(server)) return true

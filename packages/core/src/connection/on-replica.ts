@@ -14,13 +14,15 @@ export function decideOnReplica<S>(
   analysis: Analysis,
   text: string,
   scope: Scope | undefined,
+  hasWaited: boolean,
 ): Action {
   const { database, session, server, side } = guard
   const { replication } = database
   // A connection to the primary that has become one to a replica: there is nowhere else to go.
   if (side === 'primary') return guard.refuses(new ReplayUnavailableError('no-primary'))
   if (server !== undefined && replication.servers.mustLeave(server)) return toPrimary(guard, analysis, text, scope)
-  const access = accessOnReplica(guard, analysis, text)
+  const isUnknown = analysis.access !== 'write' && database.catalogue.isNotKnownYet(analysis, text)
+  const access = isUnknown && hasWaited ? 'write' : accessOnReplica(guard, analysis, text)
   const { transaction } = session
   if (transaction !== undefined) {
     if (transaction.refusal !== undefined) return inAborted(guard, analysis)
@@ -32,6 +34,9 @@ export function decideOnReplica<S>(
     const commits = analysis.schema && database.facts.language === 'mysql'
     if (transaction.readOnly && !commits && analysis.reason !== 'advisory-lock') return Action.here
   }
+  guard.need = undefined
+  // What it calls is about to be known.
+  if (isUnknown && !hasWaited) return Action.wait
   try {
     if (replication.router.route(access, analysis.reason, scope) === 'primary')
       return moves(guard, analysis, text, scope)
@@ -54,6 +59,8 @@ function accessOnReplica<S>(
   if (access === 'write') return access
   // Only this guard keeps such a user from writing here: what may write is not tried.
   if (access === 'unknown' && server?.acceptsWrites) return 'write'
+  // It would be a transaction in the replica's own log, which no other server has.
+  if (server?.logsTemporaryTables && analysis.reason === 'temporary-table') return 'write'
   // A routine that catches the refusal would answer as if all were well.
   return database.catalogue.mayHideRefusal(analysis, text) ? 'write' : access
 }
@@ -75,7 +82,13 @@ export function moves<S>(
   scope: Scope | undefined,
 ): Action {
   const { session, database } = guard
-  if (!session.canMove) return guard.refuses(inTheWay(scope, session.residue === undefined ? 'transaction' : 'session'))
+  // What was refused once is not forgotten by a reset: the rest was written for a session that has it.
+  if (guard.refused !== undefined) return guard.refuses(guard.refused)
+  if (!session.canMove) {
+    const refusal = inTheWay(scope, session.residue === undefined ? 'transaction' : 'session')
+    if (guard.isLent) guard.refused = refusal
+    return guard.refuses(refusal)
+  }
   if (scope !== undefined && mayWrite(database, analysis, text, scope) && !guard.registersIntent(scope.request)) {
     return guard.refuses(scope.request.refusal)
   }

@@ -1,5 +1,5 @@
 import type { Analysis } from '../classify/index.ts'
-import { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers } from './writers.ts'
+import { MAY_HIDE_REFUSAL, MAY_WRITE, NOT_KNOWN_YET, type Writers } from './writers.ts'
 
 /** How often (ms) the server is asked at most. */
 const pauseMs = 1_000
@@ -36,6 +36,8 @@ export class Catalogue {
   #asking: Promise<void> | undefined
   #askedAt = Number.NEGATIVE_INFINITY
   #pauseMs = pauseMs
+  /** The last question had no answer: then a replica's own refusal is all there is. */
+  #cannotBeAsked = false
   /** The schema has changed since the question that is under way was asked. */
   #isOutdated = false
   /** Names that are not known, and those of them that the server did not know either. */
@@ -60,6 +62,11 @@ export class Catalogue {
     return (this.#of(analysis, text) & MAY_HIDE_REFUSAL) !== 0
   }
 
+  /** Whether the server is about to tell: a replica waits for that, `settled`, before it decides. */
+  isNotKnownYet(analysis: Analysis, text: string): boolean {
+    return (this.#of(analysis, text) & NOT_KNOWN_YET) !== 0
+  }
+
   /** A statement has run whose analysis says `schema`: nothing that was known of routines and views holds. */
   changed(): void {
     this.#writers = undefined
@@ -72,6 +79,23 @@ export class Catalogue {
   /** A connection was made: an occasion to look whether anything has changed elsewhere. */
   refresh(): void {
     if (this.#now() - this.#askedAt >= oldMs) this.#askSoon()
+  }
+
+  /** Resolves when the server has told what was missing, or cannot be asked, or after `withinMs`. */
+  async answers(withinMs: number): Promise<void> {
+    const until = this.#now() + withinMs
+    while (this.#missed.size > 0 && !this.#cannotBeAsked) {
+      const now = this.#now()
+      if (now >= until) return
+      this.#askSoon()
+      const soonMs = this.#asking === undefined ? Math.max(1, this.#askedAt + this.#pauseMs - now) : until - now
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, Math.min(soonMs, until - now))
+      })
+      await Promise.race([this.#asking ?? late, late])
+      clearTimeout(timer)
+    }
   }
 
   /** Resolves when nothing is being asked. */
@@ -94,7 +118,7 @@ export class Catalogue {
         if (known !== undefined) says |= known
         else {
           const isAbsent = this.#absent.has(call)
-          says |= isAbsent ? MAY_WRITE : MAY_WRITE | MAY_HIDE_REFUSAL
+          says |= isAbsent || this.#cannotBeAsked ? MAY_WRITE : MAY_WRITE | NOT_KNOWN_YET
           if (!isAbsent) {
             missed = true
             if (this.#missed.size < mostAbsent) this.#missed.add(call)
@@ -130,11 +154,14 @@ export class Catalogue {
       .then(
         (writers) => {
           this.#pauseMs = pauseMs
+          this.#cannotBeAsked = false
           if (!this.#isOutdated) this.#learn(writers, missed)
         },
         () => {
           // The server cannot be asked, now or ever: what is not known stays so.
           this.#pauseMs = Math.min(oldMs, this.#pauseMs * 2)
+          this.#cannotBeAsked = true
+          this.#generation = ++generations
         },
       )
       .finally(() => {

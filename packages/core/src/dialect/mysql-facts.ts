@@ -101,7 +101,7 @@ class Servers {
   ): Promise<Observation> {
     const simulated = this.#simulated && expected === 'replica'
     const moving = full.slice(0, 5) as unknown as MysqlMovingRow
-    const [transactionReadOnly, server, source, hasGtids, , , replicating] = full.slice(5)
+    const [transactionReadOnly, server, source, hasGtids, , , replicating, logsTemporary] = full.slice(5)
     const isWalled = isReadOnlyRow(moving)
     // One that replicates and is not read-only takes whatever it is given, as does one that is not sure of its sessions.
     const isOpen = !isWalled && (replicating === 'ON' || (isOn(transactionReadOnly) && expected === 'replica'))
@@ -122,6 +122,7 @@ class Servers {
       at: this.keepGtids ? readGtids(moving, flavour, role === 'replica' && !simulated) : undefined,
       source: source === '' ? undefined : String(source).toLowerCase(),
       acceptsWrites,
+      logsTemporaryTables: isOn(logsTemporary),
       clockOffsetMs: Number(full[9]) * 1_000 - Date.now(),
     }
   }

@@ -29,6 +29,7 @@ export type MysqlFullRow = readonly [
   now: string | number,
   uptime: string | null,
   replicating: string | null,
+  logsTemporary: unknown,
 ]
 
 const mysqlMoving = [
@@ -63,6 +64,8 @@ export const mysqlFlavours: Readonly<Record<MysqlFlavour['kind'], MysqlFlavour>>
       mysqlClock,
       "(select variable_value from performance_schema.global_status where variable_name = 'Uptime')",
       'null',
+      // Measured on 9.7: only in STATEMENT format, which is not the default.
+      '0',
     ],
   },
   mariadb: {
@@ -77,13 +80,14 @@ export const mysqlFlavours: Readonly<Record<MysqlFlavour['kind'], MysqlFlavour>>
       mysqlClock,
       "(select variable_value from information_schema.global_status where variable_name = 'Uptime')",
       "(select variable_value from information_schema.global_status where variable_name = 'Slave_running')",
+      "@@global.log_bin and @@session.binlog_format <> 'ROW'",
     ],
   },
   // Where the server says no to all of that (a proxy, Vitess): the role at most.
   modest: {
     kind: 'modest',
     moving: modestMoving,
-    full: [...modestMoving, '0', "''", "''", '0', 'unix_timestamp()', 'null', 'null'],
+    full: [...modestMoving, '0', "''", "''", '0', 'unix_timestamp()', 'null', 'null', '0'],
   },
 }
 

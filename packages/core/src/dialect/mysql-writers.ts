@@ -6,7 +6,7 @@ import { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers, WritersBuilder } from './wri
 const writes = "sql_data_access not in ('READS SQL DATA', 'NO SQL')"
 
 /** Whether a body has a handler, or asks what would tell it that this is a replica. Who may not read it does not know. */
-const hides = `${writes} and (routine_definition is null or lower(routine_definition) like '%handler%' or lower(routine_definition) like '%read\\_only%')`
+const hides = `${writes} and (routine_definition is null or lower(routine_definition) like '%handler%' or lower(routine_definition) like '%temporary%' or lower(routine_definition) like '%read\\_only%')`
 
 const routinesQuery = `select routine_schema as c0, routine_name as c1, max(${writes}) as c2, max(${hides}) as c3
   from information_schema.routines group by routine_schema, routine_name limit 20000`

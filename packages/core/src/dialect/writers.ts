@@ -2,6 +2,8 @@
 export const MAY_WRITE = 1
 /** It may meet a replica's refusal and not say so: it catches errors, or asks whether this is a replica. */
 export const MAY_HIDE_REFUSAL = 2
+/** The server was not asked for it yet: what it may do is about to be known. */
+export const NOT_KNOWN_YET = 4
 
 /** What a server's catalogue knows of the routines and views that are not the server's own. */
 export interface Writers {

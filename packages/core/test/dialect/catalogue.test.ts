@@ -36,7 +36,11 @@ const classifier = createClassifier({ dialect: 'postgres' })
 
 function judge({ catalogue }: Server, text: string): string {
   const analysis = classifier.classify(text)
-  return [catalogue.mayWrite(analysis, text) && 'writes', catalogue.mayHideRefusal(analysis, text) && 'hides']
+  return [
+    catalogue.mayWrite(analysis, text) && 'writes',
+    catalogue.mayHideRefusal(analysis, text) && 'hides',
+    catalogue.isNotKnownYet(analysis, text) && 'unknown',
+  ]
     .filter(Boolean)
     .join()
 }
@@ -44,7 +48,7 @@ function judge({ catalogue }: Server, text: string): string {
 describe('what a catalogue knows', () => {
   test('before it has answered, a function of the app may do anything, and the server is asked', async () => {
     const server = new Server()
-    expect(judge(server, 'select f()')).toBe('writes,hides')
+    expect(judge(server, 'select f()')).toBe('writes,unknown')
     expect(judge(server, 'select now() from t')).toBe('')
     expect(server.questions).toBe(1)
     await server.says({ f: 0 })
@@ -93,10 +97,10 @@ describe('when the server is asked', () => {
     const server = new Server()
     server.catalogue.refresh()
     await server.says({})
-    expect(judge(server, 'select late()')).toBe('writes,hides')
+    expect(judge(server, 'select late()')).toBe('writes,unknown')
     expect(server.questions).toBe(1)
     server.time = 1_000
-    expect(judge(server, 'select late()')).toBe('writes,hides')
+    expect(judge(server, 'select late()')).toBe('writes,unknown')
     expect(server.questions).toBe(2)
     await server.says({})
     // Known to be nobody's: it may be the server's own, and hides nothing.
@@ -104,7 +108,7 @@ describe('when the server is asked', () => {
     server.time = 5_000
     expect(judge(server, 'select late()')).toBe('writes')
     expect(server.questions).toBe(2)
-    expect(judge(server, 'select later()')).toBe('writes,hides')
+    expect(judge(server, 'select later()')).toBe('writes,unknown')
     expect(server.questions).toBe(3)
     await server.says({ late: 0, later: 0 })
     expect(judge(server, 'select late(), later()')).toBe('')
@@ -112,10 +116,10 @@ describe('when the server is asked', () => {
 
   test('after a schema change; an answer from before it does not count', async () => {
     const server = new Server()
-    expect(judge(server, 'select f()')).toBe('writes,hides')
+    expect(judge(server, 'select f()')).toBe('writes,unknown')
     server.catalogue.changed()
     await server.says({ f: 0 })
-    expect(judge(server, 'select f()')).toBe('writes,hides')
+    expect(judge(server, 'select f()')).toBe('writes,unknown')
     server.time = 1_000
     judge(server, 'select f()')
     expect(server.questions).toBe(2)
@@ -123,7 +127,7 @@ describe('when the server is asked', () => {
     expect(judge(server, 'select f()')).toBe('writes')
     server.time = 2_000
     server.catalogue.changed()
-    expect(judge(server, 'select f()')).toBe('writes,hides')
+    expect(judge(server, 'select f()')).toBe('writes,unknown')
     expect(server.questions).toBe(3)
   })
 
@@ -148,13 +152,33 @@ describe('when the server is asked', () => {
     const asked: number[] = []
     for (server.time = 0; server.time < 30_000; server.time += 100) {
       const before = server.questions
-      expect(judge(server, 'select f()')).toBe('writes,hides')
+      // A server that cannot be asked leaves nothing but a replica's own refusal.
+      expect(judge(server, 'select f()')).toBe(asked.length === 0 ? 'writes,unknown' : 'writes')
       if (server.questions === before) continue
       asked.push(server.time)
       await server.fails()
     }
     expect(asked).toEqual([0, 2_000, 6_000, 14_000])
   })
+})
+
+test('who waits for an answer gets it, or the word that there is none; and does not wait for ever', async () => {
+  const server = new Server()
+  expect(judge(server, 'select f()')).toBe('writes,unknown')
+  const known = server.catalogue.answers(2_000)
+  await server.says({ f: hide })
+  await known
+  expect(judge(server, 'select f()')).toBe('hides')
+  server.time = 1_000
+  expect(judge(server, 'select g()')).toBe('writes,unknown')
+  const inVain = server.catalogue.answers(2_000)
+  await server.fails()
+  await inVain
+  expect(judge(server, 'select g()')).toBe('writes')
+  const silent = new Server()
+  judge(silent, 'select f()')
+  await silent.catalogue.answers(0)
+  expect(judge(silent, 'select f()')).toBe('writes,unknown')
 })
 
 test('what was judged by one catalogue is judged anew by another', async () => {

@@ -33,7 +33,7 @@ export function describeSessions(adapter: SessionAdapter, { isKnownToFail = fals
       // Who refuses everything makes no mistake either.
       for (const way of ['job', 'answering'] as const) expect(figures[way].equal).toBeGreaterThan(sessions / 2)
     }
-    if (isKnownToFail) test.failing(title, compare, 240_000)
-    else test(title, compare, 240_000)
+    if (isKnownToFail) test.failing(title, compare, 300_000)
+    else test(title, compare, 300_000)
   })
 }

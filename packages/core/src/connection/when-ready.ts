@@ -2,25 +2,38 @@ import type { Analysis } from '../classify/index.ts'
 import type { Scope } from '../request/scope.ts'
 import type { Freshness } from '../token.ts'
 import { Action } from './action.ts'
+import { decide } from './decide.ts'
 import type { ConnectionGuard } from './guard.ts'
 import { moves } from './on-replica.ts'
 
 /** How often (ms) a connection asks its own server, where it is not the one that is asked for all. */
 const pollMs = 5
 
+/** How long (ms) a statement waits for the server to tell which routines there are. */
+const catalogueMs = 2_000
+
 /**
- * Waits, bounded, until the very server of a connection is as fresh as a scope needs it: then the statement is sent here, else
- * it goes to the primary or is refused.
+ * What `Action.wait` comes to: waits, bounded, until it is known what the statement calls, and until the very server of its connection is as
+ * fresh as its scope needs it. Then it is sent here, or goes to the primary, or is refused.
  */
-export async function whenFresh<S>(
+export async function whenReady<S>(
   guard: ConnectionGuard<S>,
   analysis: Analysis,
   text: string,
-  scope: Scope,
-  need: Freshness,
+  scope: Scope | undefined,
+  need: Freshness | undefined,
 ): Promise<Action> {
-  if (await catchesUp(guard, need, scope)) return scope.request.isReplayed ? Action.drop : Action.here
+  let demand = need
+  if (demand === undefined) {
+    await guard.database.catalogue.answers(catalogueMs)
+    const action = decide(guard, analysis, text, scope, true)
+    if (action !== Action.wait) return action
+    demand = guard.need
+  }
+  if (demand === undefined || scope === undefined) return Action.here
+  const isFresh = await catchesUp(guard, demand, scope)
   if (scope.request.isReplayed) return Action.drop
+  if (isFresh) return Action.here
   try {
     guard.database.replication.router.routeStaleRead(scope)
   } catch (refusal) {
