@@ -20,27 +20,31 @@ export class Borrowing {
     const { guard, database } = this.#connection
     const config = this.#complete(statement.config)
     const hasIntent = guard.takeIntent()
-    try {
-      if (this.#borrowed === undefined && isPoolQuery) {
-        const plain = typeof values === 'function' ? undefined : values
-        return database.primary.query(config, plain, callbackOf(config, values, callback))
-      }
-      return this.#runOn(this.#borrowed ?? this.#borrow(), config, values, callback)
-    } finally {
+    // The connection there has registered its own write by then.
+    const withdraw = (): void => {
       if (hasIntent) scope?.request.endWrite(database.replication.name, 'unsent')
     }
+    if (this.#borrowed === undefined && isPoolQuery) {
+      const plain = typeof values === 'function' ? undefined : values
+      const result = database.primary.query(config, plain, callbackOf(config, values, callback))
+      withdraw()
+      return result
+    }
+    const borrowed = this.#borrowed ?? this.#borrow()
+    const run = (): unknown => {
+      const result = borrowed.connection?.query(config, values, callback)
+      withdraw()
+      return result
+    }
+    if (borrowed.connection !== undefined) return run()
+    borrowed.ready.catch(withdraw)
+    return later({ config, values, callback }, borrowed.ready, run, this.#connection.client)
   }
 
   leave(): void {
     const borrowed = this.#borrowed
     if (borrowed === undefined) return
     this.#giveBack(borrowed)
-  }
-
-  #runOn(borrowed: Borrowed, config: QueryArgument, values: unknown, callback: unknown): unknown {
-    const run = (): unknown => borrowed.connection?.query(config, values, callback)
-    if (borrowed.connection !== undefined) return run()
-    return later({ config, values, callback }, borrowed.ready, run, this.#connection.client)
   }
 
   #borrow(): Borrowed {
