@@ -13,9 +13,16 @@ export class Answer<T> extends Wait<T> {
     this.patience = patienceFor(scope?.request.kind === 'request')
     this.#connection = connection
     this.#answer = answer
+    connection.isBusy = true
     answer.then(
-      (value) => this.over()?.(this.succeeds(value)),
-      (error: unknown) => this.over()?.(this.fails(error)),
+      (value) => {
+        connection.isBusy = false
+        this.over()?.(this.succeeds(value))
+      },
+      (error: unknown) => {
+        connection.isBusy = false
+        this.over()?.(this.fails(error))
+      },
     )
   }
 

@@ -39,6 +39,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   isCancellable = false
   /** Its request was replayed, and we have given it back. */
   isReclaimed = false
+  isBusy = false
   declare cancelQuery?: (controls: ControlConnections) => Promise<void>
   declare collectSessionInfo?: () => Promise<void>
   declare killSession?: (controls: ControlConnections) => Promise<void>

@@ -24,6 +24,8 @@ export interface Guarded extends PrimaryConnection<CompiledQuery> {
   readonly watchdog: Watchdog | undefined
   /** A statement that the server does not answer, and that is not waited for any more; settles when it is over. */
   readonly abandoned: Promise<unknown> | undefined
+  /** A statement is under way on it. */
+  isBusy: boolean
   /** Kysely may want to cancel what runs here. */
   readonly isCancellable: boolean
   /** The answer to this promise is not waited for any more. */

@@ -47,14 +47,14 @@ export class OnReplica {
       return
     } catch (error) {
       // Rows that are out cannot be taken back.
-      this.#runsAgain(hasBegun ? { ...sent, canMove: false } : sent, error)
+      await this.#runsAgain(hasBegun ? { ...sent, canMove: false } : sent, error)
     }
     yield* this.#connection.streamOnPrimary<R>(statement, chunkSize)
   }
 
   /** What comes of a statement that has met an error here. */
   async failed<R>(sent: Sent, error: unknown): Promise<QueryResult<R>> {
-    this.#runsAgain(sent, error)
+    await this.#runsAgain(sent, error)
     return this.#connection.runOnPrimary<R>(sent.statement)
   }
 
@@ -75,11 +75,11 @@ export class OnReplica {
   }
 
   /**
-   * Returns where a statement is to be run once more, on the primary.
+   * Returns where a statement is to be run once more, on the primary; never, where its request was replayed.
    *
    * @throws what its error is to the app
    */
-  #runsAgain({ statement, wasSent, canMove, mark }: Sent, error: unknown): void {
+  #runsAgain({ statement, wasSent, canMove, mark }: Sent, error: unknown): Promise<never> | undefined {
     const { query, analysis, scope } = statement
     const { guard } = this.#connection
     const { facts, replication } = guard.database
@@ -88,8 +88,10 @@ export class OnReplica {
     if (wasSent && facts.readError(error) === 'unavailable') replication.servers.disconnected(guard.server)
     const verdict = interpretError(guard, { analysis, text: query.sql, scope, error, wasSent, canMove })
     if (verdict === 'pass') throw error
+    if (verdict === 'drop') return this.#connection.owner.drops(scope)
     if (verdict !== 'rerun') throw verdict
     if (mark !== undefined) guard.session.returnTo(mark)
+    return undefined
   }
 
   /** The rows of a stream, for as long as the server gives them. */

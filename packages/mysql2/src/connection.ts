@@ -101,7 +101,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     if (scope !== undefined) {
       // The driver answers in whatever scope its socket was opened: what the caller does then belongs to the caller's.
       keepInScope(command)
-      this.#isUsedBy(scope)
+      this.isUsedBy(scope)
     }
     this.guard.isLent = this.isPooled
     const guarded = new GuardedCommand(this, command, kind, analysis, scope)
@@ -125,7 +125,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   }
 
   /** A connection in use belongs to the request that uses it; a pool that is not ours hands it on without a word. */
-  #isUsedBy(scope: Scope): void {
+  isUsedBy(scope: Scope): void {
     const { request } = scope
     if (this.#holder?.request === request) return
     if (this.#holder !== undefined && this.guard.isDiverted && !this.isPooled) this.#borrowing.leave()
@@ -372,6 +372,10 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.#holder = undefined
     guard.givenBack()
     return !isUnfit
+  }
+
+  get isBusy(): boolean {
+    return Boolean(this.connection._command) || this.connection._commands.length > 0
   }
 
   /** Its request was answered with a replay, and does not give it back: it is closed, and what was open on it rolled back. */

@@ -117,6 +117,8 @@ export interface BarePool extends EventEmitter {
   readonly _freeConnections: { readonly length: number }
   /** Who waits for one. */
   readonly _connectionQueue: { shift(): ((error: unknown, connection?: BareConnection) => void) | undefined }
+  query(sql: unknown, values?: unknown, callback?: unknown): unknown
+  execute(sql: unknown, values?: unknown, callback?: unknown): unknown
   getConnection(callback: (error: unknown, connection?: BareConnection) => void): void
   releaseConnection(connection: BareConnection): void
   promise(Implementation?: unknown): object

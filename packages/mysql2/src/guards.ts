@@ -1,3 +1,4 @@
+import type { Scope } from '@flyroute/core/adapter'
 import type { BareConnection, Command, QueueEntry } from './driver-types.ts'
 import { keepErrors } from './error-identity.ts'
 import type { Guarded } from './guarded.ts'
@@ -11,6 +12,8 @@ export interface GuardedQueue extends Guarded {
   add(command: Command): unknown
   /** The driver puts another function in the place of its queue. */
   setQueue(enqueue: (entry: QueueEntry) => unknown): void
+  /** A request has checked it out, or sends something on it. */
+  isUsedBy(scope: Scope): void
   /** The app gives the connection back; false where it is not to be used again. */
   givenBack(): boolean
 }

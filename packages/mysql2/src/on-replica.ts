@@ -35,6 +35,7 @@ export class OnReplica {
   failed(guarded: GuardedCommand, error: unknown, isAnswer: boolean): void {
     const { guard } = this.#connection
     const verdict = this.#interpret(guarded, error, isAnswer)
+    if (verdict === 'drop') return guarded.drop(this.#connection.database.replication.name)
     if (verdict !== 'rerun' || guarded.isGivenUp) {
       guarded.deliver(verdict === 'pass' || verdict === 'rerun' ? error : verdict)
       guarded.finish()

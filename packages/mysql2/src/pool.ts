@@ -5,6 +5,7 @@ import {
   insteadOfLocal,
   isOut,
   needsPrimary,
+  neverSettles,
   runInScope,
   type Scope,
 } from '@flyroute/core/adapter'
@@ -59,6 +60,8 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   const pool = driverPool as unknown as BarePool
   hideSecrets(pool.config.connectionConfig)
   const base = {
+    query: pool.query.bind(pool),
+    execute: pool.execute.bind(pool),
     getConnection: pool.getConnection.bind(pool),
     releaseConnection: pool.releaseConnection.bind(pool),
     promise: pool.promise.bind(pool),
@@ -79,16 +82,33 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
     connection.on('error', () => undefined)
   })
 
-  pool.getConnection = (callback) => {
+  /** The driver asks for a connection for one statement of its own `query` or `execute`, which gives it back by itself. */
+  let isForStatement = false
+  const forStatement = (send: (...args: unknown[]) => unknown) => {
+    return (sql: unknown, values?: unknown, callback?: unknown): unknown => {
+      isForStatement = true
+      try {
+        return send(sql, values, callback)
+      } finally {
+        isForStatement = false
+      }
+    }
+  }
+  pool.query = forStatement(base.query)
+  pool.execute = forStatement(base.execute)
+
+  pool.getConnection = (asked) => {
     const isWithoutLocal = side === 'local' && isOut(replication)
-    if (queued.size > 0 && queued.has(callback)) {
-      if (!isWithoutLocal) return base.getConnection(callback)
+    if (queued.size > 0 && queued.has(asked)) {
+      if (!isWithoutLocal) return base.getConnection(asked)
       // It has waited for a connection that died, and the next one would not be had either: nor would it for those that wait after it.
       const next = pool._connectionQueue.shift()
       if (next !== undefined) process.nextTick(pool.getConnection, next)
-      return callback(unavailable())
+      return asked(unavailable())
     }
     const scope = currentScope()
+    if (scope?.request.isReplayed) return void neverSettles(replication.name)
+    const callback = isForStatement || scope === undefined ? asked : checkOut(asked, scope)
     const isElsewhere = !pool._closed && (isWithoutLocal || needsPrimary(replication, scope))
     // One that is idle is handed over as it is, and where it was asked for.
     if (!isElsewhere && pool._freeConnections.length > 0) return base.getConnection(callback)
@@ -133,6 +153,19 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
       if (callback) ended.then(() => callback(error), callback)
       else if (error) throw error
     })
+  }
+
+  /** For the app to use: until it is given back, its request has it. */
+  function checkOut(deliver: Deliver, scope: Scope): Deliver {
+    return (error, connection) => {
+      if (connection === undefined) return deliver(error)
+      if (scope.request.isReplayed) {
+        connection.release?.()
+        return void neverSettles(replication.name)
+      }
+      guardedOf(connection)?.isUsedBy(scope)
+      deliver(null, connection)
+    }
   }
 
   async function connectToPrimary(scope: Scope | undefined): Promise<BareConnection> {

@@ -27,7 +27,7 @@ import {
 import type { Guarded } from './guarded.ts'
 import { OnPrimary } from './on-primary.ts'
 import { OnReplica } from './on-replica.ts'
-import { isHarmless, type PlainPoolQuery, type PoolQuery, Rerun } from './pool-query.ts'
+import { Dropped, isHarmless, type PlainPoolQuery, type PoolQuery, Rerun } from './pool-query.ts'
 import { abortedError, drop, later, makeQuery, pass, reject, Statement } from './statement.ts'
 import { PgWire } from './wire.ts'
 
@@ -198,6 +198,7 @@ export class PgConnection implements Guarded, HeldConnection {
     const statement = new Statement(config, values, undefined, analysis, scope, true)
     const verdict = this.#onReplica.interpret(statement, error, true)
     if (verdict === 'pass') return error
+    if (verdict === 'drop') return new Dropped()
     return verdict === 'rerun' ? new Rerun(error) : verdict
   }
 
@@ -235,6 +236,10 @@ export class PgConnection implements Guarded, HeldConnection {
     this.guard.givenBack()
     this.#holder?.request.release(this)
     this.#holder = undefined
+  }
+
+  get isBusy(): boolean {
+    return !this.wire.isQuiet
   }
 
   /** Its request was answered with a replay, and does not give it back: it is closed, and what was open on it rolled back. */

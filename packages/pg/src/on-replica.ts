@@ -1,10 +1,10 @@
-import { interpretError, type Position, runInScope, type Verdict } from '@flyroute/core/adapter'
+import { interpretError, neverSettles, type Position, runInScope, type Verdict } from '@flyroute/core/adapter'
 import { sendChecked } from './checked-read.ts'
 import { type Callback, callbackOf, isSubmittable, type Submittable, textOf } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
 import { readPosition } from './on-primary.ts'
-import { Rerun } from './pool-query.ts'
+import { Dropped, Rerun } from './pool-query.ts'
 import { answerTo, keepInScope, makeQuery, replyTo, type Statement, sendInTurn } from './statement.ts'
 
 /** Sends statements to a replica, and has core interpret what fails there. */
@@ -89,6 +89,7 @@ export class OnReplica {
       const verdict = this.interpret(statement, error, canMove || isPoolQuery)
       if (isPoolQuery) this.#connection.watchRelease()
       if (verdict === 'pass') return deliver(error)
+      if (verdict === 'drop') return this.#drop(statement, deliver)
       if (verdict !== 'rerun') return deliver(verdict)
       // The pool runs its own statements again by itself.
       if (isPoolQuery) return deliver(new Rerun(error))
@@ -97,11 +98,18 @@ export class OnReplica {
     }
   }
 
+  /** The caller hears nothing; the pool gets its connection back. */
+  #drop({ isPoolQuery }: Statement, deliver?: Callback): void {
+    void neverSettles(this.#connection.database.replication.name)
+    if (isPoolQuery) deliver?.(new Dropped())
+  }
+
   /** Of a cursor or a stream, what has begun cannot be run again elsewhere. */
   #interceptErrors(query: Submittable, statement: Statement): void {
     const { handleError } = query
     query.handleError = (error, connection) => {
       const verdict = this.interpret(statement, error, false)
+      if (verdict === 'drop') return this.#drop(statement)
       handleError?.call(query, verdict === 'pass' || verdict === 'rerun' ? error : verdict, connection)
     }
   }

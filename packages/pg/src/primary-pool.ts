@@ -1,4 +1,4 @@
-import { currentScope, hideSecrets, noteUnreachable } from '@flyroute/core/adapter'
+import { currentScope, hideSecrets, neverSettles, noteUnreachable } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 import { checkoutTo, handOver } from './checkout.ts'
 import type { PgDatabase, PrimaryConnections } from './database.ts'
@@ -58,6 +58,10 @@ export function openPrimaryPool(
       const asked = (typeof values === 'function' ? values : callback) as Callback | undefined
       const scope = currentScope()
       const { deliver, result } = replyTo(asked, scope)
+      if (scope?.request.isReplayed) {
+        void neverSettles(database.replication.name)
+        return result
+      }
       const plain = typeof values === 'function' ? undefined : values
       const text = textOf(config as QueryArgument)
       const analysis = typeof text === 'string' ? database.classifier.classify(text) : undefined

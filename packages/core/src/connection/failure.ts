@@ -17,8 +17,11 @@ export interface Failure {
   readonly canMove: boolean
 }
 
-/** What an error is to the app: the driver's own (`pass`), or another one; or the statement is run once on the primary (`rerun`). */
-export type Verdict = 'pass' | 'rerun' | Error
+/**
+ * What an error is to the app: the driver's own (`pass`), or another one; or the statement is run once on the primary (`rerun`);
+ * or its request was answered with a replay meanwhile, and its caller hears nothing (`drop`).
+ */
+export type Verdict = 'pass' | 'rerun' | 'drop' | Error
 
 /** Interprets an error by the role of the server that it came from. */
 export function interpretError<S>(guard: ConnectionGuard<S>, failure: Failure): Verdict {
@@ -47,6 +50,9 @@ function onReplica<S>(guard: ConnectionGuard<S>, failure: Failure): Verdict {
     if (isOwn && facts.isOfReadOnlyTransaction(error)) return 'pass'
     learns(guard, failure)
   }
+  // Nothing that could handle an error waits for it any more, and the replay does what it could not. It may even be our doing:
+  // what such a request holds is closed in the end.
+  if (scope?.request.isReplayed) return 'drop'
   if (word === 'unavailable') {
     if (guard.side === 'local') replication.prober.reportUnreachable(error)
     if (failure.wasSent && !facts.isAnswer(error) && mayHaveWritten(guard, failure)) return 'pass'

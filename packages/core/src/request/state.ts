@@ -12,6 +12,8 @@ export type WriteOutcome = 'done' | 'failed' | 'unknown' | 'unsent'
 
 /** A connection that a request has checked out; reclaimed when the request was answered with a replay. */
 export interface HeldConnection {
+  /** A statement is under way on it: `reclaim` waits for its answer, since an error in its place would have nothing to handle it. */
+  readonly isBusy?: boolean
   /** Rolls back what is open on it and gives it back to its pool. Must not throw. */
   reclaim(): void
 }
@@ -53,6 +55,8 @@ const phases = { running: 0, replayed: 1, answering: 2 } as const
 
 /** How long (ms) the app has to roll back and give back what it holds of a request that was answered with a replay. */
 const reclaimMs = 250
+/** So many times it is waited as long once more for an answer that is on its way: a stream may stand still for ever. */
+const reclaimLooks = 40
 
 const noSource: RequestSource = {}
 const noSettings: RequestSettings = {}
@@ -223,7 +227,11 @@ export class RequestState {
 
   /** A connection is checked out for this request. */
   hold(connection: HeldConnection): void {
-    this.#held ??= new Set()
+    if (this.#held === undefined) {
+      this.#held = new Set()
+      // It was being given out while the replay was answered.
+      if (this.isReplayed) this.#reclaimLater(reclaimLooks)
+    }
     this.#held.add(connection)
   }
 
@@ -242,13 +250,22 @@ export class RequestState {
     if (this.whyNotReplayable() !== undefined) return false
     this.#phase = phases.replayed
     // The app's own `finally` gives back what it can, in the course of the error; what is left then is ours to give back.
-    if (this.#held !== undefined) setTimeout(() => this.#reclaim(), reclaimMs).unref?.()
+    if (this.#held !== undefined) this.#reclaimLater(reclaimLooks)
     return true
   }
 
-  #reclaim(): void {
-    for (const connection of this.#held ?? []) connection.reclaim()
-    this.#held = undefined
+  #reclaimLater(looks: number): void {
+    setTimeout(() => this.#reclaim(looks), reclaimMs).unref?.()
+  }
+
+  #reclaim(looks: number): void {
+    for (const connection of this.#held ?? []) {
+      if (looks > 0 && connection.isBusy) continue
+      this.release(connection)
+      connection.reclaim()
+    }
+    if (this.#held !== undefined && this.#held.size > 0) this.#reclaimLater(looks - 1)
+    else this.#held = undefined
   }
 
   /** The headers of the app's own answer are on their way: from now on nothing can be replayed, and no token can be added. */

@@ -7,6 +7,8 @@ export interface SqlDialect {
   readonly port: string
   /** As administrator: one row with one column `n`, the number of connections that the application's user holds open; where there are servers. */
   readonly connections?: string
+  /** A read that takes longer than a replayed request may hold a connection; where there are servers. */
+  readonly sleep?: string
   /** Run once on the primary, as the application's user. */
   readonly setUp: readonly string[]
   /** Statements that a replica refuses, and that their text gives away. `id` is a row of its own. */
@@ -24,6 +26,7 @@ export const postgres: SqlDialect = {
   name: 'postgres',
   port: "select current_setting('port')::int as port",
   connections: "select count(*)::int as n from pg_stat_activity where usename = 'app'",
+  sleep: 'select pg_sleep(0.6)',
   setUp: [
     table,
     `create function conformance_hidden(id int) returns int language plpgsql as
@@ -48,6 +51,7 @@ export const mysql: SqlDialect = {
   name: 'mysql',
   port: 'select @@port as port',
   connections: "select count(*) as n from information_schema.processlist where user = 'app'",
+  sleep: 'select sleep(0.6)',
   setUp: [
     table,
     `create procedure conformance_hidden(in new_id int) modifies sql data insert into conformance values (new_id, 0)`,

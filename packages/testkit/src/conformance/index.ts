@@ -3,6 +3,7 @@ import type { AdapterUnderTest } from './adapter.ts'
 import { Context } from './context.ts'
 import { endings } from './endings.ts'
 import { failures } from './failures.ts'
+import { once } from './once.ts'
 import { promotion } from './promotion.ts'
 import { refusals } from './refusals.ts'
 import { routing } from './routing.ts'
@@ -44,6 +45,7 @@ export function describeAdapter(adapter: AdapterUnderTest): void {
     scopes(context)
     tokens(context)
     waiting(context)
+    once(context)
     endings(context)
     failures(context)
     promotion(context)

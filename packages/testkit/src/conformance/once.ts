@@ -1,0 +1,62 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect } from '@jest/globals'
+import { away, type Context, home } from './context.ts'
+
+/** Longer than a replayed request may hold a connection. */
+const longMs = 600
+
+/** What replayed requests leave under way. */
+export function once(context: Context): void {
+  describe('a request that was replayed', () => {
+    context.testWith('servers', 'has the answers to its reads that were under way', async () => {
+      const { app } = await context.app({}, { max: 2 })
+      let shared: Promise<unknown> | undefined
+      let inTransaction: Promise<unknown> | undefined
+      const id = context.nextId()
+      const { way } = await app.send(away, async (subject) => {
+        // Such as a cache that is filled by whichever request comes first.
+        shared ??= subject.query(context.dialect.sleep ?? '')
+        if (inTransaction === undefined) {
+          await new Promise<void>((begun) => {
+            void subject.transaction(async (query) => {
+              inTransaction = query(context.dialect.sleep ?? '')
+              begun()
+              await inTransaction
+            })
+          })
+        }
+        await subject.query(context.insert(id, 1))
+      })
+      expect(way).toEqual([away, home])
+      expect(
+        await Promise.race([Promise.all([shared, inTransaction]), sleep(20_000, 'open', { ref: false })]),
+      ).not.toBe('open')
+      expect(await context.valueOnPrimary(id)).toBe(1)
+    })
+
+    context.testWith('servers', 'does not take along the connection of the request behind it', async () => {
+      const { app, far } = await context.app({}, { max: 1 })
+      const id = context.nextId()
+      let next: Promise<unknown> | undefined
+      const { way } = await app.send(away, async (subject) => {
+        await subject.transaction(async (query) => {
+          await query('select 1')
+          if (subject !== far) return
+          // It waits for the only connection there is.
+          next ??= app.send(away, () =>
+            far.transaction(async (behind) => {
+              await behind('select 1')
+              await sleep(longMs)
+              const [row] = await behind('select 2 as two')
+              return Number(row?.['two'])
+            }),
+          )
+          await sleep(20)
+        })
+        await subject.query(context.insert(id, 1))
+      })
+      expect(way).toEqual([away, home])
+      expect(await next).toMatchObject({ status: 200, value: 2, way: [away] })
+    })
+  })
+}
