@@ -19,7 +19,7 @@ interface Statement {
   readonly access: Access
 }
 
-/** The rows of the tests' tables and what ORMs send. The latter are judged by us, and so count for time alone. */
+/** The rows of the tests' tables and what ORMs send. The latter are classified by us, and so count for time alone. */
 const captures: { dialect: Dialect; statements: { sql: string }[] }[] = JSON.parse(
   readFileSync(new URL('../packages/core/test/classify/fixtures/orms.json', import.meta.url), 'utf8'),
 )
@@ -28,12 +28,12 @@ const tables = { postgres, mysql, sqlite }
 /** Every text is a string of its own, as it comes from a driver: no look-up by identity. */
 const fresh = (sql: string): string => Buffer.from(sql).toString()
 
-/** Processor time of one judgement in nanoseconds: the best of some rounds, as whatever disturbs only ever adds. */
-function timeOf(list: readonly string[], judge: (sql: string) => unknown, share = 1): number {
+/** Processor time of one classification in nanoseconds: the best of some rounds, as whatever disturbs only ever adds. */
+function timeOf(list: readonly string[], classifyOne: (sql: string) => unknown, share = 1): number {
   const some = list.slice(0, Math.max(20, Math.floor(list.length * share)))
   const round = (times: number): number => {
     const begun = process.cpuUsage().user
-    for (let i = 0; i < times; i++) for (const sql of some) judge(sql)
+    for (let i = 0; i < times; i++) for (const sql of some) classifyOne(sql)
     return process.cpuUsage().user - begun
   }
   // Until the compiler has seen enough, and to learn how often makes a round of some length.
@@ -93,8 +93,8 @@ for (const [title, make] of [
   const figures = [1e3, 1e5, 1e7].map((size) => {
     const text = fresh(make(size))
     const list = Array.from({ length: Math.max(1, 2e5 / size) }, () => text)
-    const speed = (judge: (sql: string) => unknown): string =>
-      ((text.length / timeOf(list, judge)) * 1000).toFixed(0).padStart(6)
+    const speed = (classifyOne: (sql: string) => unknown): string =>
+      ((text.length / timeOf(list, classifyOne)) * 1000).toFixed(0).padStart(6)
     return `${speed((sql) => classify(sql, 'postgres'))} /${speed((sql) => writable.classify(sql))}`
   })
   console.log(`  ${title.padEnd(14)} 1 KB ${figures[0]}   100 KB ${figures[1]}   10 MB ${figures[2]}`)

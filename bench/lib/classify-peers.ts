@@ -4,7 +4,7 @@ import { loadModule, parseSync } from 'libpg-query'
 import sqlParser from 'node-sql-parser'
 import { parse as parsePostgres } from 'pgsql-ast-parser'
 
-/** Judges a statement of a dialect. */
+/** Classifies a statement of a dialect. */
 export interface Peer {
   readonly name: string
   readonly dialects: readonly Dialect[]
@@ -91,9 +91,9 @@ export const peers: readonly Peer[] = [
   })),
 ]
 
-function failing(judge: () => boolean): boolean {
+function failing(classify: () => boolean): boolean {
   try {
-    return judge()
+    return classify()
   } catch {
     return true
   }

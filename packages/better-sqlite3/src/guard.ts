@@ -114,7 +114,7 @@ export class Guard {
       if (reader !== undefined) this.hasRead(reader)
       return result
     } catch (error) {
-      throw this.judged(error, scope, undefined)
+      throw this.interpretError(error, scope, undefined)
     }
   }
 
@@ -130,7 +130,7 @@ export class Guard {
     try {
       return run()
     } catch (error) {
-      throw this.judged(error, scope, what)
+      throw this.interpretError(error, scope, what)
     } finally {
       if (!wasInTransaction) this.#transaction.isBegun(scope)
       this.ends()
@@ -171,7 +171,7 @@ export class Guard {
     } catch (error) {
       // What was refused in it is rolled back, and what is around it may go on.
       if (isNested) this.#refusal = undefined
-      throw this.judged(error, currentScope(), unknown)
+      throw this.interpretError(error, currentScope(), unknown)
     } finally {
       this.ends()
     }
@@ -241,7 +241,7 @@ export class Guard {
    * @param what the statement writes; undefined for one that reads: where it fails on a node that LiteFS has not called
    *   a replica, it fails for another reason
    */
-  judged(error: unknown, scope: Scope | undefined, what: (() => Writes) | undefined): unknown {
+  interpretError(error: unknown, scope: Scope | undefined, what: (() => Writes) | undefined): unknown {
     // That it does not write may be the app's own wish.
     if (!isRefusal(error) || this.#database.readonly || this.#database.isQueryOnly) return error
     if (this.#ofOtherFiles.has(error as object)) return error

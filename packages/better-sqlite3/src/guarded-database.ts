@@ -51,7 +51,7 @@ export class GuardedDatabase extends Database {
     return this.#statements.guard(super.prepare(sql) as BareStatement) as never
   }
 
-  /** On the primary the text goes to the engine as it is; on a replica each statement of it is judged by the engine's own word. */
+  /** On the primary the text goes to the engine as it is; on a replica each statement of it is classified by the engine's own word. */
   override exec(sql: string): this {
     // What is no text is for the driver to refuse, in its own words.
     if (typeof sql !== 'string') return super.exec(sql)

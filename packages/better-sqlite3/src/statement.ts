@@ -71,7 +71,7 @@ function reading(guard: Guard, method: Method): Method {
       return result
     } catch (error) {
       // A PRAGMA or a function may write although the engine expects no writing of it.
-      throw guard.judged(error, scope, undefined)
+      throw guard.interpretError(error, scope, undefined)
     }
   }
   return read

@@ -29,7 +29,8 @@ export class WritingIterators {
   #guarding(driver: Rows): object {
     const begin = (rows: Rows): void => this.#begin(rows)
     const end = (rows: Rows): void => this.#end(rows)
-    const judged = (error: unknown, scope: Scope | undefined): unknown => this.#guard.judged(error, scope, unknown)
+    const interpret = (error: unknown, scope: Scope | undefined): unknown =>
+      this.#guard.interpretError(error, scope, unknown)
     const next: Method = driver.next
     const leave = driver.return as Method
     function guardedNext(this: Rows): IteratorResult<unknown> {
@@ -46,7 +47,7 @@ export class WritingIterators {
         if (result.done) end(this)
         return result
       } catch (error) {
-        const meant = judged(error, scope)
+        const meant = interpret(error, scope)
         end(this)
         throw meant
       }

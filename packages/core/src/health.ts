@@ -49,7 +49,7 @@ async function check(replication: Replication, options: HealthOptions): Promise<
   const { timeoutMs = 2_000 } = options
   const { name = 'default', prober } = replication as Partial<DatabaseReplication>
   try {
-    return { name, ...judge(replication, await within(timeoutMs, replication.status()), options) }
+    return { name, ...assessHealth(replication, await within(timeoutMs, replication.status()), options) }
   } catch (error) {
     const { region } = replication.topology
     const why = describe(error)
@@ -60,7 +60,7 @@ async function check(replication: Replication, options: HealthOptions): Promise<
   }
 }
 
-function judge(
+function assessHealth(
   replication: Replication,
   status: ReplicationStatus,
   options: HealthOptions,

@@ -7,7 +7,7 @@ export class PoolQuery {
   readonly config: unknown
   readonly values: unknown
   readonly scope: Scope | undefined
-  /** What the pool knows of it already, so that no text is judged twice. */
+  /** What the pool knows of it already, so that no text is classified twice. */
   readonly analysis: Analysis | undefined
   readonly deliver: Callback
   /** The name of the database where a write of it is registered, while it waits for a connection. */

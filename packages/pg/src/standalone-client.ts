@@ -36,7 +36,7 @@ export function standaloneClient(
       const database = this.#database
       if (database === undefined) return super.connect(callback)
       const scope = currentScope()
-      const judge = (error: unknown): unknown => runInScope(scope, () => withoutConnection(database, scope, error))
+      const interpret = (error: unknown): unknown => runInScope(scope, () => withoutConnection(database, scope, error))
       const connected = (): void => {
         database.use(this)
         const wire = this.connection ?? this
@@ -49,12 +49,12 @@ export function standaloneClient(
             return value
           },
           (error: unknown) => {
-            throw judge(error)
+            throw interpret(error)
           },
         )
       }
       void super.connect((error, client) => {
-        if (error) return callback(judge(error))
+        if (error) return callback(interpret(error))
         connected()
         callback(error, client)
       })

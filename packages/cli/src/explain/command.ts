@@ -11,7 +11,7 @@ Without a text it reads one from standard input.
 `
 
 /**
- * Prints how a text is judged, and why.
+ * Prints how a text is classified, and why.
  *
  * @returns the exit code
  * @throws UsageError that lists all that is wrong with the arguments

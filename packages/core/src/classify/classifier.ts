@@ -7,7 +7,7 @@ export interface ClassifierOptions extends ClassifyOptions {
   readonly dialect: Dialect
   /** Texts whose verdict is kept. Default 2000. */
   readonly cacheSize?: number
-  /** Longer texts are judged each time, so that the cache stays small. In characters; default 16384. */
+  /** Longer texts are classified each time, so that the cache stays small. In characters; default 16384. */
   readonly maxCachedLength?: number
   /** Texts that are remembered as refused. Default 1000. */
   readonly learnedSize?: number
@@ -17,7 +17,7 @@ export interface ClassifierOptions extends ClassifyOptions {
   readonly now?: () => number
 }
 
-/** Judges texts, remembers the verdicts, and learns from the server's refusals. One for all connections to a database. */
+/** Classifies texts, remembers the results, and learns from the server's refusals. One for all connections to a database. */
 export interface Classifier {
   /** The verdict on a text and the facts about it. One look-up where the text is known. */
   classify(sql: string): Analysis
@@ -52,7 +52,7 @@ export function createClassifier(options: ClassifierOptions): Classifier {
   /** What was learned once more: it cost a round trip and shall outlive the many texts that come by once. */
   const learned = new GenerationalCache<Known>(learnedSize)
 
-  function judged(sql: string): Known {
+  function classifyNow(sql: string): Known {
     const known = { ...analyse(sql, engine), until: Number.POSITIVE_INFINITY }
     if (sql.length <= maxCachedLength) verdicts.set(sql, known)
     return known
@@ -60,13 +60,13 @@ export function createClassifier(options: ClassifierOptions): Classifier {
 
   function recalled(sql: string): Known {
     const known = learned.get(sql)
-    if (known === undefined) return judged(sql)
+    if (known === undefined) return classifyNow(sql)
     if (known.until > now()) {
       verdicts.set(sql, known)
       return known
     }
     learned.delete(sql)
-    return judged(sql)
+    return classifyNow(sql)
   }
 
   return {
@@ -78,7 +78,7 @@ export function createClassifier(options: ClassifierOptions): Classifier {
     },
     learn(sql) {
       if (sql.length > maxCachedLength) return
-      const known = verdicts.get(sql) ?? judged(sql)
+      const known = verdicts.get(sql) ?? classifyNow(sql)
       // What a name stands for differs from one connection to the next; and COMMIT is refused for what came before it.
       if (known.prepared !== undefined || (known.transaction !== undefined && !known.several)) return
       const lesson = { ...known, access: 'write', reason: 'learned', until: now() + learnedTtlMs } as const

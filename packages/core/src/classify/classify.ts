@@ -1,17 +1,17 @@
 import { finishCreate } from './body.ts'
 import { Effects } from './effects.ts'
 import { type Engine, engineOf } from './engine.ts'
-import { judge } from './judge.ts'
 import { Notes } from './notes.ts'
 import { read, type Scanner, stronger, type Verdict } from './rules.ts'
 import { TextScanner } from './scan.ts'
+import { classifyStatement } from './statement.ts'
 import type { Analysis, Classification, ClassifyOptions, Dialect } from './types.ts'
 
 const EMPTY = read('empty')
 
 /**
  * Says whether a statement can run on a replica (`read`), needs the primary (`write`), or does not show it (`unknown`).
- * The text alone is judged: one pass, no syntax tree, no exception on any input. Several statements in one text have the
+ * The text alone is classified: one pass, no syntax tree, no exception on any input. Several statements in one text have the
  * access of the strongest.
  *
  * @param sql One statement or several, in the dialect of the server.
@@ -34,7 +34,7 @@ export function classify(sql: string, dialect: Dialect, options?: ClassifyOption
 function strongest(scanner: Scanner, notes: Notes): Verdict {
   let found: Verdict | undefined
   while (scanner.begin()) {
-    const next = judge(scanner, notes)
+    const next = classifyStatement(scanner, notes)
     if (next.access === 'write') return next
     found = found === undefined ? next : stronger(found, next)
     scanner.finish()
@@ -52,7 +52,7 @@ export function analyse(sql: string, engine: Engine): Analysis {
   while (scanner.begin()) {
     statements++
     notes.creates = false
-    const next = judge(scanner, notes)
+    const next = classifyStatement(scanner, notes)
     found = found === undefined ? next : stronger(found, next)
     if (notes.creates) finishCreate(scanner, lexicon.syntax.bodies)
     else scanner.finish()

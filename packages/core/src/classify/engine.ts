@@ -10,7 +10,7 @@ export interface Engine {
   readonly lexicon: Lexicon
   /** One's own functions that only read, in lower case. */
   readonly reads: ReadonlySet<string>
-  /** Kept from one call to the next, so that judging a text allocates nothing. */
+  /** Kept from one call to the next, so that classifying a text allocates nothing. */
   readonly scanner: Scanner
   readonly notes: Notes
 }

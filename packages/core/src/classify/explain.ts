@@ -1,8 +1,8 @@
 import { engineOf } from './engine.ts'
-import { judge } from './judge.ts'
 import { Notes } from './notes.ts'
 import { read, stronger } from './rules.ts'
 import { TextScanner } from './scan.ts'
+import { classifyStatement } from './statement.ts'
 import { END, WORD } from './tokens.ts'
 import type { Classification, ClassifyOptions, Dialect } from './types.ts'
 
@@ -42,7 +42,7 @@ export function explainClassification(
   const statements: StatementExplanation[] = []
   while (scanner.begin()) {
     const first = scanner.start
-    const verdict = judge(scanner, new Notes(lexicon))
+    const verdict = classifyStatement(scanner, new Notes(lexicon))
     const offset = verdict.access === 'read' ? first : Math.min(scanner.start, sql.length)
     statements.push({ ...verdict, words: wordsUpTo(sql, first, scanner.end), offset, ...place(offset) })
     scanner.finish()

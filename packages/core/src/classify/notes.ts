@@ -1,6 +1,6 @@
-import { judge } from './judge.ts'
 import { type Lexicon, type StatementNotes, type StatementRule, unknown, type Verdict } from './rules.ts'
 import { TextScanner } from './scan.ts'
+import { classifyStatement } from './statement.ts'
 import type { PreparedStep, TransactionControl } from './types.ts'
 
 /** The notes on one text. */
@@ -32,7 +32,9 @@ export class Notes implements StatementNotes {
   }
 
   classify(sql: string): Verdict {
-    return this.nested(sql, (scanner, notes) => (scanner.begin() ? judge(scanner, notes) : unknown('unparsed')))
+    return this.nested(sql, (scanner, notes) =>
+      scanner.begin() ? classifyStatement(scanner, notes) : unknown('unparsed'),
+    )
   }
 
   nested(text: string, rule: StatementRule): Verdict {

@@ -6,13 +6,13 @@ import type { Meanings } from './words.ts'
 /** A verdict; each is made once and shared. */
 export type Verdict = Classification
 
-/** Judges a statement whose first word has just been read. May stop anywhere within the statement. */
+/** Classifies a statement whose first word has just been read. May stop anywhere within the statement. */
 export type StatementRule = (scanner: Scanner, notes: StatementNotes) => Verdict
 
-/** Judges a clause whose first word has just been read inside a query. `undefined`: nothing to say; the token read last has not been judged. */
+/** Classifies a clause whose first word has just been read inside a query. `undefined`: nothing to say; the token read last has not been classified. */
 export type ClauseRule = (scanner: Scanner) => Verdict | undefined
 
-/** Judges the call of a function; the parenthesis has just been read. */
+/** Classifies the call of a function; the parenthesis has just been read. */
 export type CallRule = (scanner: Scanner) => Verdict | undefined
 
 /** What rules read. */

@@ -32,7 +32,7 @@ export function ddl(reason: string): StatementRule {
   }
 }
 
-/** Judges the statement whose first token has just been read; it must begin with one of `verbs`. */
+/** Classifies the statement whose first token has just been read; it must begin with one of `verbs`. */
 export function inner(scanner: Scanner, notes: StatementNotes, verbs: ReadonlySet<string>): Verdict {
   while (scanner.token === OPEN) scanner.next()
   if (!scanner.isOneOf(verbs)) return unknown('unparsed')
@@ -50,7 +50,7 @@ export function withQuery(verbs: ReadonlySet<string>): StatementRule {
 }
 
 /**
- * A statement that is made when it runs (`'text'`, `'text' || more`, `format('text', …)`), judged by the text it begins with.
+ * A statement that is made when it runs (`'text'`, `'text' || more`, `format('text', …)`), classified by the text it begins with.
  * `undefined` where that is not there to read.
  */
 export function madeStatement(scanner: Scanner, notes: StatementNotes): Verdict | undefined {

@@ -11,7 +11,7 @@ const mostAbsent = 1_000
 /** In the text itself: what would keep a refusal from us. Asked of anonymous blocks only. */
 const hides = /(?<!\braise\s+)\bexception\b|\bpg_is_in_recovery\b|\bread_only\b|_read_only\b|\bhandler\b/i
 
-/** One count for all catalogues, so that an analysis which two of them judge is never taken for judged by the other. */
+/** One count for all catalogues, so that an analysis which two of them look at is never taken for seen by the other. */
 let generations = 0
 
 export interface CatalogueOptions {

@@ -51,7 +51,7 @@ async function catchUp(
 export async function dropImpossible(policy: ResolvedPolicy, visit: RequestVisit): Promise<RequestVisit> {
   for (const database of policy.databases) {
     const need = visit.incoming.get(database.name)
-    if (need === undefined || (await database.freshness.judge(need)) !== 'impossible') continue
+    if (need === undefined || (await database.freshness.validate(need)) !== 'impossible') continue
     visit.forged = [...visit.forged, database.name]
   }
   return visit

@@ -71,7 +71,7 @@ export function nextToken(policy: ResolvedPolicy, { scope, incoming, forged }: R
     if (position === undefined) continue
     // An answer that another one of this process has overtaken must not take the client back: the maximum counts.
     const latest = 'until' in position ? position : database.written.latest(position)
-    // What has written was on the primary, and the primary is the judge of what came before.
+    // What has written was on the primary, and the primary has validated what came before.
     const before = written.has(name) ? undefined : content.get(name)
     content.set(name, before === undefined ? latest : stricter(before, latest, database.algebra))
   }

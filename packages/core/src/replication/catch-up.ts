@@ -169,7 +169,7 @@ export class CatchUp {
         const seen = await (arrival?.answer ?? this.#probe())
         // The server has waited that long before it said how far it has come.
         const waitedMs = arrival !== undefined && Date.now() - asked >= arrival.withinMs ? arrival.withinMs : 0
-        this.#judge(seen, asked + waitedMs)
+        this.#interpret(seen, asked + waitedMs)
         // It does not wait, after all, or not for what is meant: then there are pauses.
         const isPremature = arrival !== undefined && waitedMs === 0 && this.#waiters.has(arrival.wanted)
         arrival = isPremature ? undefined : this.#askForArrival(seen)
@@ -221,7 +221,7 @@ export class CatchUp {
 
   // --- what a look tells --------------------------------------------------------------------------------------------
 
-  #judge(seen: Observation, asked: number): void {
+  #interpret(seen: Observation, asked: number): void {
     const now = Date.now()
     if (seen.at !== this.#lastAt) {
       this.#lastAt = seen.at

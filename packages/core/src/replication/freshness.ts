@@ -15,7 +15,7 @@ const shortestStallMs = 25
 const negligibleMs = 2
 
 /** How often (ms) the primary is asked at most whether a token can be its own. */
-const judgingPauseMs = 1_000
+const validationPauseMs = 1_000
 
 export interface WaitLimits {
   readonly timeoutMs: number
@@ -47,7 +47,7 @@ export class ReadFreshness implements Knowledge {
   readonly #replayCostMs: number
   readonly #stallMs: number
   readonly #checksReads: boolean
-  #judgedAt = Number.NEGATIVE_INFINITY
+  #validatedAt = Number.NEGATIVE_INFINITY
 
   constructor(parts: FreshnessParts) {
     this.algebra = parts.algebra
@@ -101,13 +101,13 @@ export class ReadFreshness implements Knowledge {
    * On the primary's side: asks it whether a position can be one of its own at all, so that a client which sends a forged one is
    * not sent here for every read. Asked at most once a second: in between it is `behind`, which says nothing.
    */
-  async judge(need: Freshness): Promise<Assessment> {
+  async validate(need: Freshness): Promise<Assessment> {
     const { local } = this.#servers
     if ('until' in need) return 'fresh'
     if (local?.role === 'primary' && hasReached(local, need, this.algebra)) return 'fresh'
     const now = performance.now()
-    if (now - this.#judgedAt < judgingPauseMs) return 'behind'
-    this.#judgedAt = now
+    if (now - this.#validatedAt < validationPauseMs) return 'behind'
+    this.#validatedAt = now
     return assess(need, await this.#probe(), this, true)
   }
 

@@ -18,7 +18,7 @@ export function anonymousBlock(scanner: Scanner, notes: StatementNotes): Verdict
   return body === undefined ? unknown('unparsed') : notes.nested(body, block)
 }
 
-/** Judges the body of a PL/pgSQL block. Unlike in a query, INTO is an assignment there. */
+/** Classifies the body of a PL/pgSQL block. Unlike in a query, INTO is an assignment there. */
 function block(scanner: Scanner, notes: StatementNotes): Verdict {
   let begins = false
   for (;;) {

@@ -42,7 +42,7 @@ function pragmaName(scanner: Scanner): string {
   return valueOf(scanner)
 }
 
-/** As `sqlite3_stmt_readonly()`: EXPLAIN is judged by what it explains, although it does not run it. */
+/** As `sqlite3_stmt_readonly()`: EXPLAIN is classified by what it explains, although it does not run it. */
 function explain(scanner: Scanner, notes: StatementNotes): Verdict {
   scanner.next()
   if (scanner.is('query')) {

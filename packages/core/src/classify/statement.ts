@@ -3,8 +3,8 @@ import { WORD } from './tokens.ts'
 
 const UNPARSED = unknown('unparsed')
 
-/** The verdict on the statement whose first token has just been read. */
-export function judge(scanner: Scanner, notes: StatementNotes): Verdict {
+/** Classifies the statement whose first token has just been read. */
+export function classifyStatement(scanner: Scanner, notes: StatementNotes): Verdict {
   if (scanner.token !== WORD) return UNPARSED
   return scanner.meaning?.statement?.(scanner, notes) ?? UNPARSED
 }
