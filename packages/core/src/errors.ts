@@ -143,7 +143,7 @@ export class ReplayUnavailableError extends FlyrouteError {
 
   constructor(reason: ReplayUnavailableReason, options: ReplayUnavailableOptions = {}) {
     const detail = safeWord(options.detail)
-    const [happened, remedy] = unavailable[reason]
+    const [happened, remedy] = (detail !== undefined && bound[detail]) || unavailable[reason]
     super(
       `[ERR_REPLAY_UNAVAILABLE] ${happened}${detail === undefined ? '' : ` (${detail})`}; ${remedy}`,
       causeOf(options),
@@ -192,6 +192,18 @@ function primaryRequiredMessage(options: PrimaryRequiredOptions, detail: string 
   const where =
     topology.primaryRegion === undefined ? 'on the primary' : `in the primary region ${topology.primaryRegion}`
   return `${happened}; answer with replayResponse(error) so that the request runs again ${where}, or wrap the work in runOnPrimary(fn)`
+}
+
+/** What keeps work on a connection where it is, whatever kept its request from being replayed. */
+const bound: Readonly<Record<string, readonly [happened: string, remedy: string] | undefined>> = {
+  transaction: [
+    'a write needs the primary, and its transaction has already read on the replica',
+    'begin the transaction inside runOnPrimary(fn), or write before you read in it',
+  ],
+  session: [
+    'a write needs the primary, and what was done on this connection before cannot be done again there',
+    'check the connection out inside runOnPrimary(fn): docs/concepts.md says what a session can take along',
+  ],
 }
 
 /** What happened and what to do, for each reason. */
