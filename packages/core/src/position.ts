@@ -57,6 +57,8 @@ export interface ServerInstance {
   acceptsWrites?: boolean | undefined
   /** It writes temporary tables to a log of its own, where they are transactions that no other server has. Default: false. */
   logsTemporaryTables?: boolean | undefined
+  /** When (ms since 1970) a reader has shown that another primary has taken over from it: connections from before are left. */
+  leftAt?: number
   /** Its clock minus ours (ms), where it tells positions without a time. */
   clockOffsetMs?: number | undefined
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ask, DialectFacts, Observation, PositionAlgebra, ReplicationSource, Role } from '@flyroute/core/adapter'
 import type { Driver } from 'kysely'
+import { discard } from './discard.ts'
 import { asksOn } from './statement.ts'
 
 /** How long (ms) the local server may take to say what it is. */
@@ -8,6 +9,9 @@ const answerMs = 2_000
 
 /** For how long (ms) a replica that was asked in full is asked in brief. */
 const briefMs = 500
+
+/** For how long (ms) connections are left on which the server to be left has answered. */
+const leavingMs = 500
 
 /** The driver of the local server, as far as it can be asked. */
 interface Member {
@@ -35,6 +39,8 @@ export class DialectSource implements ReplicationSource {
   #last: Observation | undefined
   /** Questions that occupy a connection, or want one. */
   readonly #under: Set<Promise<unknown>> = new Set()
+  /** Until when connections are left. */
+  #leavesUntil = 0
   /** When it was last asked in full. */
   #toldAt = 0
 
@@ -103,6 +109,7 @@ export class DialectSource implements ReplicationSource {
       this.#toldAt = toldAt
       return observation
     } finally {
+      if (performance.now() < this.#leavesUntil) await discard(driver, connection, this.#facts.language)
       await driver.releaseConnection(connection)
     }
   }
@@ -125,6 +132,11 @@ export class DialectSource implements ReplicationSource {
     } finally {
       await driver.releaseConnection(connection)
     }
+  }
+
+  leave(): void {
+    this.#last = undefined
+    this.#leavesUntil = performance.now() + leavingMs
   }
 
   /** Waits for what is being asked: some drivers never end with a connection in use. */

@@ -130,6 +130,7 @@ export class ConnectionGuard<S> {
   /** The server that calls itself the primary is not: nothing of it may be shown any more, and nothing be written to it. */
   refusesStale(): Action {
     this.#isStale = true
+    if (this.server !== undefined) this.database.replication.prober.leaves(this.server)
     return this.refuses(new ReplayUnavailableError('stale-primary'))
   }
 
@@ -194,7 +195,10 @@ export class ConnectionGuard<S> {
     if (this.#isDoubtful || this.#isStale) return true
     const { server, side } = this
     const { replication } = this.database
-    if (server !== undefined && replication.servers.mustLeave(server)) return true
+    if (server !== undefined) {
+      if (replication.servers.mustLeave(server)) return true
+      if (server.leftAt !== undefined && this.#identifiedAt <= server.leftAt) return true
+    }
     if (side === 'node') return false
     if (side === 'primary') return this.role === 'replica'
     if (this.role === 'primary' || replication.servers.expects === 'replica') return false

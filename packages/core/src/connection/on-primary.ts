@@ -1,5 +1,6 @@
 import type { Analysis } from '../classify/index.ts'
 import type { Scope } from '../request/scope.ts'
+import { inAborted } from './aborted.ts'
 import { Action } from './action.ts'
 import type { ConnectionGuard, GuardedDatabase } from './guard.ts'
 
@@ -13,17 +14,19 @@ export function decideOnPrimary<S>(
   text: string,
   scope: Scope | undefined,
 ): Action {
-  const { database, session, server, side } = guard
+  const { database, side } = guard
   const { replication } = database
-  if (server !== undefined && session.transaction === undefined) {
-    if (replication.servers.mustLeave(server)) return guard.refusesStale()
-    const need = scope === undefined ? undefined : replication.freshness.need(scope)
-    if (need !== undefined && replication.freshness.assess(need, server) === 'stale-primary')
-      return guard.refusesStale()
+  const { transaction: control, several } = analysis
+  // Nothing is written by giving up.
+  if (!(control === 'rollback' && !several) && isStale(guard, scope)) return guard.refusesStale()
+  const { transaction } = guard.session
+  if (transaction?.refusal !== undefined) {
+    const action = inAborted(guard, analysis)
+    if (action === Action.rollback) guard.writes.endsTransaction(transaction, 'failed')
+    if (action !== Action.here) return action
   }
   if (scope === undefined) return Action.here
   const writes = mayWrite(database, analysis, text, scope)
-  const { transaction: control } = analysis
   // This connection may have been given out for reads, because the replica could not be reached.
   if (side === 'primary' && writes && control === undefined && replication.topology.role === 'replica') {
     try {
@@ -36,6 +39,15 @@ export function decideOnPrimary<S>(
   if (effect === undefined) return guard.refuses(scope.request.refusal)
   guard.effect = effect
   return Action.here
+}
+
+/** Whether another primary has taken over from this one: then its reads are old, and its writes are lost, in a transaction as well. */
+function isStale<S>({ server, database }: ConnectionGuard<S>, scope: Scope | undefined): boolean {
+  if (server === undefined) return false
+  const { servers, freshness } = database.replication
+  if (servers.mustLeave(server)) return true
+  const need = scope === undefined ? undefined : freshness.need(scope)
+  return need !== undefined && freshness.assess(need, server) === 'stale-primary'
 }
 
 /** Whether a statement may write where no replica would keep it from that. */

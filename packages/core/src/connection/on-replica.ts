@@ -1,6 +1,7 @@
 import type { Analysis } from '../classify/index.ts'
 import { ReplayUnavailableError } from '../errors.ts'
 import type { Scope } from '../request/scope.ts'
+import { inAborted } from './aborted.ts'
 import { Action } from './action.ts'
 import type { ConnectionGuard } from './guard.ts'
 import { mayWrite } from './on-primary.ts'
@@ -99,18 +100,4 @@ export function moves<S>(
 export function inTheWay(scope: Scope | undefined, detail: string, cause?: unknown): ReplayUnavailableError {
   const obstacle = scope?.request.whyNotReplayable() ?? 'outside-request'
   return new ReplayUnavailableError(obstacle, { detail, ...(cause === undefined ? {} : { cause }) })
-}
-
-/** In a transaction with a refused statement only its end passes: what follows was written for one in which that has run. */
-function inAborted<S>(guard: ConnectionGuard<S>, { transaction: control, several }: Analysis): Action {
-  const transaction = guard.session.transaction
-  if (transaction === undefined) return Action.here
-  guard.refusal = transaction.refusal
-  if (several) return Action.refuse
-  if (control === 'rollback') return Action.here
-  if (control === 'rollback-to') {
-    transaction.refusal = undefined
-    return Action.here
-  }
-  return control === 'commit' || control === 'prepare' ? Action.rollback : Action.refuse
 }

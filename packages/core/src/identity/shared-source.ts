@@ -71,6 +71,11 @@ export class SharedSource implements ReplicationSource {
     return this.#ask((member) => member.probePrimary?.() ?? member.probe())
   }
 
+  leave(): void {
+    this.#proven?.leave?.()
+    for (const member of this.#members) if (member !== this.#proven) member.leave?.()
+  }
+
   whyNoPosition(): Error | undefined {
     return this.#proven?.whyNoPosition?.()
   }

@@ -52,6 +52,8 @@ interface Opened {
   questions: number
   /** Where the primary should be there is none: the name may lead to another server next time. */
   isMisplaced: boolean
+  /** It has a successor, and ends with its last answer. */
+  isLeft: boolean
   /** Its server waits for replay by itself, as far as is known. */
   canWait: boolean
   /** What was last told in full, and when. */
@@ -108,6 +110,15 @@ export class OwnConnection implements ReplicationSource {
   /** Asks something else on the same connection. */
   ask(sql: string): ReturnType<Ask> {
     return this.#use(({ connection }) => connection.ask(sql))
+  }
+
+  leave(): void {
+    const [opening, opened] = [this.#opening, this.#opened]
+    // What is not open yet leads to where the name leads now.
+    if (opening === undefined || opened === undefined) return
+    this.#forget(opening)
+    opened.isLeft = true
+    if (opened.questions === 0) void this.#end(opening)
   }
 
   whyNoPosition(): Error | undefined {
@@ -200,14 +211,15 @@ export class OwnConnection implements ReplicationSource {
     const opening = this.#options.open(lost).then((connection) => {
       hasOpened = true
       const canWait = connection.askBoth !== undefined
-      const opened: Opened = { connection, questions: 0, isMisplaced: false, canWait, told: undefined }
+      const opened: Opened = { connection, questions: 0, isMisplaced: false, isLeft: false, canWait, told: undefined }
       if (this.#opening === opening) this.#opened = opened
       return opened
     })
     return opening
   }
 
-  #rests(opening: Promise<Opened>, { connection, isMisplaced }: Opened): void {
+  #rests(opening: Promise<Opened>, { connection, isMisplaced, isLeft }: Opened): void {
+    if (isLeft) return void this.#end(opening)
     connection.keepAlive(false)
     clearTimeout(this.#idle)
     this.#idle = setTimeout(() => void this.#end(opening), isMisplaced ? 0 : idleMs)

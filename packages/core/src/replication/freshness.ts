@@ -91,7 +91,9 @@ export class ReadFreshness implements Knowledge {
       // Asked anew: a name may lead to another server by now, and a stale primary may have been one for a while.
       const server = await this.#probe()
       if (server !== undefined && server.role !== 'replica') {
-        return assess(need, server, this, true) === 'stale-primary' ? 'stale-primary' : 'fresh'
+        if (assess(need, server, this, true) !== 'stale-primary') return 'fresh'
+        this.#prober.leaves(server)
+        return 'stale-primary'
       }
     }
     return (await this.catchUp(need, limits)) ? 'fresh' : 'behind'

@@ -8,6 +8,9 @@ import type { ReplicationSource } from './source.ts'
 /** How often (ms), at most, the local server is asked whether it still has its role. */
 const recheckMs = 500
 
+/** How long (ms) new connections to a server that is to be left are kept: its name still leads to it. */
+const leftMs = 1_000
+
 /** Asks the servers who they are and how far they have come, and knows when the local one is out of reach. */
 export class Prober {
   readonly #source: ReplicationSource
@@ -86,6 +89,17 @@ export class Prober {
     if (!isUrgent && now - this.#recheckedAt < recheckMs) return
     this.#recheckedAt = now
     this.probe().catch(() => undefined)
+  }
+
+  /**
+   * A reader has shown that another primary has taken over from this server: its name may lead to that one by now, so that all
+   * connections to it are left, ours as well. Readers may be wrong, so that new ones are kept for a while.
+   */
+  leaves(server: ServerInstance): void {
+    const now = Date.now()
+    if (server.leftAt !== undefined && now - server.leftAt < leftMs) return
+    server.leftAt = now
+    this.#source.leave?.()
   }
 
   /** The connection that `probe` asks on ended without being asked to. */

@@ -11,6 +11,8 @@ export interface ReplicationSource {
    * Undefined where its server cannot wait by itself: it is asked again and again instead. Default: none can.
    */
   probeArrival?(at: string, withinMs: number): Promise<Observation> | undefined
+  /** The server that answers is to be left: what is asked next is asked on a new connection. Default: nothing is held open. */
+  leave?(): void
   /** Ends what `probe` holds open. */
   end(): Promise<void>
   /** The same as `probe`, with the lag: where that is a question of its own. Default: `probe` tells it. */
