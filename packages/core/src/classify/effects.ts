@@ -91,6 +91,7 @@ export class Effects implements EffectNotes {
       if (token === WORD || token === NAME) {
         // SELECT … INTO @variable, and nothing that is known to be harmless.
         if (hasVariables && token === WORD && scanner.is('into')) this.leave('something')
+        if (token === WORD && before === WORD && isTemporaryTarget(scanner)) this.leave('something')
         this.#name(scanner, before, earlier)
       } else if (hasVariables && token === VALUE) {
         if (isUserVariable(scanner)) this.dependsOnSession = true
@@ -125,6 +126,11 @@ export class Effects implements EffectNotes {
     if (lexicon.vocabulary.lookUp(text, start + quotes, end - quotes)?.call?.(scanner) === undefined)
       this.#calls.add(whole)
   }
+}
+
+/** SELECT … INTO TEMP name: PostgreSQL's other way to make a temporary table. */
+function isTemporaryTarget(scanner: Scanner): boolean {
+  return (scanner.is('temp') || scanner.is('temporary')) && (scanner.isAfter('into') || scanner.isAfter('local'))
 }
 
 function quotedName(text: string, start: number, end: number): string {
