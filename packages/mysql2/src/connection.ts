@@ -66,6 +66,9 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   #isIdentified = false
   #hasEnded = false
   #isClosed = false
+  readonly isOfPool: boolean
+  /** What is to be done when it ends. */
+  readonly #endings: (() => void)[] = []
 
   constructor(connection: BareConnection, database: MysqlDatabase, side: Side) {
     this.connection = connection
@@ -74,7 +77,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.guard = new ConnectionGuard(database, side, this.wire, { sql: 'start transaction' })
     this.#memory = createStatementMemory(database.classifier)
     this.#enqueue = connection.addCommand
-    this.#listen()
+    this.isOfPool = this.isPooled
   }
 
   // --- what comes in ------------------------------------------------------------------------------------------------
@@ -89,7 +92,8 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     }
     const scope = currentScope()
     if (kind === 'prepare' && this.#isPrepared(command)) return this.#prepared(command)
-    if (scope === undefined && this.#isIdentified && this.guard.canBypass && kind !== 'session') {
+    const isUnasked = this.#isIdentified || this.#isOffFly
+    if (scope === undefined && isUnasked && this.guard.canBypass && kind !== 'session') {
       this.#onPrimary.overhears(command)
       return this.#enqueue.call(this.connection, command)
     }
@@ -109,6 +113,11 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     else if (kind === 'execute') this.#follow(guarded)
     this.#enqueue.call(this.connection, guarded)
     return command
+  }
+
+  /** One server, and nothing to decide: what it is, it is not asked before a request needs it. */
+  get #isOffFly(): boolean {
+    return this.guard.side === 'local' && this.database.replication.topology.region === undefined
   }
 
   /** Whether nothing is left to decide about a command, and nothing to be done but what its answer is for. */
@@ -385,20 +394,20 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.connection.destroy()
   }
 
-  #listen(): void {
-    const { connection, database, guard } = this
-    const lost = (): void => {
-      if (this.#hasEnded) return
-      this.#hasEnded = true
-      this.#borrowing.leave()
-      this.#holder?.request.release(this)
-      // Ended by its server, not by the pool: it may be started anew, further back in the log.
-      if (guard.side !== 'primary' && connection._closing !== true) {
-        database.replication.servers.disconnected(guard.server)
-      }
+  whenOver(act: () => void): void {
+    this.#endings.push(act)
+  }
+
+  isOver(): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#borrowing.leave()
+    this.#holder?.request.release(this)
+    // Ended by its server, not by the pool: it may be started anew, further back in the log.
+    if (this.guard.side !== 'primary' && this.connection._closing !== true) {
+      this.database.replication.servers.disconnected(this.guard.server)
     }
-    connection.once('end', lost)
-    connection.prependOnceListener('error', lost)
+    for (const act of this.#endings.splice(0)) act()
   }
 }
 

@@ -18,6 +18,9 @@ export type FlyrouteDriver = Driver & {
   readonly replication: Replication
 }
 
+/** Of what makes promises. */
+type WithPromise<Options> = Options & { readonly Promise?: PromiseConstructor }
+
 type Given = PoolOptions | ConnectionOptions | string | undefined
 
 /** A cluster of pools, and its nodes by name. */
@@ -59,6 +62,21 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
     return connection
   }
 
+  /** As `createConnection` of `mysql2/promise`. */
+  function createConnectionPromise(config?: WithPromise<ConnectionOptions>): Promise<unknown> {
+    const connection = createConnection(config)
+    const caller: { stack?: string } = {}
+    Error.captureStackTrace(caller, createConnectionPromise)
+    const OwnPromise: PromiseConstructor = config?.Promise ?? Promise
+    return new OwnPromise((resolve, reject) => {
+      connection.once('connect', () => resolve(connection.promise(OwnPromise)))
+      connection.once('error', (error: Error) => {
+        error.stack = [`${error.name}: ${error.message}`, ...(caller.stack ?? '').split('\n').slice(1)].join('\n')
+        reject(error)
+      })
+    })
+  }
+
   function createPoolCluster(config?: object): PoolCluster {
     const cluster = mysql.createPoolCluster(config)
     const bare = cluster as unknown as BareCluster
@@ -89,9 +107,9 @@ export function createDriver(options: FlyroutePoolOptions = {}): FlyrouteDriver 
   const value = (made: unknown): PropertyDescriptor => ({ value: made, enumerable: true })
   return Object.defineProperties(Object.create(mysql) as FlyrouteDriver, {
     createPool: value(createPool),
-    createPoolPromise: value((config?: PoolOptions) => createPool(config).promise()),
+    createPoolPromise: value((config?: WithPromise<PoolOptions>) => createPool(config).promise(config?.Promise)),
     createConnection: value(createConnection),
-    createConnectionPromise: value((config?: ConnectionOptions) => connected(createConnection(config))),
+    createConnectionPromise: value(createConnectionPromise),
     connect: value(createConnection),
     createPoolCluster: value(createPoolCluster),
     replication: {
@@ -120,12 +138,4 @@ function replayWithout(connection: BareConnection, database: MysqlDatabase): voi
     if (event !== 'error') return emit.call(connection, event, ...args)
     return emit.call(connection, event, withoutConnection(database, scope, args[0]))
   }
-}
-
-/** As `createConnection` of `mysql2/promise`. */
-function connected(connection: Connection): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    connection.once('connect', () => resolve(connection.promise()))
-    connection.once('error', reject)
-  })
 }

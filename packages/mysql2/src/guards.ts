@@ -14,6 +14,12 @@ export interface GuardedQueue extends Guarded {
   setQueue(enqueue: (entry: QueueEntry) => unknown): void
   /** A request has checked it out, or sends something on it. */
   isUsedBy(scope: Scope): void
+  /** It was made by a pool. */
+  readonly isOfPool: boolean
+  /** The connection ends, or is lost: told before those who listen to it. */
+  isOver(): void
+  /** Has something done then. */
+  whenOver(act: () => void): void
   /** The app gives the connection back; false where it is not to be used again. */
   givenBack(): boolean
 }
@@ -56,6 +62,18 @@ function guardedPrototype(base: BareConnection): object {
       set(this: WithGuard, enqueue: (entry: QueueEntry) => unknown) {
         this[key].setQueue(enqueue)
       },
+    },
+    // In place of listeners, which the app would find among its own.
+    emit: {
+      value(this: WithGuard, event: string | symbol, ...args: unknown[]): boolean {
+        if (event === 'error' || event === 'end') {
+          this[key].isOver()
+          // The pool listens once: a connection that dies twice would end the process.
+          if (event === 'error' && this[key].isOfPool && this.listenerCount('error') === 0) return false
+        }
+        return base.emit.call(this, event, ...args)
+      },
+      writable: true,
     },
     promise: {
       value(this: WithGuard, Implementation?: unknown): object {

@@ -59,14 +59,8 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   const { replication } = database
   const pool = driverPool as unknown as BarePool
   hideSecrets(pool.config.connectionConfig)
-  const base = {
-    query: pool.query.bind(pool),
-    execute: pool.execute.bind(pool),
-    getConnection: pool.getConnection.bind(pool),
-    releaseConnection: pool.releaseConnection.bind(pool),
-    promise: pool.promise.bind(pool),
-    end: pool.end.bind(pool),
-  }
+  // Looked up at each call: a tracing library may put another method in the place of one of these.
+  const base = Object.getPrototypeOf(pool) as BarePool
   /** Those in the driver's queue: it passes them through its own method once more when a connection dies. */
   const queued = new Set<Deliver>()
   let asking: Deliver | undefined
@@ -78,32 +72,28 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
     if (guardedOf(connection) !== undefined) return
     guardConnection(connection, database, side)
     if (side === 'local' && replication.servers.expects === 'replica') watchConnection(database.watchdog, connection)
-    // Without a listener, a connection that dies twice would end the process.
-    connection.on('error', () => undefined)
   })
 
   /** The driver asks for a connection for one statement of its own `query` or `execute`, which gives it back by itself. */
   let isForStatement = false
-  const forStatement = (send: (...args: unknown[]) => unknown) => {
-    return (sql: unknown, values?: unknown, callback?: unknown): unknown => {
+  const forStatement =
+    (name: 'query' | 'execute'): BarePool['query'] =>
+    (sql, values, callback) => {
       isForStatement = true
       try {
-        return send(sql, values, callback)
+        return base[name].call(pool, sql, values, callback)
       } finally {
         isForStatement = false
       }
     }
-  }
-  pool.query = forStatement(base.query)
-  pool.execute = forStatement(base.execute)
 
-  pool.getConnection = (asked) => {
+  const getConnection: BarePool['getConnection'] = (asked) => {
     const isWithoutLocal = side === 'local' && isOut(replication)
     if (queued.size > 0 && queued.has(asked)) {
-      if (!isWithoutLocal) return base.getConnection(asked)
+      if (!isWithoutLocal) return base.getConnection.call(pool, asked)
       // It has waited for a connection that died, and the next one would not be had either: nor would it for those that wait after it.
       const next = pool._connectionQueue.shift()
-      if (next !== undefined) process.nextTick(pool.getConnection, next)
+      if (next !== undefined) process.nextTick(() => pool.getConnection(next))
       return asked(unavailable())
     }
     const scope = currentScope()
@@ -111,7 +101,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
     const callback = isForStatement || scope === undefined ? asked : checkOut(asked, scope)
     const isElsewhere = !pool._closed && (isWithoutLocal || needsPrimary(replication, scope))
     // One that is idle is handed over as it is, and where it was asked for.
-    if (!isElsewhere && pool._freeConnections.length > 0) return base.getConnection(callback)
+    if (!isElsewhere && pool._freeConnections.length > 0) return base.getConnection.call(pool, callback)
     const caller = currentCaller()
     const handOver = (connecting: Promise<BareConnection>): void => {
       connecting.then(
@@ -127,29 +117,33 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
     }
     asking = deliver
     // A socket answers in the scope that it was opened in: that of one request among many.
-    runInScope(undefined, () => base.getConnection(deliver))
+    runInScope(undefined, () => base.getConnection.call(pool, deliver))
     asking = undefined
   }
 
-  pool.releaseConnection = (connection) => {
+  const releaseConnection: BarePool['releaseConnection'] = (connection) => {
     const { _pool: owner } = connection
     if (owner === pool) {
       if (guardedOf(connection)?.givenBack() === false) connection.destroy()
-      else base.releaseConnection(connection)
+      else base.releaseConnection.call(pool, connection)
     } else if (owner) owner.releaseConnection(connection)
-    else base.releaseConnection(connection)
+    else base.releaseConnection.call(pool, connection)
   }
 
-  pool.promise = (Implementation) =>
-    Object.defineProperty(base.promise(keepErrors(pool.config.connectionConfig, Implementation)), 'replication', {
-      value: replication,
-      enumerable: true,
-    })
+  const promise: BarePool['promise'] = (Implementation) =>
+    Object.defineProperty(
+      base.promise.call(pool, keepErrors(pool.config.connectionConfig, Implementation)),
+      'replication',
+      {
+        value: replication,
+        enumerable: true,
+      },
+    )
 
-  pool.end = (callback) => {
+  const end: BarePool['end'] = (callback) => {
     database.pools.delete(pool)
     const ended = database.leave(pool)
-    base.end((error?: Error) => {
+    base.end.call(pool, (error?: Error) => {
       if (callback) ended.then(() => callback(error), callback)
       else if (error) throw error
     })
@@ -180,8 +174,56 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
     return database.primary.connect(scope)
   }
 
+  Object.setPrototypeOf(pool, prototypeFor(base))
+  const own: Methods = {
+    query: forStatement('query'),
+    execute: forStatement('execute'),
+    getConnection,
+    releaseConnection,
+    promise,
+    end,
+  }
+  Object.defineProperty(pool, methods, { value: own })
   database.pools.add(pool)
   database.use(pool)
   Object.defineProperty(pool, 'replication', { value: replication, enumerable: true })
   return pool as unknown as FlyroutePool
+}
+
+/** Where a pool has what is ours of its methods. */
+const methods: unique symbol = Symbol('flyroute')
+
+type Methods = Pick<BarePool, 'query' | 'execute' | 'getConnection' | 'releaseConnection' | 'promise' | 'end'>
+type WithMethods = BarePool & { readonly [methods]: Methods }
+
+/** Prototypes of guarded pools, by those of the driver's: what an app or a library puts on a pool comes before ours. */
+const prototypes = new WeakMap<object, object>()
+
+function prototypeFor(base: BarePool): object {
+  let prototype = prototypes.get(base)
+  if (prototype === undefined) {
+    const ours: Methods & ThisType<WithMethods> = {
+      query(sql, values, callback) {
+        return this[methods].query(sql, values, callback)
+      },
+      execute(sql, values, callback) {
+        return this[methods].execute(sql, values, callback)
+      },
+      getConnection(callback) {
+        this[methods].getConnection(callback)
+      },
+      releaseConnection(connection) {
+        this[methods].releaseConnection(connection)
+      },
+      promise(Implementation) {
+        return this[methods].promise(Implementation)
+      },
+      end(callback) {
+        this[methods].end(callback)
+      },
+    }
+    prototype = Object.assign(Object.create(base) as object, ours)
+    prototypes.set(base, prototype)
+  }
+  return prototype
 }

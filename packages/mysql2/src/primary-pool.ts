@@ -45,7 +45,6 @@ export class PrimaryPool implements PrimaryConnections {
     pool.on('connection', (connection: BareConnection) => {
       guardConnection(connection, database, 'primary')
       watchConnection(this.#watchdog, connection, answerMs)
-      connection.on('error', () => undefined)
       // What the app does to each new connection (SET …) is to be done to these as well.
       for (const other of database.pools) other.emit('connection', connection)
     })

@@ -1,6 +1,7 @@
 import { type Watchdog, Watched } from '@flyroute/core/adapter'
 import type { BareConnection, Command } from './driver-types.ts'
 import { GuardedCommand } from './guarded-command.ts'
+import { guardedOf } from './guards.ts'
 
 /** A connection, until it ends: cut by its socket, so that its command hears of it. */
 class WatchedConnection extends Watched {
@@ -29,15 +30,13 @@ class WatchedConnection extends Watched {
 }
 
 /**
- * Looks at a connection from now on, until it ends.
+ * Looks at a guarded connection from now on, until it ends.
  *
  * @param answerMs how long (ms) a command may take on it. Default: as long as it does.
  */
 export function watchConnection(watchdog: Watchdog, connection: BareConnection, answerMs?: number): void {
   const watched = new WatchedConnection(connection, answerMs)
-  const gone = (): void => watchdog.ends(watched)
-  connection.once('end', gone)
-  connection.once('error', gone)
+  guardedOf(connection)?.whenOver(() => watchdog.ends(watched))
   watchdog.begins(watched)
 }
 

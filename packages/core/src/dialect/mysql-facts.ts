@@ -57,6 +57,9 @@ const gtidsAreOff = {
   remedy: 'set gtid_mode = ON and enforce_gtid_consistency = ON, or log_bin on MariaDB',
 }
 
+/** Ends what `SHOW ERRORS` and `SHOW WARNINGS` tell of the statement before: MariaDB keeps that until a table is read. */
+const diagnosticsEnd = 'select 1 from information_schema.character_sets limit 1'
+
 /** What is known of the servers of one database, whichever of them was asked last. */
 class Servers {
   keepGtids = false
@@ -78,6 +81,19 @@ class Servers {
   }
 
   async observe(ask: Ask, expected: Role, address?: string): Promise<Observation> {
+    let isRefused = false
+    const asking: Ask = (sql) =>
+      ask(sql).catch((error: unknown) => {
+        isRefused = true
+        throw error
+      })
+    const observation = await this.#observe(asking, expected, address)
+    // The app is not to find our errors in its session.
+    if (isRefused) await ask(diagnosticsEnd).catch(() => undefined)
+    return observation
+  }
+
+  async #observe(ask: Ask, expected: Role, address: string | undefined): Promise<Observation> {
     for (let tried = this.#known; ; tried++) {
       const flavour = flavours[tried] as MysqlFlavour
       try {
