@@ -8,6 +8,8 @@ describeAdapter({
   ...onLitefs,
   name: 'better-sqlite3 on LiteFS',
   dialect: sqlite,
+  // SQLite knows no aborted transaction: what was written in this one cannot be committed on a replica, and COMMIT says why.
+  abortedCommit: 'PrimaryRequiredError',
   without: {
     ...onLitefs.without,
     'waiting-statement': 'a synchronous statement cannot wait: it is stale, and a job calls waitFor first',

@@ -59,6 +59,8 @@ export type Feature =
   | 'dying'
   /** Servers: processes of their own, with settings, passwords and connections. */
   | 'servers'
+  /** A connection that can be closed by who uses it. */
+  | 'closing'
   /** A statement that can wait for its replica to catch up. */
   | 'waiting-statement'
 
@@ -72,6 +74,8 @@ export interface AdapterUnderTest {
   open(options: OpenOptions): Subject | Promise<Subject>
   /** Where a request is replayed that needs the primary. Default: its region. */
   readonly replaysTo?: ReplayTarget
+  /** The name of the error that COMMIT ends with where the server says ROLLBACK. Default: it ends without one. */
+  readonly abortedCommit?: string
   /** What is left out, each with its reason. */
   readonly without?: Partial<Record<Feature, string>>
 }

@@ -23,10 +23,22 @@ export interface Answer {
   readonly error: unknown
   /** A new token for the client, if there was one. */
   readonly token: string | undefined
+  /** When the client may try again, in seconds. */
+  readonly retryAfter: string | undefined
   /** The regions it went to, one after the other: two where it was replayed. */
   readonly way: readonly string[]
   /** Why it was replayed: the reason in our own `state`. */
   readonly reason: string | undefined
+}
+
+/** What a request that can be served nowhere is told, whatever the reason. */
+export const retryAfter = '5'
+
+/** A request that cannot be replayed where `maxReplayBodyBytes` is 10. */
+export const tooLong: SendOptions = {
+  method: 'POST',
+  body: 'more than ten bytes',
+  headers: { 'content-length': '19' },
 }
 
 type Handler = (request: Request) => Response | Promise<Response>
@@ -73,6 +85,7 @@ export class App {
           value: response?.ok ? await response.json() : undefined,
           error: response === undefined ? error : undefined,
           token: response?.headers.get('flyroute-token') ?? undefined,
+          retryAfter: response?.headers.get('retry-after') ?? undefined,
           way,
           reason: /^flyroute:(\w+)/.exec(state ?? '')?.[1],
         }

@@ -5,6 +5,7 @@ import type { AdapterUnderTest, ConformanceCluster, ConformanceNode, Feature, Op
 import { App } from './app.ts'
 import type { SqlDialect } from './dialect.ts'
 import { away, home } from './regions.ts'
+import type { Wire } from './wire.ts'
 
 export { away, home }
 
@@ -13,6 +14,7 @@ export class Context {
   readonly adapter: AdapterUnderTest
   readonly dialect: SqlDialect
   #cluster: ConformanceCluster | undefined
+  #nodes: readonly ConformanceNode[] = []
   readonly #open = new Set<Subject>()
   #lastId = 0
 
@@ -21,6 +23,7 @@ export class Context {
     this.dialect = adapter.dialect
     beforeAll(async () => {
       this.#cluster = await adapter.startCluster()
+      this.#nodes = [this.cluster.primary, ...this.cluster.replicas]
       const subject = await this.open(home)
       for (const sql of this.dialect.setUp) await subject.query(sql)
       await subject.end()
@@ -40,12 +43,16 @@ export class Context {
     return this.#cluster
   }
 
+  /** The node that has begun as the primary. */
   get primary(): ConformanceNode {
-    return this.cluster.primary
+    const [primary] = this.#nodes
+    if (primary === undefined) throw new Error('The cluster has not started')
+    return primary
   }
 
+  /** The node that has begun as its replica. */
   get replica(): ConformanceNode {
-    const [replica] = this.cluster.replicas
+    const [, replica] = this.#nodes
     if (replica === undefined) throw new Error('The cluster has no replica')
     return replica
   }
@@ -64,13 +71,19 @@ export class Context {
     return ++this.#lastId
   }
 
-  /** The variables of a machine in a region. */
-  env(region: string): Record<string, string> {
+  /** An id that is found in no text but those that name it. */
+  nextMark(): number {
+    return 777_000_000 + this.nextId()
+  }
+
+  /** The variables of a machine in a region, which may reach its servers by way of wires. */
+  env(region: string, by: { primary?: Wire; replica?: Wire } = {}): Record<string, string> {
+    const { primary, replica } = this
     return {
       FLY_REGION: region,
       PRIMARY_REGION: home,
-      DATABASE_URL: this.primary.url,
-      [`DATABASE_URL_${away.toUpperCase()}`]: this.replica.url,
+      DATABASE_URL: by.primary?.url(primary.url) ?? primary.url,
+      [`DATABASE_URL_${away.toUpperCase()}`]: by.replica?.url(replica.url) ?? replica.url,
     }
   }
 
@@ -106,7 +119,6 @@ export class Context {
     return `insert into conformance values (${id}, ${value})`
   }
 
-  /** A statement that inserts the row without saying so. */
   /** Waits until the server has told which routines there are: until then a call of one goes to the primary unasked. */
   async knowsRoutines(subject: Subject): Promise<void> {
     await eventually(async () => {
@@ -115,6 +127,7 @@ export class Context {
     })
   }
 
+  /** A statement that inserts the row without saying so. */
   hiddenWrite(id: number): string {
     if (this.dialect.hiddenWrite === undefined) throw new Error('This database has no such statement')
     return this.dialect.hiddenWrite(id)

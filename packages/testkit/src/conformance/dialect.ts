@@ -17,6 +17,10 @@ export interface SqlDialect {
   hiddenWrite?(id: number): string
   /** What the server says to it: code of the driver's error on a replica. */
   readonly refusalCode?: string
+  /** Positions name the term of their primary: a connection to any later one tells that those before it are over. */
+  readonly epochs?: boolean
+  /** Reads this row for so long (s) that a server can be stopped meanwhile. */
+  slowRead?(id: number, seconds: number): string
 }
 
 const table = 'create table conformance (id int primary key, value int not null)'
@@ -44,6 +48,9 @@ export const postgres: SqlDialect = {
   ],
   hiddenWrite: (id) => `select conformance_hidden(${id})`,
   refusalCode: '25006',
+  epochs: true,
+  slowRead: (id, seconds) =>
+    `select current_setting('port')::int as port, (select count(*) from conformance where id < ${id}) as n, pg_sleep(${seconds})`,
 }
 
 /** MySQL and MariaDB. */
@@ -67,6 +74,7 @@ export const mysql: SqlDialect = {
   ],
   hiddenWrite: (id) => `call conformance_hidden(${id})`,
   refusalCode: 'ER_OPTION_PREVENTS_STATEMENT',
+  slowRead: (id, seconds) => `select @@port as port, sleep(${seconds}) from dual where ${id} > 0`,
 }
 
 /** SQLite on LiteFS. */

@@ -1,7 +1,12 @@
 import { runWithToken } from '@flyroute/core'
 import type { DatabaseReplication } from '@flyroute/core/adapter'
-import { describe, expect } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
+import { App } from './app.ts'
 import { away, type Context, eventually, home } from './context.ts'
+import { Wire } from './wire.ts'
+
+/** How long (bytes) the word is with which a client ends an idle connection, in the protocols of Postgres and of MySQL. */
+const goodbye = 5
 
 /** A replica that is down, or hangs, and comes back. */
 export function failures(context: Context): void {
@@ -83,5 +88,74 @@ export function failures(context: Context): void {
       }
       await eventually(async () => expect(await context.portOf(far)).toBe(context.replica.port), 8_000)
     })
+
+    context.testWith(
+      'hanging',
+      'a server is asked once a statement has been under way for a second, and not before',
+      async () => {
+        await using wire = await Wire.to(context.replica.port)
+        const far = await context.open(away, { env: context.env(away, { replica: wire }), max: 2 })
+        // What it has to ask in any case is asked by then.
+        await context.knowsRoutines(far)
+        await far.database.replication.status()
+        const mark = context.nextMark()
+        const sent: { text: string; at: number }[] = []
+        wire.onSent = (text) => {
+          if (text.length > goodbye) sent.push({ text, at: performance.now() })
+        }
+        const [row] = await far.query(slowRead(context, mark, 3))
+        // It answers, so that its long statement is left to run.
+        expect(row).toMatchObject({ port: context.replica.port })
+        const at = sent.findIndex(({ text }) => text.includes(String(mark)))
+        const [statement, question] = sent.slice(at)
+        const waitedMs = (question?.at ?? Number.NaN) - (statement?.at ?? Number.NaN)
+        expect(waitedMs).toBeGreaterThan(950)
+        expect(waitedMs).toBeLessThan(3_000)
+        await context.end(far)
+      },
+    )
+
+    if (context.dialect.name === 'postgres') {
+      test('a read that replay cancels is made once on the primary, in a request and outside of one', async () => {
+        await using name = await Wire.to(context.primary.port)
+        await using local = await Wire.to(context.replica.port)
+        const far = await context.open(away, { env: context.env(away, { primary: name, replica: local }), max: 1 })
+        const app = new App({ [away]: far })
+        await context.replica.query("alter system set max_standby_streaming_delay = '0'")
+        await context.replica.query('select pg_reload_conf()')
+        try {
+          for (const run of [
+            (sql: string) => far.query(sql),
+            async (sql: string) => {
+              const { status, way, value } = await app.send(away, (subject) => subject.query(sql))
+              expect({ status, way }).toEqual({ status: 200, way: [away] })
+              return value as { port: number }[]
+            },
+          ]) {
+            const mark = context.nextMark()
+            const reading = run(slowRead(context, mark, 1))
+            reading.catch(() => undefined)
+            await eventually(async () => {
+              const sleeping = `select from pg_stat_activity where wait_event = 'PgSleep' and query like '%${mark}%'`
+              expect(await context.replica.query(sleeping)).toHaveLength(1)
+            })
+            await context.primary.query('begin; lock table conformance in access exclusive mode; commit')
+            expect(await reading).toMatchObject([{ port: context.primary.port }])
+            expect([local, name].map((wire) => wire.timesSent(String(mark)))).toEqual([1, 1])
+            expect(await context.portOf(far)).toBe(context.replica.port)
+          }
+        } finally {
+          await context.replica.query('alter system reset max_standby_streaming_delay')
+          await context.replica.query('select pg_reload_conf()')
+        }
+        await context.end(far)
+      })
+    }
   })
+}
+
+function slowRead(context: Context, id: number, seconds: number): string {
+  const { slowRead: text } = context.dialect
+  if (text === undefined) throw new Error('This database has no such statement')
+  return text(id, seconds)
 }

@@ -3,11 +3,13 @@ import type { AdapterUnderTest } from './adapter.ts'
 import { Context } from './context.ts'
 import { endings } from './endings.ts'
 import { failures } from './failures.ts'
+import { lostAnswers } from './lost-answers.ts'
 import { once } from './once.ts'
 import { promotion } from './promotion.ts'
 import { refusals } from './refusals.ts'
 import { routing } from './routing.ts'
 import { scopes } from './scopes.ts'
+import { takeover } from './takeover.ts'
 import { tokens } from './tokens.ts'
 import { transactions } from './transactions.ts'
 import { waiting } from './waiting.ts'
@@ -48,6 +50,8 @@ export function describeAdapter(adapter: AdapterUnderTest): void {
     once(context)
     endings(context)
     failures(context)
+    lostAnswers(context)
     promotion(context)
+    takeover(adapter)
   })
 }

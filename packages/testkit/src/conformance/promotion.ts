@@ -1,4 +1,5 @@
 import { describe, expect } from '@jest/globals'
+import { retryAfter } from './app.ts'
 import { away, type Context, eventually, home } from './context.ts'
 
 /** The primary dies and the replica takes over. Run last: the cluster is not what it was. */
@@ -22,7 +23,7 @@ export function promotion(context: Context): void {
       expect(far.database.replication.topology.role).toBe('primary')
       expect(await context.valueOf(far, next)).toBe(2)
       const gone = await app.send(home, (subject) => context.valueOf(subject, id))
-      expect(gone).toMatchObject({ status: 503, way: [home] })
+      expect(gone).toMatchObject({ status: 503, way: [home], retryAfter })
     })
   })
 }

@@ -1,5 +1,6 @@
 import { isPrimaryRequired } from '@flyroute/core'
 import { describe, expect, test } from '@jest/globals'
+import { tooLong, type Work } from './app.ts'
 import { away, type Context, home, rejection } from './context.ts'
 
 /** Transactions: on one connection from beginning to end, and whole or not at all. */
@@ -54,6 +55,43 @@ export function transactions(context: Context): void {
       expect(answer.way).toEqual([away, home])
       expect(afterwards).toEqual(['refused', 'ran'])
       expect(await context.valueOnPrimary(id)).toBe(4)
+    })
+
+    test('COMMIT of a transaction in which a statement was refused ends it as with its driver, and not with the refusal', async () => {
+      const far = await context.open(away, { max: 1 })
+      const [one, two] = [context.nextId(), context.nextId()]
+      for (const id of [one, two]) {
+        const done = far.transaction(async (query) => {
+          await query('select 1')
+          expect(isPrimaryRequired(await rejection(query(context.insert(id))))).toBe(true)
+          return 'done'
+        })
+        const { abortedCommit } = context.adapter
+        if (abortedCommit === undefined) expect(await done).toBe('done')
+        else expect(await rejection(done)).toMatchObject({ name: abortedCommit })
+      }
+      expect(await context.portOf(far)).toBe(context.replica.port)
+      expect([await context.valueOnPrimary(one), await context.valueOnPrimary(two)]).toEqual([undefined, undefined])
+    })
+
+    test('what can run neither here nor by a replay is told to the client, whatever the app makes of the error', async () => {
+      const { app } = await context.app({ replayBeforeHandler: [], maxReplayBodyBytes: 10 })
+      const id = context.nextId()
+      const statements = [context.insert(id), ...(context.has('hidden-write') ? [context.hiddenWrite(id)] : [])]
+      for (const sql of statements) {
+        const work: Work = (subject) =>
+          subject
+            .transaction(async (query) => {
+              await query('select 1 from conformance')
+              await query(sql)
+            })
+            .catch(() => {
+              throw new Error('Something went wrong')
+            })
+        const answer = await app.send(away, work, tooLong)
+        expect([sql, answer]).toMatchObject([sql, { status: 413, way: [away] }])
+      }
+      expect(await context.valueOnPrimary(id)).toBeUndefined()
     })
 
     test('a rolled back write is not there and gives no token', async () => {
