@@ -4,13 +4,16 @@ import { replayable, replayMiddleware } from '../src/fetch.ts'
 import type { ReplayPolicyOptions } from '../src/policy.ts'
 import { currentScope, runOnPrimary } from '../src/request/scope.ts'
 import { decodeToken } from '../src/token.ts'
-import { StandIn, type StandInOptions } from './support/stand-in.ts'
+import { FakeDatabase, type FakeDatabaseOptions } from './support/fake-database.ts'
 
 type Handler = (request: Request) => Response | Promise<Response>
 
-function wrap(handler: (database: StandIn) => Handler, more: StandInOptions & Partial<ReplayPolicyOptions> = {}) {
+function wrap(
+  handler: (database: FakeDatabase) => Handler,
+  more: FakeDatabaseOptions & Partial<ReplayPolicyOptions> = {},
+) {
   const { role = 'replica', ...options } = more
-  const database = new StandIn({ role })
+  const database = new FakeDatabase({ role })
   return { database, fetch: replayable(handler(database), { databases: [database], ...options }) }
 }
 const get = (path = '/', init?: RequestInit) => new Request(`https://app.example${path}`, init)
@@ -27,30 +30,30 @@ describe('a replay', () => {
   })
 
   test.each([
-    ['thrown at once', (database: StandIn) => () => database.write() as never],
-    ['thrown later', (database: StandIn) => async () => database.write() as never],
+    ['thrown at once', (database: FakeDatabase) => () => database.write() as never],
+    ['thrown later', (database: FakeDatabase) => async () => database.write() as never],
     [
       'wrapped',
-      (database: StandIn) => () =>
+      (database: FakeDatabase) => () =>
         Promise.resolve()
           .then(() => database.write())
           .catch((cause) => Promise.reject(new Error('Failed query', { cause }))) as never,
     ],
     [
       'swallowed',
-      (database: StandIn) => () => {
+      (database: FakeDatabase) => () => {
         expect(() => database.write()).toThrow()
         return new Response('{"errors":[]}', { headers: { 'set-cookie': 'a=1' } })
       },
     ],
     [
       'answered with 500',
-      (database: StandIn) => async () => {
+      (database: FakeDatabase) => async () => {
         expect(() => database.write()).toThrow()
         return Response.json({ error: 'Internal Server Error' }, { status: 500 })
       },
     ],
-  ] as [string, (database: StandIn) => Handler][])('of a refusal that is %s', async (_, handler) => {
+  ] as [string, (database: FakeDatabase) => Handler][])('of a refusal that is %s', async (_, handler) => {
     const response = await wrap(handler).fetch(get())
     expect(isReplay(response)).toBe(true)
     expect(response.headers.has('set-cookie')).toBe(false)
@@ -185,7 +188,7 @@ describe('an answer of the app', () => {
     }
     let waited = false
     const context = { waitUntil: () => void (waited = true) }
-    const wrapped = { name: 'wrapper', fetch: replayable(object.fetch, { databases: [new StandIn()] }) }
+    const wrapped = { name: 'wrapper', fetch: replayable(object.fetch, { databases: [new FakeDatabase()] }) }
     const response = await wrapped.fetch(get('/path'), { kind: 'env' }, context)
     expect([await response.text(), waited]).toEqual(['wrapper env /path', true])
   })
@@ -360,8 +363,8 @@ test('on localhost the cookie is not Secure; the host is the header, else the UR
 
 describe('a middleware', () => {
   /** A framework that keeps the request to itself, behind the middleware. */
-  function framework(route: (request: Request, database: StandIn) => Response | Promise<Response>, options = {}) {
-    const database = new StandIn()
+  function framework(route: (request: Request, database: FakeDatabase) => Response | Promise<Response>, options = {}) {
+    const database = new FakeDatabase()
     const middleware = replayMiddleware({ databases: [database], ...options })
     return (request: Request) => middleware(request, () => route(request, database))
   }

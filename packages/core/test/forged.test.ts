@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { readState, writeState } from '../src/policy/replay-state.ts'
 import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
+import { FakeDatabase } from './support/fake-database.ts'
 import { attend, begin, incoming } from './support/incoming.ts'
-import { StandIn } from './support/stand-in.ts'
 
 const secret = 'a long secret of 32 characters, x'
 const failed = { 'fly-replay-failed': 'instance=1;region=ord;reason=no_candidate;elapsed_ms=1' }
@@ -12,7 +12,7 @@ const source = (state: string): Record<string, string> => ({
 const order = { reason: 'write', detail: 'insert', database: 'my app' }
 
 function replica(options: Partial<ReplayPolicyOptions> = {}) {
-  const database = new StandIn({ name: 'my app' })
+  const database = new FakeDatabase({ name: 'my app' })
   return { database, policy: createReplayPolicy({ databases: [database], ...options }) }
 }
 
@@ -109,7 +109,7 @@ describe('16 KB of cookies', () => {
   test.each([[], [secret], [secret, `${secret}2`, `${secret}3`]])(
     'cost little and end in few headers (%#)',
     async (...secrets) => {
-      const database = new StandIn({ role: 'primary' })
+      const database = new FakeDatabase({ role: 'primary' })
       const policy = createReplayPolicy({ databases: [database], secret: secrets })
       const go = () => attend(policy, incoming({ headers: { cookie } }), () => database.write())
       for (let i = 0; i < 20; i++) await go()
@@ -122,7 +122,7 @@ describe('16 KB of cookies', () => {
   )
 
   test('names that no machine can have are none of ours: nothing of a client gets into a header', async () => {
-    const database = new StandIn({ role: 'primary' })
+    const database = new FakeDatabase({ role: 'primary' })
     const policy = createReplayPolicy({ databases: [database] })
     const odd = ['é', 'a b', '"', 'a,b', '', 'too-long', 'a\\'].map((mark) => `flyroute.${mark}=1.a`)
     const request = {

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals'
 import { type HealthOptions, healthResponse } from '../src/health.ts'
 import type { ReplicationStatus } from '../src/replication/index.ts'
+import { FakeDatabase } from './support/fake-database.ts'
 import { Regions } from './support/postgres.ts'
-import { StandIn } from './support/stand-in.ts'
 
 const regions = new Regions('create table note (id serial primary key, text text)')
 const insert = "insert into note (text) values ('x')"
@@ -109,7 +109,7 @@ test.each([
   ['no seconds, and no bytes missing', { lagBytes: 0 }, 200],
   ['nothing at all', {}, 200],
 ])('a server that tells %s', async (_, told, status) => {
-  const { replication } = new StandIn()
+  const { replication } = new FakeDatabase()
   const answer = {
     role: 'replica',
     region: 'ams',
@@ -120,6 +120,6 @@ test.each([
   expect(await health({ replication: { ...plain(replication), status: async () => answer } })).toMatchObject({ status })
 })
 
-function plain({ topology, currentToken, waitFor }: StandIn['replication']) {
+function plain({ topology, currentToken, waitFor }: FakeDatabase['replication']) {
   return { topology, currentToken, waitFor }
 }

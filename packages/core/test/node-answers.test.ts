@@ -3,8 +3,8 @@ import { Readable } from 'node:stream'
 import { describe, expect, test } from '@jest/globals'
 import { replayable } from '../src/node.ts'
 import { decodeToken } from '../src/token.ts'
+import { FakeDatabase } from './support/fake-database.ts'
 import { Connection, head, listen } from './support/http.ts'
-import { StandIn } from './support/stand-in.ts'
 
 type Way = (response: ServerResponse) => unknown
 
@@ -107,12 +107,12 @@ async function exchange(listener: RequestListener, method: string): Promise<stri
 
 describe('an answer of the app', () => {
   test.each(cases)('%s, %s: is the same to the byte where there is nothing to add', async (method, _, way) => {
-    const policy = { databases: [new StandIn()] }
+    const policy = { databases: [new FakeDatabase()] }
     expect(await exchange(replayable(serve(way), policy), method)).toBe(await exchange(serve(way), method))
   })
 
   test.each(cases)('%s, %s: keeps its own headers and cookies beside the token', async (method, _, way) => {
-    const database = new StandIn({ role: 'primary' })
+    const database = new FakeDatabase({ role: 'primary' })
     const writes: RequestListener = (request, response) => {
       database.write()
       serve(way)(request, response)
@@ -134,7 +134,7 @@ describe('an answer of the app', () => {
   test.each(cases.filter(([method]) => method !== 'GET 1.0'))(
     '%s, %s: is replaced where it swallows a refusal',
     async (method, name, way) => {
-      const database = new StandIn()
+      const database = new FakeDatabase()
       let called = 0
       const swallows: RequestListener = (request, response) => {
         expect(() => database.write()).toThrow('[ERR_PRIMARY_REQUIRED]')

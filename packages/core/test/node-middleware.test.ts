@@ -8,14 +8,14 @@ import { type NodeHandler, replayable, replayMiddleware, replayServers, sendRepl
 import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
 import { replayResponse } from '../src/replay.ts'
 import { currentScope, runOnPrimary } from '../src/request/scope.ts'
+import { FakeDatabase } from './support/fake-database.ts'
 import { Connection, chunk, head, listen, request } from './support/http.ts'
-import { StandIn } from './support/stand-in.ts'
 
 type Options = Omit<ReplayPolicyOptions, 'databases'>
 
 /** A server behind the middleware of a replica region. */
-async function serve(handler: (database: StandIn) => NodeHandler, options: Options = {}) {
-  const database = new StandIn()
+async function serve(handler: (database: FakeDatabase) => NodeHandler, options: Options = {}) {
+  const database = new FakeDatabase()
   const server = createServer(replayable(handler(database), { databases: [database], ...options }) as RequestListener)
   return { database, ...(await listen(server)) }
 }
@@ -41,11 +41,11 @@ describe('a replay', () => {
   })
 
   test.each([
-    ['thrown at once', (database: StandIn) => () => database.write()],
-    ['thrown later', (database: StandIn) => async () => database.write()],
+    ['thrown at once', (database: FakeDatabase) => () => database.write()],
+    ['thrown later', (database: FakeDatabase) => async () => database.write()],
     [
       'wrapped',
-      (database: StandIn) => async () => {
+      (database: FakeDatabase) => async () => {
         try {
           database.write()
         } catch (cause) {
@@ -55,7 +55,7 @@ describe('a replay', () => {
     ],
     [
       'thrown after headers were set',
-      (database: StandIn) => async (_: IncomingMessage, response: ServerResponse) => {
+      (database: FakeDatabase) => async (_: IncomingMessage, response: ServerResponse) => {
         response.statusCode = 201
         response.setHeader('content-length', '5').setHeader('content-encoding', 'gzip').setHeader('set-cookie', 'a=1')
         await database.write()
@@ -63,7 +63,7 @@ describe('a replay', () => {
     ],
     [
       'answered by an error handler',
-      (database: StandIn) => async (_: IncomingMessage, response: ServerResponse) => {
+      (database: FakeDatabase) => async (_: IncomingMessage, response: ServerResponse) => {
         await Promise.resolve()
           .then(() => database.write())
           .catch((error: Error) => response.writeHead(500).end(error.message))
@@ -71,7 +71,7 @@ describe('a replay', () => {
     ],
     [
       'swallowed, and thrown once more behind the answer',
-      (database: StandIn) => async (_: IncomingMessage, response: ServerResponse) => {
+      (database: FakeDatabase) => async (_: IncomingMessage, response: ServerResponse) => {
         try {
           database.write()
         } catch (error) {
@@ -82,12 +82,12 @@ describe('a replay', () => {
     ],
     [
       "among GraphQL's errors",
-      (database: StandIn) => async (_: IncomingMessage, response: ServerResponse) => {
+      (database: FakeDatabase) => async (_: IncomingMessage, response: ServerResponse) => {
         const settled = await Promise.allSettled([Promise.resolve().then(() => database.write())])
         response.setHeader('content-type', 'application/json').end(JSON.stringify({ data: null, errors: settled }))
       },
     ],
-  ] as [string, (database: StandIn) => NodeHandler][])('of a refusal that is %s', async (_, handler) => {
+  ] as [string, (database: FakeDatabase) => NodeHandler][])('of a refusal that is %s', async (_, handler) => {
     await using server = await serve(handler)
     const answer = await request(server.port, 'GET')
     expect(answer).toMatchObject(replays)
@@ -166,7 +166,7 @@ describe('a replay', () => {
   })
 
   test('keeps what an app says with every answer, and the end of the connection', async () => {
-    const database = new StandIn()
+    const database = new FakeDatabase()
     const middleware = replayMiddleware({
       databases: [database],
       whenReplayUnavailable: 'error',
@@ -191,7 +191,7 @@ describe('an error of the app', () => {
 
   test('passes through the middleware as it came, at once or later', async () => {
     const seen: unknown[] = []
-    const database = new StandIn()
+    const database = new FakeDatabase()
     const options = { databases: [database] }
     const throws = replayable((_: IncomingMessage, __: ServerResponse) => {
       throw own
@@ -222,7 +222,7 @@ describe('an error of the app', () => {
         return `${this.name} ${more}`
       },
     }
-    const wrapped = replayable(object.handler, { databases: [new StandIn()] })
+    const wrapped = replayable(object.handler, { databases: [new FakeDatabase()] })
     await using server = await listen(
       createServer((req, response) =>
         results.push((wrapped as (...args: unknown[]) => unknown).call(object, req, response, 'x')),
@@ -346,7 +346,7 @@ describe('a chunked body', () => {
   })
 
   test('that other code has read ahead of the middleware is not measured', async () => {
-    const database = new StandIn()
+    const database = new FakeDatabase()
     const middleware = replayMiddleware({ databases: [database] })
     await using server = await listen(
       createServer(async (req, response) => {
@@ -364,7 +364,7 @@ describe('a chunked body', () => {
     let settled: unknown = 'not yet'
     const begun = deferred()
     const wrapped = replayable((_: IncomingMessage, __: ServerResponse): unknown => ran++, {
-      databases: [new StandIn()],
+      databases: [new FakeDatabase()],
     })
     const ended = deferred()
     await using server = await listen(
@@ -435,7 +435,7 @@ describe('the scope', () => {
 
   test('does not reach the server’s own listeners, on the same connection either', async () => {
     const outside: boolean[] = []
-    const database = new StandIn()
+    const database = new FakeDatabase()
     const wrapped = replayable((_: IncomingMessage, response: ServerResponse) => response.end('x'), {
       databases: [database],
     })
@@ -500,12 +500,12 @@ describe('the scope', () => {
 
 describe('HTTP/2', () => {
   const exchange = async (
-    handler: (database: StandIn) => NodeHandler,
+    handler: (database: FakeDatabase) => NodeHandler,
     headers: Record<string, string>,
     sent: Buffer[] = [],
     role: 'primary' | 'replica' = 'replica',
   ) => {
-    const database = new StandIn({ role })
+    const database = new FakeDatabase({ role })
     const wrapped = replayable(handler(database), { databases: [database], debugHeader: true })
     await using server = await listen(createHttp2Server(wrapped as never) as never)
     const client = connectHttp2(server.url)
@@ -525,7 +525,7 @@ describe('HTTP/2', () => {
     const warnings: Error[] = []
     const warn = (warning: Error): void => void warnings.push(warning)
     process.on('warning', warn)
-    const handler = (database: StandIn) => (_: unknown, response: ServerResponse) => {
+    const handler = (database: FakeDatabase) => (_: unknown, response: ServerResponse) => {
       response.statusCode = 500
       expect(() => database.write()).toThrow()
       response.setHeader('set-cookie', 'a=1')
@@ -549,7 +549,7 @@ describe('HTTP/2', () => {
   test('a body of unknown length that is too long goes to the handler whole', async () => {
     const parts = Array.from({ length: 40 }, (_, n) => Buffer.alloc(40_000, n))
     let received: Buffer = Buffer.alloc(0)
-    const handler = (database: StandIn) => async (req: IncomingMessage, response: ServerResponse) => {
+    const handler = (database: FakeDatabase) => async (req: IncomingMessage, response: ServerResponse) => {
       received = await read(req)
       response.end(database.write())
     }
@@ -575,7 +575,7 @@ describe('HTTP/2', () => {
     },
   }
   test.each(Object.entries(ways))('keeps the cookies of the app beside the token: %s', async (_, way) => {
-    const handler = (database: StandIn) => (__: IncomingMessage, response: ServerResponse) => {
+    const handler = (database: FakeDatabase) => (__: IncomingMessage, response: ServerResponse) => {
       database.write()
       way(response)
     }
@@ -592,7 +592,7 @@ describe('HTTP/2', () => {
 describe('a middleware', () => {
   test('hands its own failure to the next error handler, once', async () => {
     const failure = new Error('predicate')
-    const database = new StandIn()
+    const database = new FakeDatabase()
     const policy = createReplayPolicy({ databases: [database] })
     const middleware = replayMiddleware({ ...policy, before: () => Promise.reject(failure) })
     const nexts: unknown[] = []
@@ -610,7 +610,7 @@ describe('a middleware', () => {
 })
 
 test('two middlewares on one way do what one does', async () => {
-  const database = new StandIn()
+  const database = new FakeDatabase()
   const middleware = replayMiddleware({ databases: [database] })
   const inner = replayable(
     (req: IncomingMessage, response: ServerResponse) => {
@@ -635,7 +635,7 @@ test('two middlewares on one way do what one does', async () => {
 
 describe('a middleware for all servers', () => {
   /** A framework that makes its server itself: what it does with `path`. */
-  const framework = (database: StandIn) =>
+  const framework = (database: FakeDatabase) =>
     createServer(async (req, response) => {
       if (req.url === '/write') expect(() => database.write()).toThrow()
       const body = await read(req)
@@ -643,7 +643,7 @@ describe('a middleware for all servers', () => {
     })
 
   test('is there before the first request, on every connection, until it is ended', async () => {
-    const database = new StandIn()
+    const database = new FakeDatabase()
     await using early = await listen(framework(database))
     const end = replayServers({ databases: [database] })
     try {
@@ -667,7 +667,7 @@ describe('a middleware for all servers', () => {
   })
 
   test('leaves a request that waits for "100 Continue" to whoever answers such', async () => {
-    const database = new StandIn()
+    const database = new FakeDatabase()
     const end = replayServers({ databases: [database], replayBeforeHandler: [] })
     try {
       const server = framework(database)

@@ -3,17 +3,17 @@ import { assertPrimary } from '../src/assert-primary.ts'
 import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
 import { currentScope, runOnPrimary } from '../src/request/scope.ts'
 import { decodeToken, encodeToken, type Freshness } from '../src/token.ts'
+import { FakeDatabase, type FakeDatabaseOptions, toLsn } from './support/fake-database.ts'
 import { attend, begin, incoming } from './support/incoming.ts'
-import { StandIn, type StandInOptions, toLsn } from './support/stand-in.ts'
 
 const secret = 'a secret of thirty-two characters'
-const databases: StandIn[] = []
+const databases: FakeDatabase[] = []
 afterEach(async () => {
   for (const { replication } of databases.splice(0)) await replication.end()
 })
 
-function app(more: StandInOptions & Partial<ReplayPolicyOptions> = {}) {
-  const database = new StandIn({ role: 'primary', ...more })
+function app(more: FakeDatabaseOptions & Partial<ReplayPolicyOptions> = {}) {
+  const database = new FakeDatabase({ role: 'primary', ...more })
   databases.push(database)
   return { database, policy: createReplayPolicy({ databases: [database], ...more }) }
 }
@@ -120,7 +120,7 @@ describe('a token is given', () => {
 
 describe('a token is read', () => {
   test('from cookie and header, the stricter of both for each database', async () => {
-    const [one, two] = [new StandIn({ name: 'one' }), new StandIn({ name: 'two' })]
+    const [one, two] = [new FakeDatabase({ name: 'one' }), new FakeDatabase({ name: 'two' })]
     databases.push(one, two)
     const policy = createReplayPolicy({ databases: [one, two], waitTimeoutMs: 0 })
     const cookie = encodeToken(
@@ -249,7 +249,7 @@ describe('the primary', () => {
 })
 
 test('a token that does not fit any more is shortened, not thrown at the client', async () => {
-  const database = new StandIn({ role: 'primary' })
+  const database = new FakeDatabase({ role: 'primary' })
   databases.push(database)
   database.cluster = 'x'.repeat(4_000)
   const policy = createReplayPolicy({ databases: [database] })

@@ -4,15 +4,15 @@ import { ConfigurationError, PrimaryRequiredError } from '../src/errors.ts'
 import { resolvePolicy } from '../src/policy/resolve.ts'
 import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
 import { currentScope, runOnPrimary } from '../src/request/scope.ts'
+import { FakeDatabase } from './support/fake-database.ts'
 import { attend, body, incoming } from './support/incoming.ts'
-import { StandIn } from './support/stand-in.ts'
 
 function replica(options: Omit<ReplayPolicyOptions, 'databases'> = {}) {
-  const database = new StandIn()
+  const database = new FakeDatabase()
   return { database, policy: createReplayPolicy({ databases: [database], ...options }) }
 }
 function primary(options: Omit<ReplayPolicyOptions, 'databases'> = {}) {
-  const database = new StandIn({ role: 'primary' })
+  const database = new FakeDatabase({ role: 'primary' })
   return { database, policy: createReplayPolicy({ databases: [database], ...options }) }
 }
 const unsafe = ['POST', 'PUT', 'PATCH', 'DELETE']
@@ -53,7 +53,7 @@ describe('by method', () => {
   })
 
   test('off Fly nothing is replayed, even if the database turns out to be a replica', async () => {
-    const database = new StandIn({ region: undefined, primaryRegion: undefined })
+    const database = new FakeDatabase({ region: undefined, primaryRegion: undefined })
     const policy = createReplayPolicy({ databases: [database] })
     const ended = await attend(policy, incoming({ method: 'POST' }), () => expect(database.write()).toBe('primary'))
     expect(ended).toMatchObject({ ran: true, status: 200 })
@@ -126,7 +126,7 @@ describe('a refusal', () => {
 
   test('stands: no write begins after it, by whichever way, and the app cannot get around it', async () => {
     const { policy, database } = replica()
-    const other = new StandIn({ name: 'other', role: 'replica' })
+    const other = new FakeDatabase({ name: 'other', role: 'replica' })
     const ended = await attend(policy, incoming(), () => {
       const refusal = catchError(() => database.write())
       expect(catchError(() => runOnPrimary(() => database.write()))).toBe(refusal)
@@ -289,7 +289,7 @@ describe('a request that was replayed already', () => {
   test.each(safe.concat(unsafe))('%s that is still not on the primary is an error with its reason', async (method) => {
     const ended = await attend(replica().policy, incoming({ method, headers: replayed('flyroute:method:post@app') }))
     expect(ended).toMatchObject({ ran: false, status: 503, json: { error: { reason: 'loop' } } })
-    const atHome = new StandIn({ region: 'ord' })
+    const atHome = new FakeDatabase({ region: 'ord' })
     const there = await attend(
       createReplayPolicy({ databases: [atHome] }),
       incoming({ method, headers: replayed('flyroute:write') }),
@@ -317,8 +317,8 @@ describe('a request that was replayed already', () => {
 
 describe('several databases', () => {
   test('each refusal goes to its own primary, and is no loop there although the other one is a replica', async () => {
-    const orders = new StandIn({ name: 'orders', region: 'gru', primaryRegion: 'ord' })
-    const blog = new StandIn({ name: 'my blog', region: 'gru', primaryRegion: 'ams' })
+    const orders = new FakeDatabase({ name: 'orders', region: 'gru', primaryRegion: 'ord' })
+    const blog = new FakeDatabase({ name: 'my blog', region: 'gru', primaryRegion: 'ams' })
     const policy = createReplayPolicy({ databases: [orders, blog] })
     const toOrders = await attend(policy, incoming(), () => orders.write())
     expect(toOrders.headers['fly-replay']).toMatch(/^region=ord;state=flyroute:write:insert@orders;/)
@@ -326,8 +326,8 @@ describe('several databases', () => {
     expect(toBlog.headers['fly-replay']).toMatch(/^region=ams;state=flyroute:write:insert@my_blog;/)
 
     // In ams: orders, the first one, is a replica; the blog is at home.
-    const ordersThere = new StandIn({ name: 'orders', region: 'ams', primaryRegion: 'ord' })
-    const blogThere = new StandIn({ name: 'my blog', role: 'primary', region: 'ams', primaryRegion: 'ams' })
+    const ordersThere = new FakeDatabase({ name: 'orders', region: 'ams', primaryRegion: 'ord' })
+    const blogThere = new FakeDatabase({ name: 'my blog', role: 'primary', region: 'ams', primaryRegion: 'ams' })
     const options = { databases: [ordersThere, blogThere] }
     const arrive = (more: Partial<ReplayPolicyOptions>, handler: () => unknown) =>
       attend(
@@ -346,7 +346,10 @@ describe('several databases', () => {
   })
 
   test('share one cookie', async () => {
-    const [one, two] = [new StandIn({ name: 'one', role: 'primary' }), new StandIn({ name: 'two', role: 'primary' })]
+    const [one, two] = [
+      new FakeDatabase({ name: 'one', role: 'primary' }),
+      new FakeDatabase({ name: 'two', role: 'primary' }),
+    ]
     const policy = createReplayPolicy({ databases: [one, two] })
     const ended = await attend(policy, incoming(), () => [one.write(), two.write()])
     expect(ended.cookies).toHaveLength(1)
@@ -383,10 +386,10 @@ describe('options', () => {
   const create = (options: unknown) => createReplayPolicy(options as ReplayPolicyOptions)
 
   test('all problems at once, each with what to do', () => {
-    const database = new StandIn()
+    const database = new FakeDatabase()
     const error = catchError(() =>
       create({
-        databases: [database, { query() {} }, null, new StandIn()],
+        databases: [database, { query() {} }, null, new FakeDatabase()],
         replayBeforeHandler: 'POST',
         consistency: 'strong',
         waitTimeoutMs: -1,
@@ -436,7 +439,7 @@ describe('options', () => {
   })
 
   test('the same database twice is one', () => {
-    const database = new StandIn()
+    const database = new FakeDatabase()
     expect(resolvePolicy({ databases: [database, database] }).databases).toHaveLength(1)
   })
 })

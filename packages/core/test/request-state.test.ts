@@ -7,11 +7,11 @@ import { createReplayPolicy } from '../src/policy.ts'
 import { neverSettles } from '../src/request/late.ts'
 import { createRequestState } from '../src/request/state.ts'
 import { requirePrimary } from '../src/require-primary.ts'
+import { FakeDatabase } from './support/fake-database.ts'
 import { attend, incoming } from './support/incoming.ts'
-import { StandIn } from './support/stand-in.ts'
 
 const refusal = (): PrimaryRequiredError =>
-  new PrimaryRequiredError({ reason: 'write', topology: new StandIn().replication.topology })
+  new PrimaryRequiredError({ reason: 'write', topology: new FakeDatabase().replication.topology })
 
 describe('of a refusal and a write one comes first', () => {
   test('the refusal: no write begins after it, and the replay is final', () => {
@@ -90,7 +90,7 @@ test('a statement that comes late stays open, and what waits for it is collected
 
 describe('requirePrimary', () => {
   test('has the request replayed before anything has happened, and costs nothing at home', async () => {
-    const [home, away] = [new StandIn({ role: 'primary' }), new StandIn()]
+    const [home, away] = [new FakeDatabase({ role: 'primary' }), new FakeDatabase()]
     const done: string[] = []
     const handler = async (): Promise<void> => {
       await requirePrimary()
@@ -109,7 +109,7 @@ describe('requirePrimary', () => {
 
   test('what cannot be replayed goes on here, or is refused where the app wants that', async () => {
     const large = () => incoming({ headers: { 'content-length': '2000000' } })
-    const away = new StandIn()
+    const away = new FakeDatabase()
     expect(await attend(createReplayPolicy({ databases: [away] }), large(), () => requirePrimary())).toMatchObject({
       status: 200,
     })

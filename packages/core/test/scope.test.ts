@@ -6,7 +6,7 @@ import { createRequestState } from '../src/request/state.ts'
 import { runWithToken } from '../src/run-with-token.ts'
 import { encodeToken } from '../src/token.ts'
 import { createTopology } from '../src/topology.ts'
-import { StandIn } from './support/stand-in.ts'
+import { FakeDatabase } from './support/fake-database.ts'
 
 const secret = 'a secret of thirty-two characters'
 
@@ -24,7 +24,7 @@ describe('runOnPrimary', () => {
   })
 
   test('shares the state of the request around it, which is not replayed after a write in it', () => {
-    const database = new StandIn()
+    const database = new FakeDatabase()
     const state = createRequestState('request')
     runInScope(createScope(state), () => {
       expect(state.whyNotReplayable()).toBeUndefined()
@@ -107,7 +107,7 @@ describe('runWithConsistency', () => {
 })
 
 describe('runWithToken', () => {
-  const database = new StandIn()
+  const database = new FakeDatabase()
   const token = (at: number) => encodeToken(new Map([['app', database.position(at)]]))
   const need = () => database.replication.freshness.need()
 
@@ -144,12 +144,12 @@ describe('runWithToken', () => {
 
 describe('tokens of a database', () => {
   test('go from one process to another as plain strings', async () => {
-    const [home, away] = [new StandIn({ role: 'primary', at: 7 }), new StandIn({ at: 7 })]
+    const [home, away] = [new FakeDatabase({ role: 'primary', at: 7 }), new FakeDatabase({ at: 7 })]
     const token = await home.replication.currentToken()
     await away.replication.waitFor(token)
     await home.replication.waitFor(token)
     away.at = 6
-    const behind = new StandIn({ at: 6 })
+    const behind = new FakeDatabase({ at: 6 })
     await expect(behind.replication.waitFor(token, { timeoutMs: 10 })).rejects.toMatchObject({
       code: 'ERR_PRIMARY_REQUIRED',
       reason: 'stale',
@@ -158,22 +158,22 @@ describe('tokens of a database', () => {
   })
 
   test('include what this process has written', async () => {
-    const home = new StandIn({ role: 'primary', at: 7 })
+    const home = new FakeDatabase({ role: 'primary', at: 7 })
     runOnPrimary(() => home.write())
     home.at = 7
-    const away = new StandIn({ at: 8 })
+    const away = new FakeDatabase({ at: 8 })
     await away.replication.waitFor(await home.replication.currentToken())
-    const behind = new StandIn({ at: 7 })
+    const behind = new FakeDatabase({ at: 7 })
     const waiting = behind.replication.waitFor(await home.replication.currentToken(), { timeoutMs: 10 })
     await expect(waiting).rejects.toMatchObject({ reason: 'stale' })
     await behind.replication.end()
   })
 
   test('that say nothing are not waited for; an abort ends a wait with its reason', async () => {
-    const away = new StandIn()
+    const away = new FakeDatabase()
     for (const token of ['', 'nonsense', `1.${'A'.repeat(5_000)}`]) await away.replication.waitFor(token)
     expect(away.asked).toBe(0)
-    const token = await new StandIn({ role: 'primary', at: 7 }).replication.currentToken()
+    const token = await new FakeDatabase({ role: 'primary', at: 7 }).replication.currentToken()
     const reason = new Error('enough')
     const controller = new AbortController()
     const waiting = away.replication.waitFor(token, { timeoutMs: 60_000, signal: controller.signal })
@@ -184,7 +184,7 @@ describe('tokens of a database', () => {
   })
 
   test('of a newer primary end at a stale one', async () => {
-    const [successor, stale] = [new StandIn({ role: 'primary' }), new StandIn({ role: 'primary', at: 99 })]
+    const [successor, stale] = [new FakeDatabase({ role: 'primary' }), new FakeDatabase({ role: 'primary', at: 99 })]
     successor.epoch = 2
     const waiting = stale.replication.waitFor(await successor.replication.currentToken())
     await expect(waiting).rejects.toMatchObject({ code: 'ERR_REPLAY_UNAVAILABLE', reason: 'stale-primary' })
@@ -195,7 +195,7 @@ describe('assertPrimary', () => {
   const refusal = { code: 'ERR_PRIMARY_REQUIRED', reason: 'write', detail: 'assert-primary' }
 
   test('passes where the primary is, and ends what is elsewhere with what to do', async () => {
-    const [home, away] = [new StandIn({ role: 'primary' }), new StandIn()]
+    const [home, away] = [new FakeDatabase({ role: 'primary' }), new FakeDatabase()]
     assertPrimary(home.replication.topology)
     await assertPrimary(home)
     expect(() => assertPrimary(away.replication.topology)).toThrow(expect.objectContaining(refusal))
@@ -204,7 +204,7 @@ describe('assertPrimary', () => {
   })
 
   test('asks the server, whatever the settings say', async () => {
-    const misplaced = new StandIn({ role: 'primary' })
+    const misplaced = new FakeDatabase({ role: 'primary' })
     misplaced.role = 'replica'
     await expect(assertPrimary(misplaced)).rejects.toMatchObject(refusal)
   })
@@ -214,7 +214,7 @@ describe('assertPrimary', () => {
   })
 
   test('passes in runOnPrimary, and in a request asks for a replay', () => {
-    const { topology } = new StandIn().replication
+    const { topology } = new FakeDatabase().replication
     runOnPrimary(() => assertPrimary(topology))
     const state = createRequestState('request')
     expect(() => runInScope(createScope(state), () => assertPrimary(topology))).toThrow('answer with replayResponse')
@@ -233,7 +233,7 @@ describe('two copies of the package in one process', () => {
 })
 
 test('a topology without a primary region is no reason to fail', () => {
-  const { primary } = new StandIn().replication.topology
+  const { primary } = new FakeDatabase().replication.topology
   const topology = createTopology({
     region: undefined,
     primaryRegion: undefined,

@@ -6,8 +6,8 @@ import express from 'express'
 import { replayable as fetchable, replayMiddleware as fetchMiddleware } from '../src/fetch.ts'
 import { replayable, replayMiddleware } from '../src/node.ts'
 import { currentScope, runOnPrimary } from '../src/request/scope.ts'
+import { FakeDatabase } from './support/fake-database.ts'
 import { Connection, chunk, head, listen, request } from './support/http.ts'
-import { StandIn } from './support/stand-in.ts'
 
 // What was true before a wait is asked again behind it, and nothing that a middleware begins ends the process.
 
@@ -31,7 +31,7 @@ const timesOut: express.RequestHandler = (_, response, next) => {
 
 describe('while a body is measured', () => {
   test.each(['middleware', 'handler'])('other code answers: the app is not called (%s)', async (kind) => {
-    const databases = [new StandIn()]
+    const databases = [new FakeDatabase()]
     let ran = 0
     const own: RequestListener = (_, response) => void (++ran && response.end('ran'))
     const app = express().use(timesOut)
@@ -48,7 +48,7 @@ describe('while a body is measured', () => {
 
   test('its client goes: neither the app nor an answer of ours is called for, HTTP/1.1 and HTTP/2', async () => {
     let ran = 0
-    const handler = replayable((_, response) => void (++ran && response.end()), { databases: [new StandIn()] })
+    const handler = replayable((_, response) => void (++ran && response.end()), { databases: [new FakeDatabase()] })
     await using server = await listen(createServer(handler as RequestListener))
     {
       using connection = new Connection(server.port)
@@ -69,7 +69,7 @@ describe('while a body is measured', () => {
 
 describe('a request that was answered with a replay', () => {
   test('reaches no server with what it does late: listeners, timers, branches', async () => {
-    const database = new StandIn()
+    const database = new FakeDatabase()
     const outcomes: unknown[] = []
     const late = (): void =>
       void outcomes.push(
@@ -109,7 +109,7 @@ describe("an app's response stays its own", () => {
     ],
   ]
   test.each(kinds)('%s', async (_, make) => {
-    const database = new StandIn({ role: 'primary' })
+    const database = new FakeDatabase({ role: 'primary' })
     const own = make()
     const before = [...own.headers]
     const handle = () => {
@@ -128,7 +128,7 @@ describe("an app's response stays its own", () => {
   })
 
   test('a reader gets nothing of what a writer before it got', async () => {
-    const database = new StandIn({ role: 'primary' })
+    const database = new FakeDatabase({ role: 'primary' })
     const constant = new Response(null, { status: 204 })
     const fetch = fetchable(
       (asked: Request) => {

@@ -16,7 +16,7 @@ import { waiting } from './waiting.ts'
 
 /**
  * The suite that every adapter runs: what flyroute promises, said in words that all drivers have (`query`,
- * `transaction`, `end`), against real servers, through core's handler wrapper of `fetch` and a stand-in for Fly Proxy that only
+ * `transaction`, `end`), against real servers, through core's handler wrapper of `fetch` and a proxy stub in Fly Proxy's place that only
  * follows replays.
  *
  * An adapter's own test hands in a factory and nothing else; what only its driver has (cursors, callbacks, named

@@ -5,7 +5,7 @@ import { DatabaseReplication, type Route } from '../../src/replication/index.ts'
 import { currentScope } from '../../src/request/scope.ts'
 import { createTopology } from '../../src/topology.ts'
 
-export interface StandInOptions {
+export interface FakeDatabaseOptions {
   readonly name?: string
   readonly role?: Role
   readonly region?: string | undefined
@@ -19,7 +19,7 @@ export interface StandInOptions {
  * Where a database would be, for tests of what HTTP does: the real book-keeping, over a source that a test sets by hand.
  * It says nothing of how a database behaves; tests that do have a real one.
  */
-export class StandIn {
+export class FakeDatabase {
   readonly replication: DatabaseReplication
   role: Role
   cluster: string
@@ -28,7 +28,7 @@ export class StandIn {
   /** How often its position was asked for. */
   asked = 0
 
-  constructor(options: StandInOptions = {}) {
+  constructor(options: FakeDatabaseOptions = {}) {
     const { name = 'app', role = 'replica', cluster = 'c', at = 0 } = options
     const { region = role === 'replica' ? 'ams' : 'ord', primaryRegion = 'ord' } = options
     this.role = role
