@@ -1,11 +1,15 @@
 // Builds the package in the current folder twice, as ES modules and as CommonJS, file by file, with types for both. No
 // bundler: a stack trace names the file and the function that a reader finds in src/.
 // What is published is what a program or an editor reads. Comments stand in the types, where an editor shows them, and not
-// in the code; there are no maps, which would lead to sources that are not in the package.
+// in the code, which has no more white space than it needs; there are no maps, which would lead to sources that are not in
+// the package.
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { toCommonjs } from './lib/commonjs.mjs'
 import { bin, readManifest, root } from './lib/ground.mjs'
+import { small } from './lib/small.mjs'
+import { reachableTypes } from './lib/types.mjs'
 
 // A build takes the place of the last one in a single step, at the end: a program that runs from dist/ meanwhile never sees
 // half of it.
@@ -19,15 +23,9 @@ try {
     // What is wrong with the sources is said once, by this emit.
     emit('types', { emitDeclarationOnly: true }),
     emit('esm', { ...code, noCheck: true }),
-    emit('cjs', {
-      ...code,
-      noCheck: true,
-      module: 'commonjs',
-      moduleResolution: 'bundler',
-      verbatimModuleSyntax: false,
-    }),
   ])
   if (done.every(Boolean)) {
+    writeCode()
     for (const format of formats) addTypes(format)
     rmSync(join(fresh, 'types'), { recursive: true })
     if (existsSync('dist')) renameSync('dist', old)
@@ -40,9 +38,6 @@ try {
 async function emit(folder, options) {
   const out = join(fresh, folder)
   mkdirSync(out, { recursive: true })
-  // A bundler reads `sideEffects` in the nearest package.json, which is this one.
-  const type = folder === 'cjs' ? 'commonjs' : 'module'
-  writeFileSync(join(out, 'package.json'), `${JSON.stringify({ type, sideEffects: manifest.sideEffects })}\n`)
   const config = join(fresh, `tsconfig.${folder}.json`)
   writeFileSync(
     config,
@@ -68,18 +63,33 @@ async function emit(folder, options) {
   return compiled
 }
 
-/** Copies the types that the entry points lead to. The others describe what cannot be named outside the package. */
-function addTypes(format) {
-  const types = join(fresh, 'types')
-  const waiting = entryPoints(format)
-  for (const file of waiting) {
-    const text = readFileSync(join(types, file), 'utf8')
-    for (const [, path] of text.matchAll(/(?:\bfrom |\bimport\(|\bimport )["'](\.[^"']+)\.[jt]s["']/g)) {
-      const found = join(dirname(file), `${path}.d.ts`)
-      if (!waiting.includes(found)) waiting.push(found)
-    }
-    cpSync(join(types, file), join(fresh, format, file))
+/** Writes what tsc has emitted in both forms. */
+function writeCode() {
+  const emitted = readdirSync(join(fresh, 'esm'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.js'),
+  )
+  for (const file of emitted) {
+    const code = readFileSync(join(fresh, 'esm', file), 'utf8')
+    write(join(fresh, 'cjs', file), small(toCommonjs(code, file)))
+    write(join(fresh, 'esm', file), small(code))
   }
+  for (const format of formats) {
+    // A bundler reads `sideEffects` in the nearest package.json, which is this one.
+    const own = { type: format === 'cjs' ? 'commonjs' : 'module', sideEffects: manifest.sideEffects }
+    write(join(fresh, format, 'package.json'), `${JSON.stringify(own)}\n`)
+  }
+}
+
+function write(file, text) {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, text)
+}
+
+/** Writes the types that the entry points lead to. */
+function addTypes(format) {
+  // What is behind `./adapter` is for the adapters of this repository.
+  const types = reachableTypes(join(fresh, 'types'), entryPoints(format), (entry) => entry !== 'adapter.d.ts')
+  for (const [file, text] of types) write(join(fresh, format, file), text)
 }
 
 /** The types that package.json names, as paths in a format's folder. A package that names none has its index. */

@@ -11,29 +11,29 @@ const single = {
 
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
-  '@flyroute/better-sqlite3': 100_000,
-  '@flyroute/cli': 120_000,
-  '@flyroute/core': 100_000,
-  '@flyroute/core/adapter': 147_000,
+  '@flyroute/better-sqlite3': 94_500,
+  '@flyroute/cli': 108_000,
+  '@flyroute/core': 80_000,
+  '@flyroute/core/adapter': 150_000,
   '@flyroute/core/fetch': 36_000,
   '@flyroute/core/node': 38_000,
-  '@flyroute/kysely': 138_000,
-  '@flyroute/lab': 85_000,
-  '@flyroute/lab/databases': 48_000,
-  '@flyroute/mysql2': 165_000,
-  '@flyroute/mysql2/promise': 165_000,
-  '@flyroute/pg': 165_000,
+  '@flyroute/kysely': 140_000,
+  '@flyroute/lab': 75_000,
+  '@flyroute/lab/databases': 41_000,
+  '@flyroute/mysql2': 161_500,
+  '@flyroute/mysql2/promise': 159_000,
+  '@flyroute/pg': 163_500,
 }
 
 /** What is downloaded: tarballs. */
 const packed = {
-  '@flyroute/better-sqlite3': 18_000,
-  '@flyroute/cli': 16_000,
-  '@flyroute/core': 196_000,
-  '@flyroute/kysely': 26_000,
-  '@flyroute/lab': 80_000,
-  '@flyroute/mysql2': 42_000,
-  '@flyroute/pg': 42_000,
+  '@flyroute/better-sqlite3': 16_200,
+  '@flyroute/cli': 7_100,
+  '@flyroute/core': 150_000,
+  '@flyroute/kysely': 15_800,
+  '@flyroute/lab': 58_700,
+  '@flyroute/mysql2': 19_400,
+  '@flyroute/pg': 24_200,
 }
 
 /** A line for each entry point of the built packages that is heavier than its ceiling, or has none. */
