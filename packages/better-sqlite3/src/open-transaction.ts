@@ -7,6 +7,8 @@ import type { BareDatabase } from './bare.ts'
  * it is rolled back with the replay.
  */
 export class OpenTransaction implements HeldConnection {
+  /** One connection serves all requests. */
+  readonly isShared: boolean = true
   readonly #database: Pick<BareDatabase, 'inTransaction' | 'rollBack'>
   #owner: RequestState | undefined
   #isAbandoned = false

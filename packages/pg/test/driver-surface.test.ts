@@ -203,7 +203,10 @@ const reads: Record<string, Operation> = {
     const told: string[] = []
     for (const name of ['connect', 'acquire', 'release', 'remove'] as const) pool.on(name, () => told.push(name))
     await pool.query('select 1')
+    // The connection of a statement that fails is dropped, in its own time.
+    const dropped = new Promise((resolve) => pool.once('remove', resolve))
     await pool.query('selec').catch(() => undefined)
+    await dropped
     await withClient(pool, (client) => client.query('select 1'))
     return [told.toSorted(), pool.totalCount, pool.idleCount, pool.waitingCount]
   },

@@ -12,6 +12,8 @@ export type WriteOutcome = 'done' | 'failed' | 'unknown' | 'unsent'
 
 /** A connection that a request has checked out; reclaimed when the request was answered with a replay. */
 export interface HeldConnection {
+  /** Others use it at the same time, and are not to meet what is open on it: it is reclaimed at once. Default: false. */
+  readonly isShared?: boolean
   /** A statement is under way on it: `reclaim` waits for its answer, since an error in its place would have nothing to handle it. */
   readonly isBusy?: boolean
   /** Rolls back what is open on it and gives it back to its pool. Must not throw. */
@@ -250,8 +252,15 @@ export class RequestState {
     if (this.whyNotReplayable() !== undefined) return false
     this.#phase = phases.replayed
     // The app's own `finally` gives back what it can, in the course of the error; what is left then is ours to give back.
-    if (this.#held !== undefined) this.#reclaimLater(reclaimLooks)
+    if (this.#held !== undefined) {
+      setImmediate(() => this.#reclaimShared())
+      this.#reclaimLater(reclaimLooks)
+    }
     return true
+  }
+
+  #reclaimShared(): void {
+    for (const connection of this.#held ?? []) if (connection.isShared) connection.reclaim()
   }
 
   #reclaimLater(looks: number): void {
