@@ -1,0 +1,61 @@
+import { expect, test } from '@jest/globals'
+import { BorrowedPrimary } from '../../src/connection/index.ts'
+import { Guarded } from '../support/guarded.ts'
+
+async function borrow(run: readonly string[], use: readonly string[] = []) {
+  const [here, there] = [await Guarded.ready(), await Guarded.ready({ role: 'primary', side: 'primary' })]
+  for (const text of run) here.run(text)
+  const again: string[] = []
+  const givenBack: boolean[] = []
+  const connection = {
+    guard: there.guard,
+    async runAgain(text: string) {
+      again.push(text)
+      there.run(text)
+    },
+    giveBack: (isUnfit: boolean) => void givenBack.push(isUnfit),
+  }
+  const borrowed = new BorrowedPrimary(here.guard.session.image, async () => connection)
+  expect(borrowed.connection).toBeUndefined()
+  expect(await borrowed.ready).toBe(connection)
+  await undefined
+  expect(borrowed.connection).toBe(connection)
+  for (const text of use) there.run(text)
+  const { isFree } = borrowed
+  borrowed.leave()
+  borrowed.leave()
+  await borrowed.ready
+  await undefined
+  return { again, givenBack, isFree }
+}
+
+test.each<[string, string[], string[], string[], boolean, boolean]>([
+  ['nothing was done', [], [], [], true, false],
+  ['a read there', [], ['select 1'], [], true, false],
+  ['a setting goes along', ["set search_path = 'a'"], [], ["set search_path = 'a'"], true, true],
+  ['a transaction goes along', ['begin'], ['commit'], ['begin'], true, false],
+  ['and is still open', ['begin'], [], ['begin'], false, true],
+  ['its session was changed there', [], ["set search_path = 'b'"], [], true, true],
+  ['something was left there', [], ['do $$ begin end $$'], [], false, true],
+  ['a lock was taken there', [], ['select pg_advisory_lock(1)'], [], false, true],
+])(
+  '%s: made again, and given back as it is only where it is as it was',
+  async (_, here, there, again, isFree, isUnfit) => {
+    expect(await borrow(here, there)).toEqual({ again, givenBack: [isUnfit], isFree })
+  },
+)
+
+test('one whose session could not be made is closed', async () => {
+  const here = await Guarded.ready()
+  const there = await Guarded.ready({ role: 'primary', side: 'primary' })
+  here.run("set search_path = 'a'")
+  const givenBack: boolean[] = []
+  const borrowed = new BorrowedPrimary(here.guard.session.image, async () => ({
+    guard: there.guard,
+    runAgain: () => Promise.reject(new Error('No')),
+    giveBack: (isUnfit: boolean) => void givenBack.push(isUnfit),
+  }))
+  await expect(borrowed.ready).rejects.toThrow('No')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect([givenBack, borrowed.connection]).toEqual([[true], undefined])
+})

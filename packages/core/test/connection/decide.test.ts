@@ -1,0 +1,176 @@
+import { describe, expect, test } from '@jest/globals'
+import { Action, Effect } from '../../src/connection/index.ts'
+import { createScope } from '../../src/request/scope.ts'
+import { createRequestState } from '../../src/request/state.ts'
+import { Guarded, requestScope } from '../support/guarded.ts'
+
+const upgrade = () => requestScope({ obstacle: 'upgrade' })
+const names = Object.fromEntries(Object.entries(Action).map(([name, value]) => [value, name]))
+
+describe('on a replica', () => {
+  test.each([
+    ['a read', [], 'select 1', requestScope(), 'here'],
+    ['a write outside of a request', [], 'delete from item', undefined, 'refuse'],
+    ['a write in a request', [], 'delete from item', requestScope(), 'refuse'],
+    ['a write in a request that cannot be replayed', [], 'delete from item', upgrade(), 'primary'],
+    ['a routine that only reads', [], 'select reads()', requestScope(), 'here'],
+    ['the end of a transaction', ['begin'], 'commit', upgrade(), 'here'],
+    ['a write in a transaction that has only begun', ['begin'], 'delete from item', upgrade(), 'primary'],
+    ['a write in a transaction that has read', ['begin', 'select 1'], 'delete from item', upgrade(), 'refuse'],
+    ['a write behind a setting', ["set search_path = 'a'"], 'delete from item', upgrade(), 'primary'],
+    ['a write behind what may have left something', ['do $$ begin end $$'], 'delete from item', upgrade(), 'refuse'],
+    ['a write in a read-only transaction', ['begin read only'], 'delete from item', requestScope(), 'here'],
+  ] as const)('%s: %s, %s', async (_, before, text, scope, expected) => {
+    const guarded = await Guarded.ready()
+    for (const one of before) expect(names[guarded.run(one)]).toBe('here')
+    expect(names[guarded.run(text, scope)]).toBe(expected)
+  })
+
+  test('what follows a refused write in its transaction is refused with it; ROLLBACK TO ends that, COMMIT is ROLLBACK', async () => {
+    const guarded = await Guarded.ready()
+    const scope = requestScope()
+    guarded.run('begin', scope)
+    guarded.run('savepoint a', scope)
+    expect(names[guarded.run('delete from item', scope)]).toBe('refuse')
+    const { refusal } = guarded.guard
+    expect(scope.request.refusal).toBe(refusal)
+    expect([names[guarded.run('select 1', scope)], guarded.guard.refusal]).toEqual(['refuse', refusal])
+    expect(names[guarded.run('rollback to a', scope)]).toBe('here')
+    expect(names[guarded.run('select 1', scope)]).toBe('here')
+    expect(names[guarded.run('delete from item', scope)]).toBe('refuse')
+    expect(names[guarded.run('commit; select 1', scope)]).toBe('refuse')
+    expect(names[guarded.run('commit', scope)]).toBe('rollback')
+    expect(names[guarded.run('rollback', scope)]).toBe('here')
+  })
+
+  test('a write that moves is registered before it goes, and only once', async () => {
+    const guarded = await Guarded.ready()
+    const scope = upgrade()
+    guarded.run('delete from item', scope)
+    expect(scope.request.writesUnderWay).toBe(1)
+    expect([guarded.guard.takeIntent(), guarded.guard.takeIntent()]).toEqual([true, false])
+  })
+
+  test('of a request that was replayed nothing is sent but ROLLBACK', async () => {
+    const guarded = await Guarded.ready()
+    const scope = requestScope()
+    guarded.run('begin', scope)
+    guarded.run('delete from item', scope)
+    expect(scope.request.answerReplay()).toBe(true)
+    expect(names[guarded.run('select 1', scope)]).toBe('drop')
+    expect(names[guarded.run('rollback; select 1', scope)]).toBe('drop')
+    expect(names[guarded.run('rollback', scope)]).toBe('here')
+  })
+
+  test('a connection to the primary that leads to a replica by now goes nowhere else', async () => {
+    const guarded = await Guarded.ready({ side: 'primary' })
+    guarded.isOn('replica')
+    expect(names[guarded.run('select 1', upgrade())]).toBe('refuse')
+    expect(guarded.guard.refusal).toMatchObject({ code: 'ERR_REPLAY_UNAVAILABLE', reason: 'no-primary' })
+    expect(guarded.guard.isMisplaced).toBe(true)
+  })
+
+  test('a plain read passes on an idle connection only', async () => {
+    const guarded = await Guarded.ready()
+    const { guard } = guarded
+    const read = guard.database.classifier.classify('select 1')
+    const passes = (scope = requestScope()): boolean => guard.passes(read, 'select 1', scope)
+    expect(passes()).toBe(true)
+    guarded.isQuiet = false
+    expect(passes()).toBe(false)
+    guarded.isQuiet = true
+    guard.isDiverted = true
+    expect(passes()).toBe(false)
+    guard.isDiverted = false
+    guarded.run('begin')
+    expect(passes()).toBe(false)
+    guarded.run('rollback')
+    expect(passes()).toBe(true)
+    expect(guard.passes(guard.database.classifier.classify('delete from item'), 'delete from item', undefined)).toBe(
+      false,
+    )
+  })
+})
+
+describe('on a primary', () => {
+  const effects = Object.fromEntries(Object.entries(Effect).map(([name, value]) => [value, name]))
+
+  test.each([
+    ['a read', [], 'select 1', 'none', 0],
+    ['a write', [], 'delete from item', 'commits', 1],
+    ['a routine that writes', [], 'select writes()', 'commits', 1],
+    ['a routine that reads', [], 'select reads()', 'none', 0],
+    ['a write in a transaction', ['begin'], 'delete from item', 'none', 1],
+    ['COMMIT of a transaction that has written', ['begin', 'delete from item'], 'commit', 'commits', 2],
+    ['COMMIT of one that has not', ['begin', 'select 1'], 'commit', 'none', 0],
+    ['a text that begins and writes', [], 'begin; delete from item', 'commits', 1],
+    ['ROLLBACK', ['begin', 'delete from item'], 'rollback', 'none', 0],
+  ] as const)('%s', async (_, before, text, effect, underWay) => {
+    const guarded = await Guarded.ready({ role: 'primary' })
+    const scope = requestScope()
+    for (const one of before) guarded.run(one, scope)
+    expect(names[guarded.run(text, scope)]).toBe('here')
+    expect([effects[guarded.guard.effect], scope.request.writesUnderWay]).toEqual([effect, underWay])
+  })
+
+  test('a monotonic read is looked at, a read-your-writes one is not', async () => {
+    const guarded = await Guarded.ready({ role: 'primary' })
+    guarded.run('select 1', requestScope({ consistency: 'monotonic' }))
+    expect(guarded.guard.effect).toBe(Effect.reads)
+    guarded.run('select 1', requestScope())
+    expect(guarded.guard.effect).toBe(Effect.none)
+  })
+
+  test('a request that is going to be replayed writes nothing', async () => {
+    const [there, here] = [await Guarded.ready({ role: 'primary' }), await Guarded.ready()]
+    const scope = requestScope()
+    here.run('delete from item', scope)
+    expect(names[there.run('delete from item', scope)]).toBe('refuse')
+    expect(there.guard.refusal).toBe(scope.request.refusal)
+    expect(names[there.run('select 1', scope)]).toBe('here')
+  })
+
+  test('one that was deposed answers nothing but ROLLBACK, within a transaction as well, and is left', async () => {
+    const guarded = await Guarded.ready({ role: 'primary' })
+    const { guard, standIn } = guarded
+    guarded.run('begin')
+    expect([guard.isMisplaced, guard.canBypass]).toEqual([false, true])
+    standIn.replication.servers.connected({ instance: 'new', role: 'primary', cluster: 'c', epoch: 2, at: '0/0' })
+    expect([guard.isMisplaced, guard.canBypass]).toEqual([true, false])
+    for (const scope of [undefined, requestScope()]) {
+      expect(names[guarded.run('select 1', scope)]).toBe('refuse')
+      expect(guard.refusal).toMatchObject({ code: 'ERR_REPLAY_UNAVAILABLE', reason: 'stale-primary' })
+      expect(names[guarded.run('commit', scope)]).toBe('refuse')
+    }
+    expect(names[guarded.run('rollback')]).toBe('here')
+  })
+
+  test('one that a reader shows to be stale aborts its transaction: COMMIT is ROLLBACK, and what was written has failed', async () => {
+    const guarded = await Guarded.ready({ role: 'primary' })
+    const { guard, standIn } = guarded
+    const scope = requestScope()
+    const reader = createScope(createRequestState('request'), new Map([['app', standIn.position(9, { epoch: 2 })]]))
+    guarded.run('begin', scope)
+    guarded.run('delete from item', scope)
+    expect(names[guarded.run('select 1', reader)]).toBe('refuse')
+    expect(names[guarded.run('select 1', scope)]).toBe('refuse')
+    expect(names[guarded.run('commit', scope)]).toBe('rollback')
+    expect(scope.request).toMatchObject({ writesUnderWay: 0, committed: false })
+    expect(guard.isMisplaced).toBe(true)
+  })
+
+  test('connections from before are left with it; those made since are kept for a while', async () => {
+    const guarded = await Guarded.ready({ role: 'primary' })
+    const { guard, standIn } = guarded
+    const reader = createScope(createRequestState('request'), new Map([['app', standIn.position(9, { epoch: 2 })]]))
+    const server = guarded.isOn('primary')
+    standIn.replication.prober.leaves(server)
+    expect(guard.isMisplaced).toBe(true)
+    const { leftAt } = server
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    guarded.isOn('primary')
+    expect(guard.isMisplaced).toBe(false)
+    guarded.run('select 1', reader)
+    expect([server.leftAt, guard.isMisplaced]).toEqual([leftAt, true])
+  })
+})

@@ -1,0 +1,80 @@
+import { describe, expect, test } from '@jest/globals'
+import { Effect } from '../../src/connection/index.ts'
+import { Guarded, requestScope } from '../support/guarded.ts'
+
+async function written(before: readonly string[] = ['begin', 'delete from item']) {
+  const guarded = await Guarded.ready({ role: 'primary' })
+  const scope = requestScope()
+  for (const text of before) guarded.run(text, scope)
+  return { guarded, scope, request: scope.request, writes: guarded.guard.writes }
+}
+
+describe('a transaction that has written', () => {
+  test.each([
+    ['done', true, false],
+    ['failed', false, false],
+    ['unknown', true, true],
+  ] as const)('ends %s', async (outcome, committed, isUntil) => {
+    const { request, writes } = await written()
+    expect(request.writesUnderWay).toBe(1)
+    writes.leavesTransaction(outcome)
+    writes.leavesTransaction(outcome)
+    expect(request).toMatchObject({ writesUnderWay: 0, committed })
+    expect(request.positions.get('app')).toEqual(isUntil ? { until: expect.any(Number) } : undefined)
+  })
+
+  test('two writes in it are one', async () => {
+    const { request } = await written(['begin', 'delete from item', 'delete from item'])
+    expect(request.writesUnderWay).toBe(1)
+  })
+
+  test('its COMMIT ends both: what it registered, and what the transaction had', async () => {
+    const { guarded, request, writes, scope } = await written()
+    const { transaction } = guarded.guard.session
+    guarded.run('commit', scope)
+    expect([request.writesUnderWay, guarded.guard.effect]).toEqual([2, Effect.commits])
+    writes.ends(request, transaction, 'done')
+    expect(request).toMatchObject({ writesUnderWay: 0, committed: true })
+  })
+
+  test('COMMIT of one that an error has aborted commits nothing', async () => {
+    const { guarded, request, scope } = await written()
+    guarded.guard.session.fails(guarded.guard.database.classifier.classify('select 1'))
+    guarded.run('commit', scope)
+    expect(guarded.guard.effect).toBe(Effect.none)
+    expect(request).toMatchObject({ writesUnderWay: 0, committed: false })
+  })
+
+  test('a text that begins another one keeps its request in it', async () => {
+    const { guarded, request, writes, scope } = await written([])
+    guarded.run('begin; delete from item', scope)
+    writes.ends(request, undefined, 'done')
+    writes.goesOn(request)
+    writes.goesOn(request)
+    expect(request.writesUnderWay).toBe(1)
+    guarded.run('commit', scope)
+    expect(guarded.guard.effect).toBe(Effect.commits)
+  })
+})
+
+test('a position, or that there is none', async () => {
+  const { guarded, request, writes } = await written([])
+  writes.saw(request, new Error('none'))
+  expect(request.positions.size).toBe(0)
+  writes.saw(request, guarded.standIn.position(1))
+  expect(request.positions.get('app')).toMatchObject({ at: '0/1' })
+  writes.took(request, guarded.standIn.position(2))
+  expect(request.positions.get('app')).toMatchObject({ at: '0/2' })
+  writes.took(request, new Error('none'))
+  expect(request.positions.get('app')).toEqual({ until: expect.any(Number) })
+})
+
+test('a write whose outcome is unknown is not forgotten by currentToken()', async () => {
+  const { request, writes, guarded } = await written([])
+  const { createScope, runInScope } = await import('../../src/request/scope.ts')
+  const { decodeToken } = await import('../../src/token.ts')
+  request.beginWrite('app')
+  writes.ends(request, undefined, 'unknown')
+  const token = await runInScope(createScope(request), () => guarded.standIn.replication.currentToken())
+  expect(decodeToken(token, { secrets: [] }).get('app')).toEqual({ until: expect.any(Number) })
+})
