@@ -18,16 +18,14 @@ import {
 import { Borrowing } from './borrowing.ts'
 import { currentCaller, keepInScope } from './caller.ts'
 import type { MysqlDatabase } from './database.ts'
-import { type DetachedCommand, detach } from './detached-command.ts'
+import { type DetachedCommand, detach, withoutNextEnd } from './detached-command.ts'
 import {
   addressOf,
   type BareConnection,
   type Command,
-  hasStatement,
   headersOf,
   type Kind,
   kindOf,
-  type PrepareOptions,
   type QueueEntry,
   textOf,
 } from './driver-types.ts'
@@ -36,6 +34,7 @@ import { type GuardedQueue, guardedOf, install } from './guards.ts'
 import type { InterceptedEntry } from './intercepted-entry.ts'
 import { OnPrimary } from './on-primary.ts'
 import { OnReplica } from './on-replica.ts'
+import { PreparedStatements } from './prepared.ts'
 import type { Repeatable } from './repeatable.ts'
 import { MysqlWire } from './wire.ts'
 
@@ -52,15 +51,12 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   readonly wire: MysqlWire
   readonly guard: ConnectionGuard<Repeatable>
   readonly #memory: StatementMemory
-  /** Texts of reads that the driver has prepared here and not closed since: it puts its own key together anew for each look. */
-  readonly #preparedReads: Set<string> = new Set()
+  readonly #prepared: PreparedStatements
   readonly #onPrimary: OnPrimary = new OnPrimary(this)
   readonly #onReplica: OnReplica = new OnReplica(this)
   readonly #borrowing: Borrowing = new Borrowing(this)
   /** The queue as it is below the guard. */
   #enqueue: (entry: QueueEntry) => unknown
-  /** The preparation that came last, until its execution comes. */
-  #preparing: GuardedCommand | undefined
   /** The request that has used the connection last. */
   #holder: Scope | undefined
   #isIdentified = false
@@ -76,6 +72,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.wire = new MysqlWire(addressOf(connection))
     this.guard = new ConnectionGuard(database, side, this.wire, { sql: 'start transaction' })
     this.#memory = createStatementMemory(database.classifier)
+    this.#prepared = new PreparedStatements(connection, this.#memory)
     this.#enqueue = connection.addCommand
     this.isOfPool = this.isPooled
   }
@@ -86,12 +83,11 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   add(command: Command): unknown {
     const kind = kindOf(command)
     if (kind === undefined) {
-      // It may close a prepared statement, as the driver does before it forgets one.
-      this.#preparedReads.clear()
+      this.#prepared.forget()
       return this.#enqueue.call(this.connection, command)
     }
     const scope = currentScope()
-    if (kind === 'prepare' && this.#isPrepared(command)) return this.#prepared(command)
+    if (kind === 'prepare' && this.#isIdleReplica && this.#prepared.has(command)) return this.#prepared.lookUp(command)
     const isUnasked = this.#isIdentified || this.#isOffFly
     if (scope === undefined && isUnasked && this.guard.canBypass && kind !== 'session') {
       this.#onPrimary.overhears(command)
@@ -109,8 +105,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     }
     this.guard.isLent = this.isPooled
     const guarded = new GuardedCommand(this, command, kind, analysis, scope)
-    if (kind === 'prepare') this.#preparing = guarded
-    else if (kind === 'execute') this.#follow(guarded)
+    this.#prepared.pair(guarded)
     this.#enqueue.call(this.connection, guarded)
     return command
   }
@@ -148,40 +143,6 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     return Boolean(this.connection._pool)
   }
 
-  /** The driver's `execute` is two commands, made of the same options. */
-  #follow(guarded: GuardedCommand): void {
-    const preparing = this.#preparing
-    this.#preparing = undefined
-    if (preparing !== undefined && preparing.command.options === guarded.command._executeOptions) {
-      preparing.execution = guarded
-    }
-  }
-
-  /**
-   * Whether the driver has the statement and will ask the server nothing: a read that is executed once more. Then the execution
-   * alone is looked at.
-   */
-  #isPrepared(command: Command): boolean {
-    if (!this.#isIdleReplica) return false
-    const { sql, nestTables, rowsAsArray } = command.options as PrepareOptions
-    // With options of its own for the rows, the driver prepares the same text once more.
-    const isUsual = nestTables === undefined && rowsAsArray === undefined
-    if (isUsual && this.#preparedReads.has(sql)) return true
-    if (!hasStatement(this.connection, command) || this.#analyse(command).access !== 'read') return false
-    if (isUsual) this.#preparedReads.add(sql)
-    return true
-  }
-
-  /**
-   * Has the driver look up what it has prepared, at once: a detour through the queue would have the same end, and one kind of
-   * entry more would make the driver's calls megamorphic.
-   */
-  #prepared(command: Command): Command {
-    const { connection } = this
-    if (!command.execute(undefined, connection)) connection._command = command
-    return command
-  }
-
   #analyse(command: Command): Analysis {
     return this.#memory.classify(this.textOf(command))
   }
@@ -206,7 +167,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   #forget(command: Command): void {
     this.#onPrimary.forget()
     this.#memory.forget()
-    this.#preparedReads.clear()
+    this.#prepared.forget()
     this.wire.forget()
     const user = otherUser(command)
     this.guard.session.forget(user === undefined)
@@ -414,17 +375,6 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
 /** Puts a guard on a connection, unless it has one. */
 export function guardConnection(connection: BareConnection, database: MysqlDatabase, side: Side): GuardedQueue {
   return guardedOf(connection) ?? install(connection, new MysqlConnection(connection, database, side))
-}
-
-/** Keeps to itself that a command has ended, once: that is told when its turn is over. */
-function withoutNextEnd(command: Command): void {
-  const { emit } = command
-  let isNext = true
-  command.emit = (event: string | symbol, ...args: unknown[]) => {
-    if (!isNext || event !== 'end') return emit.call(command, event, ...args)
-    isNext = false
-    return true
-  }
 }
 
 /** Whom COM_CHANGE_USER makes of a session; undefined for a mere reset. */

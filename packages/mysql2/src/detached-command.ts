@@ -51,3 +51,14 @@ function intercepting(
     else caller.runInAsyncScope(tell, this, null, rows, fields)
   }
 }
+
+/** Keeps to itself that a command has ended, once: that is told when its turn is over. */
+export function withoutNextEnd(command: Command): void {
+  const { emit } = command
+  let isNext = true
+  command.emit = (event: string | symbol, ...args: unknown[]) => {
+    if (!isNext || event !== 'end') return emit.call(command, event, ...args)
+    isNext = false
+    return true
+  }
+}
