@@ -142,9 +142,10 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
 
   const end: BarePool['end'] = (callback) => {
     database.pools.delete(pool)
-    const ended = database.leave(pool)
     base.end.call(pool, (error?: Error) => {
-      if (callback) ended.then(() => callback(error), callback)
+      // Watched to the end: a server that hangs does not say goodbye.
+      const left = database.leave(pool)
+      if (callback) left.then(() => callback(error), callback)
       else if (error) throw error
     })
   }

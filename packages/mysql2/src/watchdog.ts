@@ -15,7 +15,8 @@ class WatchedConnection extends Watched {
   }
 
   get work(): unknown {
-    return this.#connection._closing ? undefined : this.#connection._command
+    // One that closes waits for its server to close as well.
+    return this.#connection._closing ? this.#connection : this.#connection._command
   }
 
   /** What has a time of its own (the option `timeout`), or is read bit by bit (streams, events), is not limited. */

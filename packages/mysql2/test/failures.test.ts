@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { healthResponse, runOnPrimary } from '@flyroute/core'
 import { createDriver } from '@flyroute/mysql2'
-import type { FlyroutePool } from '@flyroute/mysql2/promise'
+import { createPool, type FlyroutePool } from '@flyroute/mysql2/promise'
 import { startMariadb } from '@flyroute/testkit'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import mysql from 'mysql2'
@@ -315,6 +315,17 @@ test('who waits for a connection when the replica hangs is served elsewhere, how
   }
   await readsLocally(pool)
 })
+
+test('a pool ends although its replica hangs', async () => {
+  const pool = createPool({ env: bench.env })
+  await pool.query('select 1')
+  bench.replica.pauseProcess()
+  try {
+    await pool.end().catch(() => undefined)
+  } finally {
+    bench.replica.resumeProcess()
+  }
+}, 20_000)
 
 test('health: a replica that is down is as good as a primary that answers', async () => {
   const pool = bench.far()

@@ -300,7 +300,7 @@ export class PgConnection implements Guarded, HeldConnection {
 
   /** The connection is lost, or is about to be, before the statements on it hear of that. */
   #lost(error: unknown): void {
-    if (this.guard.role === 'primary') noteUnreachable(this.database, this.#user, error)
+    if (this.guard.role === 'primary' && !this.wire.isEnded) noteUnreachable(this.database, this.#user, error)
   }
 
   /** The server was promoted: it says so of itself, on every connection that is used. */

@@ -65,6 +65,8 @@ export interface BareClient extends EventEmitter {
   readonly _queryQueue?: readonly unknown[]
   readonly _sentQueryQueue?: readonly unknown[]
   readonly _Promise?: PromiseConstructor
+  /** It was told to end. */
+  readonly _ending?: boolean
   readonly connectionParameters?: { readonly query_timeout?: number | false }
   connect(callback?: Callback): Promise<unknown> | undefined
   query(config: unknown, values?: unknown, callback?: unknown): unknown

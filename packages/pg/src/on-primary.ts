@@ -38,7 +38,7 @@ export class OnPrimary {
       asynchronous: analysis.synchronousCommit || analysis.access === 'unknown' || transaction?.asynchronous === true,
       over(outcome, error) {
         guard.writes.ends(request, transaction, outcome)
-        noteUnreachable(database, scope, error)
+        if (!wire.isEnded) noteUnreachable(database, scope, error)
         // A string that began a transaction of its own has not committed that one.
         if (outcome === 'done' && wire.status === 'open') guard.writes.goesOn(request)
         if (outcome === 'done' && analysis.schema) guard.schemaChanged()

@@ -108,9 +108,20 @@ export class OnReplica {
   #interceptErrors(query: Submittable, statement: Statement): void {
     const { handleError } = query
     query.handleError = (error, connection) => {
+      if (!this.#connection.database.facts.isAnswer(error)) closeAtOnce(query.cursor ?? query)
       const verdict = this.interpret(statement, error, false)
       if (verdict === 'drop') return this.#drop(statement)
       handleError?.call(query, verdict === 'pass' || verdict === 'rerun' ? error : verdict, connection)
     }
+  }
+}
+
+/** A cursor that is closed waits until its server is ready, which one that is lost never says: a stream would not end. */
+function closeAtOnce(cursor: Submittable): void {
+  if (typeof cursor.close !== 'function') return
+  cursor.close = (callback) => {
+    if (callback === undefined) return Promise.resolve()
+    process.nextTick(callback)
+    return undefined
   }
 }

@@ -199,10 +199,11 @@ export function guardPool(
 
     override end(callback?: (...args: unknown[]) => void): Promise<void> | undefined {
       this.#database.listeners.delete(this)
-      const ended = this.#database.leave(this)
-      if (callback === undefined) return super.end()?.then(() => ended)
+      // Watched to the end: a server that hangs does not say goodbye.
+      const leave = (): Promise<void> => this.#database.leave(this)
+      if (callback === undefined) return super.end()?.then(leave)
       // A second end is an error, and the driver says so.
-      void super.end((...args) => void ended.then(() => callback(...args)))
+      void super.end((...args) => void leave().then(() => callback(...args)))
       return undefined
     }
 

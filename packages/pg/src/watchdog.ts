@@ -8,6 +8,8 @@ interface Client {
   readonly connection?: { readonly stream: { destroy(error?: Error): void } }
   /** The statement that the server is at. */
   readonly _activeQuery?: unknown
+  /** It is being ended, and waits for the server to close the connection. */
+  readonly _ending?: boolean
 }
 
 /** A connection of the pool: cut by its socket, since the driver does not tell of a statement that is given up. */
@@ -20,11 +22,11 @@ class WatchedClient extends Watched {
   }
 
   get work(): unknown {
-    return this.#client._activeQuery
+    return this.#client._ending ? this.#client : this.#client._activeQuery
   }
 
   cut(error: Error): void {
-    this.#client.connection?.stream.destroy(error)
+    this.#client.connection?.stream.destroy(this.#client._ending ? undefined : error)
   }
 }
 

@@ -36,6 +36,10 @@ export class PgWire implements Wire {
     return addressOf(this.#client)
   }
 
+  get isEnded(): boolean {
+    return this.#client._ending === true
+  }
+
   get isQuiet(): boolean {
     const { readyForQuery, _activeQuery: active, _queryQueue: queue, _sentQueryQueue: sent } = this.#client
     // After an error nothing is being read, although the server has yet to say that it is ready.

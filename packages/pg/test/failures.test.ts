@@ -4,6 +4,7 @@ import { runOnPrimary } from '@flyroute/core'
 import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type pg from 'pg'
+import QueryStream from 'pg-query-stream'
 import { Bench, knowsRoutines } from './support/open.ts'
 import { failedRequest, inRequest, rejection } from './support/request.ts'
 import { Wire } from './support/wire.ts'
@@ -276,6 +277,40 @@ test('a replica that hangs, with more requests than connections: all are served,
   }
   await back(pool)
 })
+
+test.each<[string, (client: pg.PoolClient) => unknown]>([
+  ['ends', (client) => void client.end()],
+  ['releases with an error', () => undefined],
+])('an app that %s its own connection in the middle of a statement is no outage', async (_, leave) => {
+  const pool = bench.far()
+  await inRequest(async () => {
+    const client = await pool.connect()
+    const asleep = client.query('select pg_sleep(5)')
+    leave(client)
+    client.release(new Error('enough'))
+    expect((await rejection(asleep)).message).toMatch(/terminated/)
+  })
+  const { rows } = await pool.query('select pg_is_in_recovery() as away')
+  expect(rows).toEqual([{ away: true }])
+})
+
+test('a stream whose replica hangs ends with an error, and so does its pool', async () => {
+  const pool = bench.far({ max: 2 })
+  const client = await pool.connect()
+  await pool.query('select 1')
+  const stream = client.query(new QueryStream('select n from generate_series(1, 100000) n', [], { batchSize: 10 }))
+  const read = (async () => {
+    for await (const _ of stream) bench.replica.pauseProcess()
+  })()
+  try {
+    const error = await rejection(read)
+    expect(error.message).toMatch(/does not answer|terminated/)
+    client.release(error)
+    await pool.end()
+  } finally {
+    bench.replica.resumeProcess()
+  }
+}, 20_000)
 
 test('a replica that is lost while a statement waits for it: there is the primary', async () => {
   await using wire = await Wire.to(bench.replica.port)

@@ -31,7 +31,7 @@ export function interpretError<S>(guard: ConnectionGuard<S>, failure: Failure): 
 function onPrimary<S>(guard: ConnectionGuard<S>, { scope, error }: Failure): Verdict {
   const { facts } = guard.database
   if (facts.readError(error) === 'refusal') guard.doubts()
-  noteUnreachable(guard.database, scope, error)
+  if (!isOwnEnding(guard, error)) noteUnreachable(guard.database, scope, error)
   return 'pass'
 }
 
@@ -53,6 +53,7 @@ function onReplica<S>(guard: ConnectionGuard<S>, failure: Failure): Verdict {
   // Nothing that could handle an error waits for it any more, and the replay does what it could not. It may even be our doing:
   // what such a request holds is closed in the end.
   if (scope?.request.isReplayed) return 'drop'
+  if (isOwnEnding(guard, error)) return 'pass'
   if (word === 'unavailable') {
     if (guard.side === 'local') replication.prober.reportUnreachable(error)
     if (failure.wasSent && !facts.isAnswer(error) && mayHaveWritten(guard, failure)) return 'pass'
@@ -70,6 +71,11 @@ function onReplica<S>(guard: ConnectionGuard<S>, failure: Failure): Verdict {
     noteUnavailable(scope, refusal)
     return refusal as Error
   }
+}
+
+/** Whether a statement has met nothing but the end of its connection, by the app's own hand: says nothing of the server. */
+function isOwnEnding<S>({ wire, database }: ConnectionGuard<S>, error: unknown): boolean {
+  return wire.isEnded === true && !database.facts.isAnswer(error)
 }
 
 /** Whether it would have written on a server that was promoted a moment ago: there the classifier's guess is not enough. */

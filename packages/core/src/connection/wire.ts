@@ -14,6 +14,8 @@ export interface Wire {
   readonly address?: string | undefined
   /** The server's latest word on the transaction; undefined where only the texts tell. */
   readonly status: TransactionStatus | undefined
+  /** The app has ended the connection by itself: what is lost with it is no outage. Default: it has not, or nothing is lost so. */
+  readonly isEnded?: boolean
   /** Nothing is under way, so `status` is the latest there is. */
   readonly isQuiet: boolean
 }
