@@ -37,6 +37,10 @@ export function judge(game: Game): string | undefined {
     )
       faults.push(`503 in ${played.region}, where the primary was reachable`)
   })
+  if (isReplayed) {
+    for (const { id, what, outcome } of first.app.told)
+      if (isCut(outcome)) faults.push(`${id} ${what} was told that its connection was taken back`)
+  }
   if (unhandled.length > 0) faults.push(`unhandled: ${unhandled.map(String).join(', ')}`)
   for (const link of game.leftOpen) faults.push(`a transaction was left open at ${link}`)
   if (!game.isPoolEnded) faults.push('a connection did not come home: its pool does not end')
@@ -59,6 +63,10 @@ function unanswered({ app, answer, region }: Played, isReplayed: boolean): strin
   const open = app.told.filter(({ outcome }) => outcome === 'nothing')
   const faults = open.map(({ id, what }) => `${id} ${what} in ${region} had no answer`)
   return answer === undefined ? [...faults, `the request in ${region} had no answer`] : faults
+}
+
+function isCut(outcome: Told['outcome']): boolean {
+  return outcome instanceof Error && /^Connection terminated/.test(outcome.message)
 }
 
 function isRefusal(outcome: Told['outcome']): boolean {

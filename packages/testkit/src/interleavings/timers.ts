@@ -4,6 +4,8 @@ import type { Network } from './network.ts'
 /** A longer time than this (ms) does not pass: all that is under way arrives before it. */
 const longestMs = 1_000
 
+const startedAt = 1_700_000_000_000
+
 /** A timer, to be told from those that were there before. */
 class Timer {
   isCleared = false
@@ -28,11 +30,14 @@ class Timer {
 export function takeClock(network: Network): () => void {
   const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis
   const { stackTraceLimit } = Error
+  const { now: dateNow } = Date
+  let now = startedAt
   const set = (fn: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): Timer => {
     const timer = new Timer()
     if (ms > longestMs) return timer
     const inContext = AsyncLocalStorage.snapshot()
     network.later(`${ms} ms are over`, () => {
+      now += ms
       if (!timer.isCleared) inContext(() => fn(...args))
     })
     return timer
@@ -51,7 +56,12 @@ export function takeClock(network: Network): () => void {
   })
   // What a request does is written down, and stacks cost as much as all the rest.
   Error.stackTraceLimit = 0
+  // The same time for each, so that a seed is played the same way again.
+  Date.now = () => now
+  Object.defineProperty(performance, 'now', { value: () => now - startedAt, configurable: true })
   return () => {
+    Date.now = dateNow
+    Reflect.deleteProperty(performance, 'now')
     Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval })
     Error.stackTraceLimit = stackTraceLimit
   }

@@ -2,6 +2,9 @@ import type { Answer } from '../server-session.ts'
 
 /** What a server of PostgreSQL says, byte by byte. */
 
+/** A row, all text, by the names of its columns. */
+export type Row = Readonly<Record<string, string | null>>
+
 const errors = {
   refusal: ['25006', 'cannot execute INSERT in a read-only transaction'],
   aborted: ['25P02', 'current transaction is aborted, commands ignored until end of transaction block'],
@@ -19,27 +22,29 @@ function ready(status: 'I' | 'T' | 'E'): Buffer {
 /** The answer to a statement of a program. */
 export function answerOf(answer: Answer, status: 'I' | 'T' | 'E'): Buffer {
   if (answer.is === 'error') return Buffer.concat([errorOf(errors[answer.error]), ready(status)])
-  const rows = answer.rows === undefined ? [] : [rowsOf([['1']])]
+  const rows = answer.rows === undefined ? [] : [rowsOf([{ one: '1' }])]
   return Buffer.concat([...rows, message('C', text(answer.tag)), ready(status)])
 }
 
 /** The answer to a question. */
-export function tableOf(rows: readonly (readonly (string | null)[])[], status: 'I' | 'T' | 'E'): Buffer {
+export function tableOf(rows: readonly Row[], status: 'I' | 'T' | 'E'): Buffer {
   return Buffer.concat([rowsOf(rows), message('C', text(`SELECT ${rows.length}`)), ready(status)])
 }
 
-function rowsOf(rows: readonly (readonly (string | null)[])[]): Buffer {
-  const width = rows[0]?.length ?? 1
-  const columns = Array.from({ length: width }, (_, index) => {
-    return Buffer.concat([text(`c${index}`), int32(0), int16(0), int32(25), int16(-1), int32(-1), int16(0)])
-  })
+function rowsOf(rows: readonly Row[]): Buffer {
+  const names = Object.keys(rows[0] ?? {})
+  const columns = names.map((name) =>
+    Buffer.concat([text(name), int32(0), int16(0), int32(25), int16(-1), int32(-1), int16(0)]),
+  )
   const lines = rows.map((row) => {
-    const values = row.map((value) =>
-      value === null ? int32(-1) : Buffer.concat([int32(Buffer.byteLength(value)), Buffer.from(value)]),
-    )
-    return message('D', Buffer.concat([int16(row.length), ...values]))
+    const values = names.map((name) => valueOf(row[name] ?? null))
+    return message('D', Buffer.concat([int16(names.length), ...values]))
   })
-  return Buffer.concat([message('T', Buffer.concat([int16(width), ...columns])), ...lines])
+  return Buffer.concat([message('T', Buffer.concat([int16(names.length), ...columns])), ...lines])
+}
+
+function valueOf(value: string | null): Buffer {
+  return value === null ? int32(-1) : Buffer.concat([int32(Buffer.byteLength(value)), Buffer.from(value)])
 }
 
 function errorOf([code, words]: readonly [string, string]): Buffer {
