@@ -32,7 +32,7 @@ const packed = {
   '@flyroute/core': 150_000,
   '@flyroute/kysely': 15_800,
   '@flyroute/lab': 58_700,
-  '@flyroute/mysql2': 19_400,
+  '@flyroute/mysql2': 20_200,
   '@flyroute/pg': 24_200,
 }
 

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals'
-import { StandIn } from '../support/stand-in.ts'
+import { FakeDatabase } from '../support/fake-database.ts'
 
 test('who asks while a question is under way shares the next one, so that no answer is older than its question', async () => {
-  const standIn = new StandIn({ at: 1 })
+  const standIn = new FakeDatabase({ at: 1 })
   const { prober } = standIn.replication
   const first = prober.probe()
   const [second, third] = [prober.probe(), prober.probe()]
@@ -12,7 +12,7 @@ test('who asks while a question is under way shares the next one, so that no ans
 })
 
 test('the role is asked again at most every half second, unless it is urgent', async () => {
-  const standIn = new StandIn()
+  const standIn = new FakeDatabase()
   const { prober } = standIn.replication
   for (let i = 0; i < 5; i++) {
     prober.recheckRole()

@@ -7,16 +7,16 @@ import { MAY_WRITE } from '../../src/dialect/writers.ts'
 import type { ServerInstance } from '../../src/position.ts'
 import { createScope, type Scope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'
-import { StandIn, type StandInOptions } from './stand-in.ts'
+import { FakeDatabase, type FakeDatabaseOptions } from './fake-database.ts'
 
-export interface GuardedOptions extends StandInOptions {
+export interface GuardedOptions extends FakeDatabaseOptions {
   readonly language?: Dialect
   readonly side?: Side
 }
 
 /** A guard over a scripted wire: the server's word is what a test says it is. Statements are their own texts. */
 export class Guarded {
-  readonly standIn: StandIn
+  readonly standIn: FakeDatabase
   readonly guard: ConnectionGuard<string>
   status: TransactionStatus | undefined
   isQuiet = true
@@ -24,7 +24,7 @@ export class Guarded {
 
   constructor({ language = 'postgres', side = 'local', ...options }: GuardedOptions = {}) {
     this.language = language
-    this.standIn = new StandIn(options)
+    this.standIn = new FakeDatabase(options)
     const { replication } = this.standIn
     const routines = new Map([
       ['writes', MAY_WRITE],
