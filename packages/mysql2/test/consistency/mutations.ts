@@ -7,6 +7,7 @@ import {
   oneRow,
   type PlantedBug,
   replayedAfterACommit,
+  uncountedFunction,
 } from '@flyroute/testkit/consistency'
 import { zombie } from './scenarios/index.ts'
 import { Snapshot } from './scenarios/snapshot.ts'
@@ -25,6 +26,7 @@ export const plantedBugs: readonly PlantedBug<MysqlNode>[] = [
   },
   loweredToken,
   replayedAfterACommit,
+  uncountedFunction,
   {
     mutation: 'position-kept-over-a-restart',
     rule: 'read-your-writes',

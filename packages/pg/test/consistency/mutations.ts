@@ -1,11 +1,13 @@
 import type { PostgresNode } from '@flyroute/testkit'
 import {
+  goesOnAfterItsReplay,
   loweredToken,
   nothingElse,
   noWaiting,
   oneRow,
   type PlantedBug,
   replayedAfterACommit,
+  uncountedFunction,
 } from '@flyroute/testkit/consistency'
 import { zombie } from './scenarios/index.ts'
 
@@ -32,6 +34,8 @@ export const plantedBugs: readonly PlantedBug<PostgresNode>[] = [
   },
   loweredToken,
   replayedAfterACommit,
+  goesOnAfterItsReplay,
+  uncountedFunction,
   {
     mutation: 'position-kept-over-a-restart',
     rule: 'read-your-writes',

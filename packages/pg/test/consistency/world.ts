@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { PostgresNode } from '@flyroute/testkit'
 import type { SurvivingWrite } from '@flyroute/testkit/checker'
 import { World as AnyWorld, type WorldKind, type WorldOptions } from '@flyroute/testkit/consistency'
-import { schema } from './app/schema.ts'
+import { functions, schema } from './app/schema.ts'
 
 /** Postgres, behind the app in `app/`. */
 export const postgres: WorldKind<PostgresNode> = {
@@ -10,7 +10,7 @@ export const postgres: WorldKind<PostgresNode> = {
   app: join(import.meta.dirname, 'app', 'server.ts'),
   async prepare({ primary }) {
     // The app's own user is to own its tables.
-    await primary.query(`set role app; ${schema}; reset role`)
+    await primary.query(`set role app; ${schema}; ${functions}; reset role`)
   },
   async settle(databases) {
     // Where a standby starts from after a crash.

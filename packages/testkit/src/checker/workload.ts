@@ -27,6 +27,10 @@ export type RequestName =
   | 'write-on-primary'
   /** GET: writes in `runOnPrimary`, then a second time outside of it. */
   | 'write-twice'
+  /** GET: writes, and a little later a second time in a branch that goes on by itself. */
+  | 'write-in-parallel'
+  /** GET: has a function write on the primary, then writes by itself. */
+  | 'write-by-function'
   /** GET: begins its answer, then writes. */
   | 'write-late'
 
@@ -78,6 +82,8 @@ const defaultWeights: Readonly<Record<RequestName, number>> = {
   'write-slowly': 2,
   'write-on-primary': 2,
   'write-twice': 2,
+  'write-in-parallel': 2,
+  'write-by-function': 2,
   'write-late': 1,
 }
 
@@ -88,6 +94,7 @@ const posts: ReadonlySet<RequestName> = new Set([
   'write-asynchronously',
   'write-slowly',
 ])
+const twice: ReadonlySet<RequestName> = new Set(['write-twice', 'write-in-parallel', 'write-by-function'])
 const reads: ReadonlySet<RequestName> = new Set(['read', 'read-list'])
 const sharedRows = 6
 /** As long as two ways across an ocean: so answers overtake each other. */
@@ -140,7 +147,7 @@ export class Workload {
     const owner = this.#random.chance(sharing)
       ? `shared-${this.#random.between(1, sharedRows)}`
       : `${user}-${this.#random.between(1, ownRows)}`
-    const writes = reads.has(name) ? 0 : name === 'write-twice' ? 2 : 1
+    const writes = reads.has(name) ? 0 : twice.has(name) ? 2 : 1
     return {
       name,
       method: posts.has(name) ? 'POST' : 'GET',

@@ -1,6 +1,7 @@
 export { Browser } from './browser.ts'
 export { findBug } from './find-bug.ts'
 export {
+  goesOnAfterItsReplay,
   halting,
   loweredToken,
   nothingElse,
@@ -8,6 +9,7 @@ export {
   oneRow,
   type PlantedBug,
   replayedAfterACommit,
+  uncountedFunction,
 } from './planted-bug.ts'
 export { playAll } from './play.ts'
 export { describeVerdict, playIn } from './run.ts'

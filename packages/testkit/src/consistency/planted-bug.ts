@@ -25,6 +25,8 @@ export const nothingElse = {
   'write-slowly': 0,
   'write-on-primary': 0,
   'write-twice': 0,
+  'write-in-parallel': 0,
+  'write-by-function': 0,
   'write-late': 0,
 }
 
@@ -70,6 +72,26 @@ export const replayedAfterACommit: PlantedBug = {
   scenario: {
     name: 'writes on the primary, and on the replica behind it',
     workload: { weights: { ...nothingElse, read: 1, write: 0, 'write-twice': 1 } },
+    faults: ({ load }) => load.more(30),
+  },
+}
+
+export const goesOnAfterItsReplay: PlantedBug = {
+  mutation: 'goes-on-after-its-replay',
+  rule: 'duplicated-write',
+  scenario: {
+    name: 'branches that go on by themselves',
+    workload: { weights: { ...nothingElse, read: 1, write: 0, 'write-in-parallel': 1 } },
+    faults: ({ load }) => load.more(30),
+  },
+}
+
+export const uncountedFunction: PlantedBug = {
+  mutation: 'writes-of-functions-not-counted',
+  rule: 'duplicated-write',
+  scenario: {
+    name: 'functions that write, and writes after them',
+    workload: { weights: { ...nothingElse, read: 1, write: 0, 'write-by-function': 1 } },
     faults: ({ load }) => load.more(30),
   },
 }

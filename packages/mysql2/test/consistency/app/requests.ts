@@ -4,7 +4,14 @@ import type { Step } from '@flyroute/testkit/checker'
 import type { AppRequests } from '@flyroute/testkit/consistency/app'
 import type { ResultSetHeader, RowDataPacket } from 'mysql2'
 import type { Pool, PoolConnection } from 'mysql2/promise'
-import { appendToList, readList, readRegister, writeRegister, writeRegisterReturning } from './schema.ts'
+import {
+  appendToList,
+  readList,
+  readRegister,
+  writeByFunction,
+  writeRegister,
+  writeRegisterReturning,
+} from './schema.ts'
 
 /** Something that runs statements: a pool, or one connection. */
 type Queryable = Pick<Pool | PoolConnection, 'query' | 'execute'>
@@ -49,6 +56,13 @@ export const requests: AppRequests<Pool> = {
   'write-twice': async ({ pool, key, ids }) => {
     const first = await runOnPrimary(() => write(pool, key, ids[0]))
     return [first, await write(pool, key, ids[1]), await read(pool, key)]
+  },
+  'write-in-parallel': ({ pool, key, ids }) =>
+    // Where its request is replayed for the first, the second is on its way all the same.
+    Promise.all([write(pool, key, ids[0]), sleep(30).then(() => write(pool, key, ids[1]))]),
+  'write-by-function': async ({ pool, key, ids: [first = '', second] }) => {
+    await runOnPrimary(() => unlessDeadlocked(() => pool.query(writeByFunction, [key, first])))
+    return [{ kind: 'write', key, id: first }, await write(pool, key, second), await read(pool, key)]
   },
   'write-late': async ({ pool, key, ids, response }) => {
     response.writeHead(200, { 'content-type': 'application/json' })

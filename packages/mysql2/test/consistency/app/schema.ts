@@ -18,6 +18,12 @@ export const schema: readonly string[] = [
       on duplicate key update version = version + 1, last = id, items = concat(items, ',', id);
     select version from list where k = key_of;
   end`,
+  `create definer = app@'%' function app.write_register(key_of varchar(80), id varchar(40)) returns int deterministic
+    modifies sql data begin
+    insert into register (k, version, last) values (key_of, 1, id)
+      on duplicate key update version = version + 1, last = id;
+    return 1;
+  end`,
 ]
 
 /** The position comes back with the answer, and of the version no more than whether it is the first. */
@@ -25,6 +31,8 @@ export const writeRegister =
   'insert into register (k, version, last) values (?, 1, ?) on duplicate key update version = version + 1, last = values(last)'
 /** The version comes back in a row, which leaves no place for the position. */
 export const writeRegisterReturning: string = `${writeRegister} returning version`
+/** Nothing in its call shows that it writes. */
+export const writeByFunction = 'select write_register(?, ?)'
 export const readRegister = 'select version, last from register where k = ?'
 export const appendToList = 'call append_item(?, ?)'
 export const readList = 'select version, items from list where k = ?'

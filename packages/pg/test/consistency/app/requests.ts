@@ -3,7 +3,7 @@ import { runOnPrimary } from '@flyroute/core'
 import type { Step, WriteStep } from '@flyroute/testkit/checker'
 import type { AppRequests } from '@flyroute/testkit/consistency/app'
 import type { Pool, PoolClient } from 'pg'
-import { appendToList, readList, readRegister, writeRegister, writeRegisterText } from './schema.ts'
+import { appendToList, readList, readRegister, writeByFunction, writeRegister, writeRegisterText } from './schema.ts'
 
 /** Something that runs statements: a pool, or one connection. */
 type Queryable = Pick<Pool | PoolClient, 'query'>
@@ -52,6 +52,14 @@ export const requests: AppRequests<Pool> = {
   'write-twice': async ({ pool, key, ids }) => {
     const first = await runOnPrimary(() => write(pool, key, ids[0]))
     return [first, await write(pool, key, ids[1]), await read(pool, key)]
+  },
+  'write-in-parallel': ({ pool, key, ids }) =>
+    // Where its request is replayed for the first, the second is on its way all the same.
+    Promise.all([write(pool, key, ids[0]), sleep(30).then(() => write(pool, key, ids[1]))]),
+  'write-by-function': async ({ pool, key, ids: [first = '', second] }) => {
+    const { rows } = await runOnPrimary(() => pool.query(writeByFunction, [key, first]))
+    const written: Step = { kind: 'write', key, id: first, version: rows[0].version }
+    return [written, await write(pool, key, second), await read(pool, key)]
   },
   'write-late': async ({ pool, key, ids, response }) => {
     response.writeHead(200, { 'content-type': 'application/json' })

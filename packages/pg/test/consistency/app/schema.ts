@@ -19,8 +19,12 @@ const registerSql = (key: string, id: string): string =>
     key,
   )
 
+/** Nothing in its call shows that it writes. Parameters: key, id. */
+export const writeByFunction = 'select write_register($1, $2) as version'
 /** Parameters: key, id. */
 export const writeRegister: string = registerSql('$1::text', '$2::text')
+/** Made after the tables that it writes. */
+export const functions: string = `create or replace function write_register(text, text) returns int language sql as $$ ${writeRegister} $$`
 export const readRegister = 'select version, last from register where key = $1'
 export const appendToList: string = logged(
   `insert into list as row (key, version, items) values ($1, 1, array[$2::text])

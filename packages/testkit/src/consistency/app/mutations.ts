@@ -1,5 +1,5 @@
 import type { Replication } from '@flyroute/core'
-import type { DatabaseReplication } from '@flyroute/core/adapter'
+import { currentScope, type DatabaseReplication, type RequestState } from '@flyroute/core/adapter'
 
 // Bugs that the checker has to find, whatever the database. They are planted from outside, into one pool of the app under test.
 
@@ -18,6 +18,37 @@ export function override<Part extends object>(part: Part, make: (original: Part)
 
 interface Planted {
   readonly replication: Replication
+}
+
+type Send = (text: unknown, ...rest: unknown[]) => Promise<unknown>
+
+/** Does something to the request of each statement before it is sent. */
+function beforeStatements(
+  pool: Planted,
+  spoil: (request: RequestState, text: string) => (() => void) | undefined,
+): void {
+  const senders = pool as unknown as Record<'query' | 'execute', Send | undefined>
+  for (const name of ['query', 'execute'] as const) {
+    const send = senders[name]?.bind(pool)
+    if (send === undefined) continue
+    senders[name] = async (text, ...rest) => {
+      const request = currentScope()?.request
+      const restore = request && spoil(request, String(text))
+      try {
+        return await send(text, ...rest)
+      } finally {
+        restore?.()
+      }
+    }
+  }
+}
+
+/** What a request is told of what is written. */
+const bookkeeping = ['beginWrite', 'endWrite', 'noteCommit'] as const
+
+/** A request that does not notice what it writes. */
+function countsNoWrites(request: RequestState): undefined {
+  for (const name of bookkeeping) Object.defineProperty(request, name, { configurable: true, value: () => true })
 }
 
 /** By name, what puts each bug into a pool. */
@@ -47,9 +78,39 @@ export const commonMutations: Readonly<Record<string, (pool: Planted) => void>> 
     })),
 
   /** That something was committed is not noticed, so that the request may still be replayed. */
-  'replayed-after-a-commit': ({ replication }) =>
-    override(partsOf(replication).written, () => ({
-      begins: () => undefined,
-      ends: () => undefined,
-    })),
+  'replayed-after-a-commit': (pool) => beforeStatements(pool, countsNoWrites),
+
+  /** Once its replay is answered, a request counts as one whose answer has begun: it goes on, on the primary. */
+  'goes-on-after-its-replay': (pool) =>
+    beforeStatements(pool, (request) => {
+      if (Object.hasOwn(request, 'answerReplay')) return undefined
+      const { answerReplay } = request
+      let isAnswered = false
+      Object.defineProperties(request, {
+        answerReplay: {
+          configurable: true,
+          value: () => {
+            if (request.whyNotReplayable() !== undefined) return answerReplay.call(request)
+            isAnswered = true
+            request.obstacle = 'response-begun'
+            return true
+          },
+        },
+        refusal: {
+          configurable: true,
+          get: () => (isAnswered ? undefined : Reflect.get(Object.getPrototypeOf(request), 'refusal', request)),
+        },
+      })
+      return undefined
+    }),
+
+  /** What a function does counts as a read. */
+  'writes-of-functions-not-counted': (pool) =>
+    beforeStatements(pool, (request, text) => {
+      if (!text.includes('write_register')) return undefined
+      countsNoWrites(request)
+      return () => {
+        for (const name of bookkeeping) Reflect.deleteProperty(request, name)
+      }
+    }),
 }

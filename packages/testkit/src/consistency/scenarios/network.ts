@@ -28,6 +28,8 @@ export const apps: Scenario = {
       'transaction-by-get': 0,
       'write-on-primary': 0,
       'write-twice': 0,
+      'write-in-parallel': 0,
+      'write-by-function': 0,
       'write-late': 0,
     },
   },
