@@ -104,6 +104,7 @@ export class PgConnection implements Guarded, HeldConnection {
     const statement = new Statement(config, values, callback, analysis, scope, isPoolQuery)
     const aborted = guard.session.transaction?.refusal
     const action = decide(guard, analysis, textOf(config) ?? '', scope)
+    if (poolQuery !== undefined && action === Action.here && guard.role === 'replica') poolQuery.sentOn = this
     poolQuery?.withdrawIntent()
     // The driver's pool would drop the connection for an error that does it no harm.
     if (action !== Action.here && isPoolQuery) this.watchRelease()

@@ -2,6 +2,11 @@ import { type Analysis, asksForNothing, isPlainRead, mayWrite, type Scope } from
 import type { PgDatabase } from './database.ts'
 import { type Callback, type QueryArgument, textOf } from './driver-types.ts'
 
+/** What tells what an error that a statement has met on its connection is to the app and to the pool. */
+interface ErrorInterpreter {
+  interpretPlain(query: PlainPoolQuery, error: unknown): unknown
+}
+
 /** A statement of `pool.query`, from the call to its answer, whichever connections it meets. */
 export class PoolQuery {
   readonly config: unknown
@@ -10,6 +15,8 @@ export class PoolQuery {
   /** What the pool knows of it already, so that no text is classified twice. */
   readonly analysis: Analysis | undefined
   readonly deliver: Callback
+  /** The connection to a replica that it was sent on: interprets an error that the pool has heard of before its callback. */
+  sentOn: ErrorInterpreter | undefined
   /** The name of the database where a write of it is registered, while it waits for a connection. */
   #intent: string | undefined
 

@@ -257,10 +257,14 @@ export function guardPool(
     }
 
     /** A statement of `query` has failed: what a replica could not do is done on the primary. */
-    #failed({ config, values, scope, deliver }: PoolQuery, error: unknown): void {
+    #failed(query: PoolQuery, error: unknown): void {
+      const { config, values, scope, deliver, sentOn, analysis } = query
       if (error instanceof Dropped) return
-      if (error instanceof Rerun) runInScope(scope, () => this.#database.primary.query(config, values, deliver))
-      else deliver(error)
+      // A connection that dies tells the pool before its statement.
+      const isRaw = sentOn !== undefined && analysis !== undefined && !(error instanceof Rerun)
+      const verdict = isRaw ? sentOn.interpretPlain(query as PlainPoolQuery, error) : error
+      if (verdict instanceof Rerun) runInScope(scope, () => this.#database.primary.query(config, values, deliver))
+      else if (!(verdict instanceof Dropped)) deliver(verdict)
     }
 
     #isElsewhere(scope: Scope | undefined): boolean {

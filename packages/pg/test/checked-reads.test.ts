@@ -48,7 +48,7 @@ test('question and read leave together, and the question only as long as the ans
     expect(await rows(pool.query(text, [last]))).toEqual([{ id: last }])
     expect(await rows(pool.query({ name: 'again', text, values: [last] }))).toEqual([{ id: last }])
   })
-  const [asked, read, again] = wire.statements
+  const [asked, read, again] = wire.statements.filter((text) => !text.includes('pg_proc'))
   expect([question.test(asked ?? ''), read, again]).toEqual([true, expect.stringContaining('$1'), read])
   const [first = 0, second = 0] = sentAt
   expect(second - first).toBeLessThan(2 * oneWayMs)
