@@ -66,6 +66,8 @@ export class PgConnection implements Guarded, HeldConnection {
   readonly #borrowing: Borrowing = new Borrowing(this)
   /** The statement of `pool.query` that the connection was checked out for, until it comes. */
   #expected: PoolQuery | undefined
+  /** The statement of `pool.query` that is under way here. */
+  #poolQuery: PoolQuery | undefined
   /** A decision about an earlier statement takes time: what follows waits for it. */
   #undecided: Promise<unknown> | undefined
   /** The request that has used the connection last. */
@@ -104,7 +106,9 @@ export class PgConnection implements Guarded, HeldConnection {
     const statement = new Statement(config, values, callback, analysis, scope, isPoolQuery)
     const aborted = guard.session.transaction?.refusal
     const action = decide(guard, analysis, textOf(config) ?? '', scope)
-    if (poolQuery !== undefined && action === Action.here && guard.role === 'replica') poolQuery.sentOn = this
+    this.#poolQuery = poolQuery
+    const isHere = action === Action.here || action === Action.wait
+    if (poolQuery !== undefined && isHere && guard.role === 'replica') poolQuery.sentOn = this
     poolQuery?.withdrawIntent()
     // The driver's pool would drop the connection for an error that does it no harm.
     if (action !== Action.here && isPoolQuery) this.watchRelease()
@@ -140,6 +144,8 @@ export class PgConnection implements Guarded, HeldConnection {
   }
 
   runOnPrimary(statement: Statement): unknown {
+    // What fails there has failed.
+    if (this.#poolQuery !== undefined) this.#poolQuery.sentOn = undefined
     return this.#borrowing.run(statement)
   }
 
@@ -280,6 +286,7 @@ export class PgConnection implements Guarded, HeldConnection {
 
   /** The connection is about to die: we hear of that before the statements on it, and before all other listeners. */
   dies(): void {
+    this.wire.dies()
     this.client.removeListener('error', this.#onError)
     this.client.prependListener('error', this.#onError)
   }

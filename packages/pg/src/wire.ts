@@ -11,6 +11,7 @@ const statuses = { I: 'idle', T: 'open', E: 'failed' } as const
 export class PgWire implements Wire {
   readonly questions: OwnQuestions
   readonly #client: BareClient
+  #hasDied = false
   readonly #send: (config: unknown) => unknown
   readonly #answerMs: number
   /** The native client does not tell it: there the texts do. */
@@ -37,7 +38,12 @@ export class PgWire implements Wire {
   }
 
   get isEnded(): boolean {
-    return this.#client._ending === true
+    return this.#client._ending === true && !this.#hasDied
+  }
+
+  /** The connection has died by itself: its pool, which hears of that first, ends it then. */
+  dies(): void {
+    this.#hasDied ||= this.#client._ending !== true
   }
 
   get isQuiet(): boolean {

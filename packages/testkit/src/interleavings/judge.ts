@@ -66,7 +66,7 @@ function unanswered({ app, answer, region }: Played, isReplayed: boolean): strin
 }
 
 function isCut(outcome: Told['outcome']): boolean {
-  return outcome instanceof Error && /^Connection terminated/.test(outcome.message)
+  return outcome instanceof Error && outcome.message.startsWith('Connection terminated')
 }
 
 function isRefusal(outcome: Told['outcome']): boolean {
