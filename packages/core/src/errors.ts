@@ -143,7 +143,9 @@ export class ReplayUnavailableError extends FlyrouteError {
 
   constructor(reason: ReplayUnavailableReason, options: ReplayUnavailableOptions = {}) {
     const detail = safeWord(options.detail)
-    const [happened, remedy] = (detail !== undefined && bound[detail]) || unavailable[reason]
+    // A detail may come from a client: only these two are looked up.
+    const isBound = detail === 'transaction' || detail === 'session'
+    const [happened, remedy] = isBound ? bound[detail] : unavailable[reason]
     super(
       `[ERR_REPLAY_UNAVAILABLE] ${happened}${detail === undefined ? '' : ` (${detail})`}; ${remedy}`,
       causeOf(options),
@@ -195,7 +197,7 @@ function primaryRequiredMessage(options: PrimaryRequiredOptions, detail: string 
 }
 
 /** What keeps work on a connection where it is, whatever kept its request from being replayed. */
-const bound: Readonly<Record<string, readonly [happened: string, remedy: string] | undefined>> = {
+const bound: Readonly<Record<'transaction' | 'session', readonly [happened: string, remedy: string]>> = {
   transaction: [
     'a write needs the primary, and its transaction has already read on the replica',
     'begin the transaction inside runOnPrimary(fn), or write before you read in it',
