@@ -170,7 +170,7 @@ test('20,000 tenants, one after the other, leave nothing behind', async () => {
   const tenant = async (n: number): Promise<void> => {
     const pool = driver.createPool({ ...pieces(), connectAttributes: { tenant: `number ${n}` } } as PoolOptions)
     // Some of them connect, here and to the primary.
-    if (n % 500 === 0) {
+    if (n % 100 === 0) {
       expect(await query(pool, 'select 1')).toBe(1)
       expect(await runOnPrimary(() => query(pool, 'select 1'))).toBe(1)
     }
@@ -178,15 +178,16 @@ test('20,000 tenants, one after the other, leave nothing behind', async () => {
   }
   const heapAfter = async (from: number, to: number): Promise<number> => {
     for (let n = from; n < to; n++) await tenant(n)
-    for (let round = 0; round < 3; round++) {
-      await new Promise(setImmediate)
+    // The last sockets close when the server has said goodbye; what is kept for seconds is kept.
+    for (let round = 0; round < 10; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
       collect()
     }
     return process.memoryUsage().heapUsed
   }
   const before = await heapAfter(0, 4_000)
   const after = await heapAfter(4_000, 20_000)
-  // 16,000 of them, at a hundred bytes each, would be more.
+  // 16,000 of them, at a hundred bytes each, would be more; so would four connections of the driver's.
   expect(after - before).toBeLessThan(1_500_000)
 }, 60_000)
 

@@ -70,7 +70,11 @@ export abstract class DriverDatabase<Primary extends PrimaryPool> implements Gua
         if (problem !== 'accepts-writes') replication.written.withoutPosition(cause)
       },
     })
-    this.catalogue = new Catalogue(() => this.facts.writers((sql) => this.#own.ask(sql)))
+    this.catalogue = new Catalogue(() => {
+      // The one there is now: its successor, after the last user has left, nobody would end.
+      const own = this.#own
+      return this.facts.writers((sql) => own.ask(sql))
+    })
     this.#own = this.#openOwn()
     source.offer(this.#own)
   }

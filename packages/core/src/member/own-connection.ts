@@ -220,6 +220,8 @@ export class OwnConnection implements ReplicationSource {
 
   #rests(opening: Promise<Opened>, { connection, isMisplaced, isLeft }: Opened): void {
     if (isLeft) return void this.#end(opening)
+    // The pool has ended meanwhile, or the connection was lost.
+    if (this.#opening !== opening) return
     connection.keepAlive(false)
     clearTimeout(this.#idle)
     this.#idle = setTimeout(() => void this.#end(opening), isMisplaced ? 0 : idleMs)

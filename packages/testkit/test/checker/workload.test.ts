@@ -16,14 +16,14 @@ test('users roam, read and write in all ways, some of it in parallel, and no wri
   const rounds = plan(1)
   const requests = rounds.flatMap((round) => round.requests)
   expect(new Set(requests.map(({ region }) => region))).toEqual(new Set(['ord', 'ams', 'gru']))
-  expect(new Set(requests.map(({ name }) => name)).size).toBe(12)
+  expect(new Set(requests.map(({ name }) => name)).size).toBe(14)
   expect(rounds.some((round) => round.requests.length > 1)).toBe(true)
   const ids = requests.flatMap((request) => request.ids)
   expect(new Set(ids).size).toBe(ids.length)
   const reads = requests.filter(({ ids }) => ids.length === 0).length
   expect(reads / requests.length).toBeGreaterThan(0.5)
   expect(reads / requests.length).toBeLessThan(0.65)
-  for (const { method, name } of requests) expect(method === 'POST').toBe(!/read|get|primary|twice|late/.test(name))
+  for (const { method, name } of requests) expect(method === 'POST').toBe(!/read|get|primary|twice|parallel|function|late/.test(name))
 })
 
 test('the recorder keeps what a request did, or what it asked for', async () => {
