@@ -9,6 +9,8 @@ for (const [name, version] of Object.entries(versions)) {
     ...onLitefs,
     name: `Kysely ${name} over SQLite on LiteFS`,
     dialect: sqlite,
+    // As with better-sqlite3 by itself: what was written in it cannot be committed on a replica, and COMMIT says why.
+    abortedCommit: 'PrimaryRequiredError',
     without: {
       ...onLitefs.without,
       'waiting-statement':

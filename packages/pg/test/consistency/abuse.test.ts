@@ -96,6 +96,8 @@ describe('a client that sends 500 tokens', () => {
       return kind === 'of a timeline to come' ? { ...visit, status: visit.status === 503 ? 200 : visit.status } : visit
     })
     expect(forged.statements).toBeLessThanOrEqual(writes.statements)
-    expect(forged.connections).toBeLessThanOrEqual(writes.connections)
+    // Our own connection is made anew, once: the name it was made by may lead to a later primary by now.
+    const anew = kind === 'of a timeline to come' ? 1 : 0
+    expect(forged.connections).toBeLessThanOrEqual(writes.connections + anew)
   })
 })
