@@ -59,6 +59,8 @@ export type Feature =
   | 'dying'
   /** Servers: processes of their own, with settings, passwords and connections. */
   | 'servers'
+  /** A connection that is lost in the middle of a statement, behind which the driver connects again. */
+  | 'lost-answer'
   /** A connection that can be closed by who uses it. */
   | 'closing'
   /** A statement that can wait for its replica to catch up. */

@@ -11,7 +11,7 @@ export function lostAnswers(context: Context): void {
       ['a read', (_: string, id: number) => `select value from conformance where id = ${id}`],
     ] as const) {
       context.testWith(
-        'servers',
+        'lost-answer',
         `${name} on the primary, from its own region: 503, and nothing is sent again`,
         async () => {
           await using wire = await Wire.to(context.primary.port)
@@ -28,7 +28,7 @@ export function lostAnswers(context: Context): void {
       )
     }
 
-    context.testWith('servers', 'a write in a transaction on the primary: 503', async () => {
+    context.testWith('lost-answer', 'a write in a transaction on the primary: 503', async () => {
       await using wire = await Wire.to(context.primary.port)
       const near = await context.open(home, { env: context.env(home, { primary: wire }) })
       const app = new App({ [home]: near })
@@ -40,7 +40,7 @@ export function lostAnswers(context: Context): void {
       await context.end(near)
     })
 
-    context.testWith('servers', 'a write that is made on the primary from the region of a replica: 503', async () => {
+    context.testWith('lost-answer', 'a write that is made on the primary from the region of a replica: 503', async () => {
       await using wire = await Wire.to(context.primary.port)
       const far = await context.open(away, { env: context.env(away, { primary: wire }) })
       const app = new App({ [away]: far }, { replayBeforeHandler: [], maxReplayBodyBytes: 10 })
