@@ -22,8 +22,7 @@ describeAdapter({
   without: {
     dying:
       'postgres.js 3.4 itself throws where nobody can catch it: it writes to the socket of a server that was killed',
-    'lost-answer':
-      'postgres.js 3.4 itself neither connects again nor ends once a connection that it has lent is lost',
+    'lost-answer': 'postgres.js 3.4 itself neither connects again nor ends once a connection that it has lent is lost',
     promotion: 'postgres.js itself does not end behind a server that was killed and stays away',
   },
 })

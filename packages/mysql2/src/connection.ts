@@ -171,7 +171,6 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.wire.forget()
     const user = otherUser(command)
     this.guard.session.forget(user === undefined)
-    if (user !== undefined) this.guard.session.becomes({ user })
     // Another user may have other rights; a mere reset leaves the server what it is.
     if (user !== undefined || this.database.simulated) this.#isIdentified = false
   }
@@ -264,17 +263,16 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
       const text = this.textOf(guarded.command)
       session.sends(again, text, analysis)
       session.acknowledges(again, text, analysis, 'values' in again ? again.values : undefined)
+    } else if (guarded.kind === 'session') {
+      const user = otherUser(guarded.command)
+      if (user !== undefined) session.becomes({ user })
     }
     return role === 'primary' ? this.#onPrimary.answered(guarded, headers, before) : this.#onReplica.answered(guarded)
   }
 
   failed(guarded: GuardedCommand, error: unknown, isAnswer: boolean): void {
-    // The server closes a connection whose other user it does not let in.
-    if (guarded.kind === 'session') {
-      guarded.deliver(error)
-      this.connection.destroy()
-      return
-    }
+    // Whether a server closes a connection whose other user it does not let in is its own: MySQL does, MariaDB does not.
+    if (guarded.kind === 'session') return guarded.deliver(error)
     if (this.guard.role === 'primary') this.#onPrimary.failed(guarded, error, isAnswer)
     else this.#onReplica.failed(guarded, error, isAnswer)
   }

@@ -124,8 +124,9 @@ export class Session<S> {
 
   /** A statement has failed. */
   fails({ transaction: control, several }: Analysis): void {
-    // A BEGIN that has failed has begun nothing.
-    if (control === 'begin' && !several) this.leavesTransaction()
+    // A BEGIN that has failed has begun nothing; nor has an ending with AND CHAIN.
+    const begins = control === 'begin' || control === 'commit' || control === 'rollback'
+    if (begins && !several) this.leavesTransaction()
     else if (this.#language === 'postgres' && this.#transaction !== undefined) this.#transaction.isFailed = true
   }
 

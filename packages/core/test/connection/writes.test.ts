@@ -45,6 +45,15 @@ describe('a transaction that has written', () => {
     expect(request).toMatchObject({ writesUnderWay: 0, committed: false })
   })
 
+  test.each(['begin', 'commit and chain', 'rollback and chain'])('%s that fails has begun nothing', async (text) => {
+    const guarded = await Guarded.ready({ role: 'primary' })
+    const { session, database } = guarded.guard
+    guarded.run(text, requestScope())
+    expect(session.transaction).toBeDefined()
+    session.fails(database.classifier.classify(text))
+    expect(session.transaction).toBeUndefined()
+  })
+
   test('a text that begins another one keeps its request in it', async () => {
     const { guarded, request, writes, scope } = await written([])
     guarded.run('begin; delete from item', scope)

@@ -40,17 +40,21 @@ export function lostAnswers(context: Context): void {
       await context.end(near)
     })
 
-    context.testWith('lost-answer', 'a write that is made on the primary from the region of a replica: 503', async () => {
-      await using wire = await Wire.to(context.primary.port)
-      const far = await context.open(away, { env: context.env(away, { primary: wire }) })
-      const app = new App({ [away]: far }, { replayBeforeHandler: [], maxReplayBodyBytes: 10 })
-      const id = context.nextMark()
-      wire.cutAt(String(id))
-      const answer = await app.send(away, (subject) => subject.query(context.insert(id, 1)), tooLong)
-      expect(answer).toMatchObject({ status: 503, way: [away], retryAfter })
-      expect(wire.timesSent(String(id))).toBe(1)
-      expect(await context.portOf(far)).toBe(context.replica.port)
-      await context.end(far)
-    })
+    context.testWith(
+      'lost-answer',
+      'a write that is made on the primary from the region of a replica: 503',
+      async () => {
+        await using wire = await Wire.to(context.primary.port)
+        const far = await context.open(away, { env: context.env(away, { primary: wire }) })
+        const app = new App({ [away]: far }, { replayBeforeHandler: [], maxReplayBodyBytes: 10 })
+        const id = context.nextMark()
+        wire.cutAt(String(id))
+        const answer = await app.send(away, (subject) => subject.query(context.insert(id, 1)), tooLong)
+        expect(answer).toMatchObject({ status: 503, way: [away], retryAfter })
+        expect(wire.timesSent(String(id))).toBe(1)
+        expect(await context.portOf(far)).toBe(context.replica.port)
+        await context.end(far)
+      },
+    )
   })
 }

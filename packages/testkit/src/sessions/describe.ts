@@ -3,7 +3,7 @@ import { printFigures, runBareSessions, runSessions } from './run.ts'
 import { type SessionAdapter, World } from './world.ts'
 
 /** How many sessions each adapter plays among the tests; `pnpm check:sessions` plays more. */
-const sessions = 200
+const sessions = 100
 const seed = 20
 
 export interface DescribeOptions {

@@ -23,7 +23,8 @@ test('users roam, read and write in all ways, some of it in parallel, and no wri
   const reads = requests.filter(({ ids }) => ids.length === 0).length
   expect(reads / requests.length).toBeGreaterThan(0.5)
   expect(reads / requests.length).toBeLessThan(0.65)
-  for (const { method, name } of requests) expect(method === 'POST').toBe(!/read|get|primary|twice|parallel|function|late/.test(name))
+  for (const { method, name } of requests)
+    expect(method === 'POST').toBe(!/read|get|primary|twice|parallel|function|late/.test(name))
 })
 
 test('the recorder keeps what a request did, or what it asked for', async () => {
