@@ -23,6 +23,7 @@ import {
   addressOf,
   type BareConnection,
   type Command,
+  familyOf,
   headersOf,
   type Kind,
   kindOf,
@@ -271,8 +272,12 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   }
 
   failed(guarded: GuardedCommand, error: unknown, isAnswer: boolean): void {
-    // Whether a server closes a connection whose other user it does not let in is its own: MySQL does, MariaDB does not.
-    if (guarded.kind === 'session') return guarded.deliver(error)
+    if (guarded.kind === 'session') {
+      guarded.deliver(error)
+      // MySQL closes a connection whose other user it does not let in. MariaDB leaves it open, and nothing we ask is answered.
+      if (familyOf(this.connection) === 'mariadb') this.connection.destroy()
+      return
+    }
     if (this.guard.role === 'primary') this.#onPrimary.failed(guarded, error, isAnswer)
     else this.#onReplica.failed(guarded, error, isAnswer)
   }
