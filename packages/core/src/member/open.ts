@@ -71,7 +71,7 @@ export abstract class DriverDatabase<Primary extends PrimaryPool> implements Gua
       },
     })
     this.catalogue = new Catalogue(() => {
-      // The one there is now: its successor, after the last user has left, nobody would end.
+      // All questions go to this connection. After the last user has left, its successor is in place, which has no user to end it.
       const own = this.#own
       return this.facts.writers((sql) => own.ask(sql))
     })

@@ -103,7 +103,7 @@ describe('when the server is asked', () => {
     expect(judge(server, 'select late()')).toBe('writes,unknown')
     expect(server.questions).toBe(2)
     await server.says({})
-    // Known to be nobody's: it may be the server's own, and hides nothing.
+    // No routine of the app has this name: it may be the server's own, and hides nothing.
     expect(judge(server, 'select late()')).toBe('writes')
     server.time = 5_000
     expect(judge(server, 'select late()')).toBe('writes')

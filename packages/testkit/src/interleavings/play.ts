@@ -25,7 +25,7 @@ export interface Game {
   readonly program: Program
   readonly network: Network
   readonly runs: readonly Played[]
-  /** Connections that nobody uses any more and on whose server a transaction is open. */
+  /** Connections that were given back, and on whose server a transaction is still open. */
   readonly leftOpen: readonly string[]
   /** A pool that does not end, because not all of its connections have come home. */
   readonly isPoolEnded: boolean
