@@ -1,7 +1,7 @@
 import type { MysqlCluster } from '@flyroute/testkit'
+import { inRequest } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import { Bench } from './support/open.ts'
-import { inRequest } from './support/request.ts'
 
 /** What we ask a server leaves nothing in the session of the connection that it was asked on. */
 export function describeDiagnostics(name: string, start: () => Promise<MysqlCluster>): void {

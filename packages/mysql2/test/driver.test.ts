@@ -4,12 +4,12 @@ import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { replayable } from '@flyroute/core/fetch'
 import { createDriver, type FlyroutePool } from '@flyroute/mysql2'
 import { startMariadb } from '@flyroute/testkit'
+import { inRequest, rejection } from '@flyroute/testkit/requests'
 import { expect, test } from '@jest/globals'
 import mysql, { type Pool, type RowDataPacket } from 'mysql2'
 import type * as promises from 'mysql2/promise'
 import { DataSource, EntitySchema } from 'typeorm'
 import { Bench } from './support/open.ts'
-import { inRequest, rejection } from './support/request.ts'
 
 // The drop-in for the module, in the hands of what makes its own pools, connections and clusters.
 

@@ -1,12 +1,12 @@
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { createPool } from '@flyroute/mysql2/promise'
 import { startMariadb } from '@flyroute/testkit'
+import { inRequest, rejection } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import type { Pool, RowDataPacket } from 'mysql2'
 import type { PoolConnection } from 'mysql2/promise'
 import { eventually } from './support/eventually.ts'
 import { Bench } from './support/open.ts'
-import { inRequest, rejection } from './support/request.ts'
 
 // What a connection is in the middle of, and what a reset, or another user, makes of that.
 

@@ -1,5 +1,6 @@
 import { createDriver } from '@flyroute/mysql2'
 import { startMariadb } from '@flyroute/testkit'
+import { inRequest } from '@flyroute/testkit/requests'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { context, SpanStatusCode } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
@@ -12,7 +13,6 @@ import {
 } from '@opentelemetry/sdk-trace-base'
 import mysql from 'mysql2'
 import { Bench } from './support/open.ts'
-import { inRequest } from './support/request.ts'
 
 // Tracing libraries put methods of their own in the place of the driver's. With ours in the driver's place they tell the same.
 

@@ -1,10 +1,10 @@
 import { createDriver } from '@flyroute/pg'
+import { request } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
 import { type Step, traceOf } from './support/program.ts'
-import { request } from './support/request.ts'
 
 // Off Fly, and on the primary, a client of ours does what the driver's does: the same answers, errors and events in the same order.
 

@@ -1,10 +1,10 @@
 import { runWithToken } from '@flyroute/core'
 import { type DatabaseReplication, encodeToken } from '@flyroute/core/adapter'
 import type { FlyroutePool } from '@flyroute/pg'
+import { inRequest } from '@flyroute/testkit/requests'
 import { beforeEach, expect, test } from '@jest/globals'
 import type { QueryConfig } from 'pg'
 import { Bench } from './support/open.ts'
-import { inRequest } from './support/request.ts'
 import { Wire } from './support/wire.ts'
 
 // A read with a token, where nothing says that the replica is behind: it asks and reads in one round trip.

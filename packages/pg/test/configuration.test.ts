@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { inspect } from 'node:util'
 import { runOnPrimary } from '@flyroute/core'
 import { createDriver, createPool } from '@flyroute/pg'
+import { fieldsOf, rejection } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
-import { fieldsOf, rejection } from './support/request.ts'
 import { Wire } from './support/wire.ts'
 
 // What a pool is made with: the driver's options, ours, and the environment; and what of it can be seen.

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
+import { fieldsOf, inRequest } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
-import { fieldsOf, inRequest } from './support/request.ts'
 
 // Each operation runs on the driver's own pool and on ours, on the primary and on the replica, in a request and outside of
 // one; what it returns, throws and emits has to be the same.

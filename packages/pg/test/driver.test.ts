@@ -1,9 +1,9 @@
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { createDriver } from '@flyroute/pg'
+import { failedRequest, fieldsOf, inRequest, rejection } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
-import { failedRequest, fieldsOf, inRequest, rejection } from './support/request.ts'
 
 // The drop-in for the module: what libraries do with `pg`, as their sources have it.
 

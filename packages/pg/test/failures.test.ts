@@ -2,11 +2,11 @@ import { channel } from 'node:diagnostics_channel'
 import { readFile } from 'node:fs/promises'
 import { runOnPrimary } from '@flyroute/core'
 import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
+import { failedRequest, inRequest, rejection } from '@flyroute/testkit/requests'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type pg from 'pg'
 import QueryStream from 'pg-query-stream'
 import { Bench, knowsRoutines } from './support/open.ts'
-import { failedRequest, inRequest, rejection } from './support/request.ts'
 import { Wire } from './support/wire.ts'
 
 // A replica that goes away in all its ways: no crash, no lost read, no leaked connection, and the way back.

@@ -2,8 +2,8 @@ import { channel } from 'node:diagnostics_channel'
 import { runOnPrimary } from '@flyroute/core'
 import { createPool, type FlyroutePool } from '@flyroute/pg'
 import { type PostgresCluster, startPostgres } from '@flyroute/testkit'
+import { failedRequest, inRequest } from '@flyroute/testkit/requests'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
-import { failedRequest, inRequest } from './support/request.ts'
 
 // A server of another cluster (yesterday's copy, staging) is neither read nor written, whatever the settings say of it.
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeToken } from '@flyroute/core/adapter'
 import type { FlyroutePool } from '@flyroute/pg'
+import { inRequest } from '@flyroute/testkit/requests'
 import { expect, test } from '@jest/globals'
 import { Bench } from './support/open.ts'
-import { inRequest } from './support/request.ts'
 import { Wire } from './support/wire.ts'
 
 const bench = new Bench('create table seen (id int)')

@@ -3,11 +3,11 @@ import { finished } from 'node:stream/promises'
 import { runWithConsistency } from '@flyroute/core'
 import type { Freshness, RequestState } from '@flyroute/core/adapter'
 import { createPool } from '@flyroute/pg'
+import { failedRequest, inRequest, rejection, request } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import type pg from 'pg'
 import QueryStream from 'pg-query-stream'
 import { Bench } from './support/open.ts'
-import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 import { Wire } from './support/wire.ts'
 
 // The position of a write is in hand when its promise resolves, whatever wrote, and at no round trip of its own.

@@ -1,8 +1,8 @@
 import { isPrimaryRequired } from '@flyroute/core'
+import { failedRequest, inRequest, rejection, request } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Bench, knowsRoutines } from './support/open.ts'
-import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 
 // On a replica: what is refused before a byte is sent, what the server refuses, and what it means afterwards.
 

@@ -2,9 +2,9 @@ import { channel } from 'node:diagnostics_channel'
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { replayable } from '@flyroute/core/fetch'
 import { createPool } from '@flyroute/pg'
+import { failedRequest, inRequest, rejection, request } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import { Bench, knowsRoutines } from './support/open.ts'
-import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 import { Wire } from './support/wire.ts'
 
 // Who is primary and who is replica: asked of the server, on each connection, and again when it says so.

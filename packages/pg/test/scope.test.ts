@@ -1,9 +1,9 @@
 import { runOnPrimary, runWithToken } from '@flyroute/core'
 import { currentScope } from '@flyroute/core/adapter'
 import type { FlyroutePool } from '@flyroute/pg'
+import { failedRequest, inRequest, rejection, request } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import { Bench } from './support/open.ts'
-import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 
 // Whose statement it is: that of the request which called, whoever's turn it is when it is sent and answered.
 

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeToken } from '@flyroute/core/adapter'
 import type { FlyroutePool } from '@flyroute/pg'
 import { whyNoPostgres } from '@flyroute/testkit'
+import { inRequest, rejection } from '@flyroute/testkit/requests'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { Bench } from './support/open.ts'
-import { inRequest, rejection } from './support/request.ts'
 import { Wire } from './support/wire.ts'
 
 // From Postgres 19 on a standby waits by itself until it has replayed what is wanted. Older ones: see observer.test.ts.

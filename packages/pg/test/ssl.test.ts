@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { runOnPrimary } from '@flyroute/core'
 import { createDriver } from '@flyroute/pg'
 import type { PostgresNode } from '@flyroute/testkit'
+import { rejection, request } from '@flyroute/testkit/requests'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { generate } from 'selfsigned'
 import { Bench } from './support/open.ts'
-import { rejection, request } from './support/request.ts'
 
 const bench = new Bench('create table post (id serial primary key, title text)')
 const encrypted = 'select ssl, version from pg_stat_ssl where pid = pg_backend_pid()'

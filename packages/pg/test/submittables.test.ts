@@ -4,13 +4,13 @@ import { text } from 'node:stream/consumers'
 import { finished, pipeline } from 'node:stream/promises'
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { currentScope } from '@flyroute/core/adapter'
+import { failedRequest, inRequest, rejection, request } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import Cursor from 'pg-cursor'
 import QueryStream from 'pg-query-stream'
 import { Bench, knowsRoutines } from './support/open.ts'
-import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 
 // What is handed to the driver as it is, and talks to the connection by itself.
 

@@ -1,4 +1,5 @@
 import { createDriver } from '@flyroute/pg'
+import { request } from '@flyroute/testkit/requests'
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { context, SpanStatusCode, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
@@ -12,7 +13,6 @@ import {
 import pg from 'pg'
 import { Bench } from './support/open.ts'
 import type { Driver } from './support/program.ts'
-import { request } from './support/request.ts'
 
 // Tracing libraries put methods of their own in the place of the driver's. With ours in the driver's place they tell the same.
 

@@ -1,8 +1,8 @@
 import { findPrimaryRequired, isPrimaryRequired, runOnPrimary } from '@flyroute/core'
+import { failedRequest, inRequest, rejection, request } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
-import { failedRequest, inRequest, rejection, request } from './support/request.ts'
 
 // Transactions on a replica's connection: aborted by a refusal as the server would, or moved to the primary as a whole.
 

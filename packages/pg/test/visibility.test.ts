@@ -1,8 +1,8 @@
 import { runWithToken } from '@flyroute/core'
 import { encodeToken } from '@flyroute/core/adapter'
+import { inRequest } from '@flyroute/testkit/requests'
 import { expect, test } from '@jest/globals'
 import { Bench } from './support/open.ts'
-import { inRequest } from './support/request.ts'
 
 // What a position is for: a standby that has reached it shows the write. Proven by many of them, while others write too.
 
