@@ -11,4 +11,5 @@ export {
   whyNoMysql,
   whyNoPostgres,
 } from './clusters.ts'
+export { Relay } from './relay.ts'
 export { reset } from './reset.ts'

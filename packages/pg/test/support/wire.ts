@@ -1,6 +1,5 @@
-import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
-import { reset } from '@flyroute/testkit'
+import type { Socket } from 'node:net'
+import { Relay, reset } from '@flyroute/testkit'
 
 /** What the wire can be told to do when a client sends a statement. */
 export type OnStatement = (text: string, cut: () => void) => void
@@ -9,40 +8,16 @@ export type OnStatement = (text: string, cut: () => void) => void
  * A stretch of wire in front of a server: it delays both directions, and reads along which statements a client sends, by
  * the messages of Postgres' protocol.
  */
-export class Wire implements AsyncDisposable {
+export class Wire extends Relay {
   /** Texts of Query and Parse messages, in their order. */
   readonly statements: string[] = []
   onStatement: OnStatement = () => undefined
   /** What becomes of what the server says. */
   onAnswer: (chunk: Buffer) => Buffer = (chunk) => chunk
-  /** The port that new connections lead to. */
-  port: number
-  /** How many connections were made. */
-  connections = 0
   #delayMs = 0
-  readonly #server: Server
-  readonly #sockets = new Set<Socket>()
 
-  private constructor(port: number) {
-    this.port = port
-    this.#server = createServer((near) => {
-      this.connections++
-      this.#join(near, connect(this.port, '127.0.0.1'))
-    })
-  }
-
-  static async to(port: number): Promise<Wire> {
-    const wire = new Wire(port)
-    wire.#server.listen(0, '127.0.0.1')
-    await once(wire.#server, 'listening')
-    return wire
-  }
-
-  /** The URL of the server, by way of this wire. */
-  url(url: string): string {
-    const through = new URL(url)
-    through.port = String((this.#server.address() as { port: number }).port)
-    return through.href
+  static to(port: number): Promise<Wire> {
+    return new Wire(port).listen()
   }
 
   /** @param ms one way; what is under way already arrives as it would have */
@@ -50,30 +25,7 @@ export class Wire implements AsyncDisposable {
     this.#delayMs = ms
   }
 
-  /** Cuts all connections, without an orderly end. */
-  cut(): void {
-    for (const socket of this.#sockets) reset(socket)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.close()
-    for (const socket of this.#sockets) socket.destroy()
-    await once(this.#server, 'close')
-  }
-
-  #join(near: Socket, far: Socket): void {
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      this.#sockets.add(socket)
-      socket.setNoDelay(true)
-      socket.on('error', () => undefined)
-      socket.once('close', () => {
-        this.#sockets.delete(socket)
-        other.destroy()
-      })
-    }
+  protected override pass(near: Socket, far: Socket): void {
     const read = this.#reader(() => {
       reset(near)
       far.end()
