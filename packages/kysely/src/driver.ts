@@ -237,14 +237,15 @@ export class FlyrouteDriver implements Driver, Owner {
 
   async destroy(options?: ExecuteOptions): Promise<void> {
     this.watchdog?.end()
-    await this.database.replication.end()
+    const { replication, source } = this.database
+    await replication.end()
     const destroyed = Promise.all(
       [...this.#initialised].map(async ([driver, initialised]) => {
         await initialised
         await driver.destroy(options)
       }),
     )
-    if (this.#leaving.size === 0) await destroyed
+    if (this.#leaving.size === 0 && !source.isAsking) await destroyed
     // What hangs is not waited for longer than it would be in its time.
     else await Promise.race([destroyed, sleep(goodbyeMs, undefined, { ref: false })])
   }

@@ -62,17 +62,33 @@ export class DialectSource implements ReplicationSource {
     }
     // Its role is what it was; where it stands is not its own to say.
     if (this.#last !== undefined && this.#member.isTaken()) return { ...this.#last, at: undefined }
+    this.#last = await this.#inTime(this.#member, (ask) => this.#observe(ask))
+    return this.#last
+  }
+
+  /** Asks something else, on a connection of the dialect. */
+  async ask(sql: string): ReturnType<Ask> {
+    const member = this.#member
+    if (member === undefined || member.isTaken()) throw new Error('The database cannot be asked now')
+    return this.#inTime(member, (ask) => ask(sql))
+  }
+
+  /** Whether a question occupies a connection, or wants one. */
+  get isAsking(): boolean {
+    return this.#under.size > 0
+  }
+
+  async #inTime<T>(member: Member, question: (ask: Ask) => Promise<T>): Promise<T> {
     const state: Asking = { hasConnection: false, isAbandoned: false }
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(lateError(state.hasConnection)), answerMs)
     })
-    const asked = this.#ask(this.#member, state)
+    const asked = this.#ask(member, state, question)
     this.#under.add(asked)
     asked.catch(() => undefined).finally(() => this.#under.delete(asked))
     try {
-      this.#last = await Promise.race([asked, late])
-      return this.#last
+      return await Promise.race([asked, late])
     } catch (error) {
       state.isAbandoned = true
       this.#late ??= { state, isOver: this.#isOver(asked) }
@@ -87,7 +103,7 @@ export class DialectSource implements ReplicationSource {
     this.#late = undefined
   }
 
-  async #ask(member: Member, state: Asking): Promise<Observation> {
+  async #ask<T>(member: Member, state: Asking, question: (ask: Ask) => Promise<T>): Promise<T> {
     // One question at a time: those that get no answer would take all of the pool's connections.
     while (this.#late !== undefined) {
       state.hasConnection = this.#late.state.hasConnection
@@ -99,39 +115,22 @@ export class DialectSource implements ReplicationSource {
     const connection = await driver.acquireConnection()
     state.hasConnection = true
     try {
-      const ask = asksOn(connection, this.#facts.language)
-      if (this.#last !== undefined && performance.now() - this.#toldAt < briefMs) {
-        const again = await this.#facts.observeAgain?.(ask, this.#last)
-        if (again !== undefined) return again
-      }
-      const toldAt = performance.now()
-      const observation = await this.#facts.observe(ask, this.#expected)
-      this.#toldAt = toldAt
-      return observation
+      return await question(asksOn(connection, this.#facts.language))
     } finally {
       if (performance.now() < this.#leavesUntil) await discard(driver, connection, this.#facts.language)
       await driver.releaseConnection(connection)
     }
   }
 
-  /** Asks something else, on a connection of the dialect. */
-  ask(sql: string): ReturnType<Ask> {
-    const member = this.#member
-    if (member === undefined || member.isTaken()) return Promise.reject(new Error('The database cannot be asked now'))
-    const asked = this.#askOn(member, sql)
-    this.#under.add(asked)
-    asked.catch(() => undefined).finally(() => this.#under.delete(asked))
-    return asked
-  }
-
-  async #askOn(member: Member, sql: string): ReturnType<Ask> {
-    const driver = await member.driver()
-    const connection = await driver.acquireConnection()
-    try {
-      return await asksOn(connection, this.#facts.language)(sql)
-    } finally {
-      await driver.releaseConnection(connection)
+  async #observe(ask: Ask): Promise<Observation> {
+    if (this.#last !== undefined && performance.now() - this.#toldAt < briefMs) {
+      const again = await this.#facts.observeAgain?.(ask, this.#last)
+      if (again !== undefined) return again
     }
+    const toldAt = performance.now()
+    const observation = await this.#facts.observe(ask, this.#expected)
+    this.#toldAt = toldAt
+    return observation
   }
 
   leave(): void {

@@ -78,17 +78,21 @@ async function eventually(holds: () => Promise<unknown>, timeoutMs = 20_000): Pr
   }
 }
 
-/** How many statements with this text a server is at. */
-async function running(url: string, text: string): Promise<number> {
+/** What a server has so many of. */
+async function count(url: string, from: string, values: unknown[] = []): Promise<number> {
   const client = new pg.Client(url)
   await client.connect()
-  const { rows } = await client.query(
-    "select count(*)::int as n from pg_stat_activity where state = 'active' and query = $1",
-    [text],
-  )
+  const { rows } = await client.query(`select count(*)::int as n from ${from}`, values)
   await client.end()
   return rows[0].n as number
 }
+
+/** How many statements with this text a server is at. */
+const running = (url: string, text: string): Promise<number> =>
+  count(url, "pg_stat_activity where state = 'active' and query = $1", [text])
+/** How many tables are locked on a server against all reads, and how many statements wait for a lock. */
+const locked = (url: string): Promise<number> => count(url, "pg_locks where mode = 'AccessExclusiveLock' and granted")
+const waiting = (url: string): Promise<number> => count(url, "pg_stat_activity where wait_event_type = 'Lock'")
 
 describe.each(Object.keys(versions))('Kysely %s', (number) => {
   test('streams that are left before their end give their connections back, here and on the primary', async () => {
@@ -213,11 +217,7 @@ describe.each(Object.keys(versions))('Kysely %s', (number) => {
     }
     await eventually(() => isUsable(db, 3))
     expect(dialect.replication.topology.role).toBe('replica')
-    const client = new pg.Client(replica.url)
-    await client.connect()
-    const { rows } = await client.query("select count(*)::int as n from pg_stat_activity where state like 'idle in%'")
-    expect(rows).toEqual([{ n: 0 }])
-    await client.end()
+    expect(await count(replica.url, "pg_stat_activity where state like 'idle in%'")).toBe(0)
   })
 
   test('a long statement on a replica that answers is left alone', async () => {
@@ -236,6 +236,28 @@ describe.each(Object.keys(versions))('Kysely %s', (number) => {
       await db.destroy()
     } finally {
       replica.resumeProcess()
+    }
+    opened.splice(0)
+  })
+
+  test('a question of ours that gets no answer keeps nothing: neither the reads nor the end', async () => {
+    const primary = new pg.Pool({ connectionString: cluster.primary.url })
+    const locking = await primary.connect()
+    try {
+      await locking.query('create or replace view held as select 1')
+      // The replica replays the lock, and of all that is asked only the catalogue's question, for the view's text, meets it.
+      await locking.query('begin; lock table held in access exclusive mode')
+      // A commit takes the lock along to the replica.
+      await primary.query('update post set title = title where id = 1')
+      await eventually(async () => expect(await locked(cluster.replicas[0]!.url)).toBe(1))
+      const { db } = open(number, 1)
+      expect(await inRequest(async () => (await onReplica.execute(db)).rows)).toEqual([{ r: true }])
+      await eventually(async () => expect(await waiting(cluster.replicas[0]!.url)).toBe(1))
+      expect(await failure(inRequest(() => onReplica.execute(db)))).toMatchObject({ reason: 'unavailable' })
+      await db.destroy()
+    } finally {
+      locking.release(true)
+      await primary.end()
     }
     opened.splice(0)
   })
