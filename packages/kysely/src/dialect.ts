@@ -73,7 +73,7 @@ export class FlyrouteDialect implements Dialect {
       dialect: facts.language,
       ...(functions === undefined ? {} : { functions }),
     })
-    const catalogue = new Catalogue(() => facts.writers((sql) => source.ask(sql)))
+    const catalogue = new Catalogue(() => facts.writers((sql) => source.ask(sql)), facts.isAnswer)
     const database: KyselyDatabase = { facts, replication, classifier, catalogue, source }
     this.replication = replication
     this.#local = one

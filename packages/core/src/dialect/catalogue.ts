@@ -30,14 +30,17 @@ export interface CatalogueOptions {
  */
 export class Catalogue {
   readonly #ask: () => Promise<Writers>
+  readonly #isAnswer: (error: unknown) => boolean
   readonly #now: () => number
   #writers: Writers | undefined
   #generation = ++generations
   #asking: Promise<void> | undefined
   #askedAt = Number.NEGATIVE_INFINITY
   #pauseMs = pauseMs
-  /** The last question had no answer: then a replica's own refusal is all there is. */
-  #cannotBeAsked = false
+  /** The last question had no answer: the next one is not waited for. */
+  #hasFailed = false
+  /** The server itself has refused it: then a replica's own refusal is all there is. */
+  #isRefused = false
   /** The schema has changed since the question that is under way was asked. */
   #isOutdated = false
   /** Names that are not known, and those of them that the server did not know either. */
@@ -46,9 +49,17 @@ export class Catalogue {
   /** Names in `mentions` that a look-up of single words would not find. */
   #phrases: readonly string[] = []
 
-  /** @param ask asks the server, on the adapter's own connection; see `DialectFacts.writers` */
-  constructor(ask: () => Promise<Writers>, { now = Date.now }: CatalogueOptions = {}) {
+  /**
+   * @param ask asks the server, on the adapter's own connection; see `DialectFacts.writers`
+   * @param isAnswer whether the server itself has said an error, and not the way to it; see `DialectFacts.isAnswer`
+   */
+  constructor(
+    ask: () => Promise<Writers>,
+    isAnswer: (error: unknown) => boolean,
+    { now = Date.now }: CatalogueOptions = {},
+  ) {
     this.#ask = ask
+    this.#isAnswer = isAnswer
     this.#now = now
   }
 
@@ -84,7 +95,7 @@ export class Catalogue {
   /** Resolves when the server has told what was missing, or cannot be asked, or after `withinMs`. */
   async answers(withinMs: number): Promise<void> {
     const until = this.#now() + withinMs
-    while (this.#missed.size > 0 && !this.#cannotBeAsked) {
+    while (this.#missed.size > 0 && !this.#hasFailed) {
       const now = this.#now()
       if (now >= until) return
       this.#askSoon()
@@ -118,7 +129,7 @@ export class Catalogue {
         if (known !== undefined) says |= known
         else {
           const isAbsent = this.#absent.has(call)
-          says |= isAbsent || this.#cannotBeAsked ? MAY_WRITE : MAY_WRITE | NOT_KNOWN_YET
+          says |= isAbsent || this.#isRefused ? MAY_WRITE : MAY_WRITE | NOT_KNOWN_YET
           if (!isAbsent) {
             missed = true
             if (this.#missed.size < mostAbsent) this.#missed.add(call)
@@ -154,13 +165,14 @@ export class Catalogue {
       .then(
         (writers) => {
           this.#pauseMs = pauseMs
-          this.#cannotBeAsked = false
+          this.#hasFailed = false
+          this.#isRefused = false
           if (!this.#isOutdated) this.#learn(writers, missed)
         },
-        () => {
-          // The server cannot be asked, now or ever: what is not known stays so.
+        (error: unknown) => {
           this.#pauseMs = Math.min(oldMs, this.#pauseMs * 2)
-          this.#cannotBeAsked = true
+          this.#hasFailed = true
+          this.#isRefused = this.#isAnswer(error)
           this.#generation = ++generations
         },
       )

@@ -74,7 +74,7 @@ export abstract class DriverDatabase<Primary extends PrimaryPool> implements Gua
       // All questions go to this connection. After the last user has left, its successor is in place, which has no user to end it.
       const own = this.#own
       return this.facts.writers((sql) => own.ask(sql))
-    })
+    }, this.facts.isAnswer)
     this.#own = this.#openOwn()
     source.offer(this.#own)
   }

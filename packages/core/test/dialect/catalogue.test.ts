@@ -4,6 +4,9 @@ import { describe, expect, test } from '@jest/globals'
 const write = 1
 const hide = 2
 
+/** Not said by the server: there was no way to it. */
+const silence = new Error('no connection')
+
 /** A server whose answers the test gives, and whose clock it turns. */
 class Server {
   time = 0
@@ -18,7 +21,7 @@ class Server {
         this.#answer = (answer) => (answer instanceof Error ? reject(answer) : resolve(answer))
       })
     }
-    this.catalogue = new Catalogue(ask, { now: () => this.time })
+    this.catalogue = new Catalogue(ask, (error) => error !== silence, { now: () => this.time })
   }
 
   async says(routines: Record<string, number>, mentions: Record<string, number> = {}): Promise<void> {
@@ -26,8 +29,8 @@ class Server {
     await this.catalogue.settled()
   }
 
-  async fails(): Promise<void> {
-    this.#answer!(new Error('no'))
+  async fails(error = new Error('no')): Promise<void> {
+    this.#answer!(error)
     await this.catalogue.settled()
   }
 }
@@ -179,6 +182,18 @@ test('who waits for an answer gets it, or the word that there is none; and does 
   judge(silent, 'select f()')
   await silent.catalogue.answers(0)
   expect(judge(silent, 'select f()')).toBe('writes,unknown')
+})
+
+test('where there was no way to the server, what is called stays unknown, and is not waited for until it has answered', async () => {
+  const server = new Server()
+  expect(judge(server, 'select f()')).toBe('writes,unknown')
+  await server.fails(silence)
+  expect(judge(server, 'select f()')).toBe('writes,unknown')
+  await server.catalogue.answers(Number.POSITIVE_INFINITY)
+  server.time = 2_000
+  judge(server, 'select f()')
+  await server.says({ f: 0 })
+  expect(judge(server, 'select f()')).toBe('')
 })
 
 test('what was judged by one catalogue is judged anew by another', async () => {

@@ -30,11 +30,12 @@ export class Guarded {
       ['writes', MAY_WRITE],
       ['reads', 0],
     ])
+    const facts = factsOf(language)
     const database = {
       replication,
       classifier: createClassifier({ dialect: language }),
-      facts: factsOf(language),
-      catalogue: new Catalogue(async () => ({ routines, mentions: new Map() })),
+      facts,
+      catalogue: new Catalogue(async () => ({ routines, mentions: new Map() }), facts.isAnswer),
     }
     const isQuiet = (): boolean => this.isQuiet
     const status = (): TransactionStatus | undefined => this.status
