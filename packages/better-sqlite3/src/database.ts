@@ -64,12 +64,11 @@ function requireOneRegion({ path }: Location, { region, primaryRegion, inPrimary
 }
 
 function replicationOf(
-  { name, replayCostMs, secret }: FlyrouteOptions,
+  { name, replayCostMs }: FlyrouteOptions,
   topology: Topology,
   source: ReplicationSource,
 ): DatabaseReplication {
-  const secrets = typeof secret === 'string' ? [secret] : secret
-  return new DatabaseReplication({ name, topology, source, replayCostMs, secrets, reachesPrimary: false })
+  return new DatabaseReplication({ name, topology, source, replayCostMs, reachesPrimary: false })
 }
 
 function withReplication(database: Database.Database, replication: DatabaseReplication): FlyrouteDatabase {

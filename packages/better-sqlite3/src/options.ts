@@ -20,8 +20,6 @@ export interface FlyrouteOptions extends Pick<ResolveTopologyOptions, 'env' | 'r
   readonly unreplicated?: boolean | undefined
   /** What a replay to the primary's machine costs from here (ms). Default: estimated from the distance. */
   readonly replayCostMs?: number | undefined
-  /** Signs what `currentToken()` gives. Default: `FLYROUTE_SECRET`. */
-  readonly secret?: string | readonly string[] | undefined
 }
 
 /** Options of `openDatabase`: the driver's own, and flyroute's. */
@@ -31,7 +29,6 @@ export interface FlyrouteDatabaseOptions extends Options, FlyrouteOptions {}
 export function splitOptions(options: FlyrouteDatabaseOptions): [ours: FlyrouteOptions, drivers: Options] {
   // For the driver to refuse, in its own words.
   if (typeof options !== 'object') return [{}, options]
-  const { name, litefsDir, candidate, unreplicated, replayCostMs, secret, env, region, primaryRegion, ...drivers } =
-    options
-  return [{ name, litefsDir, candidate, unreplicated, replayCostMs, secret, env, region, primaryRegion }, drivers]
+  const { name, litefsDir, candidate, unreplicated, replayCostMs, env, region, primaryRegion, ...drivers } = options
+  return [{ name, litefsDir, candidate, unreplicated, replayCostMs, env, region, primaryRegion }, drivers]
 }

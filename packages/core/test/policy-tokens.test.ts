@@ -46,6 +46,16 @@ describe('a token is given', () => {
     }
   })
 
+  test('for a job of the same database, signed with the same secret', async () => {
+    const { database } = app({ secret: [secret, 'an older secret of thirty-two'.padEnd(32, '.')], at: 7 })
+    const signed = await database.replication.currentToken()
+    expect(decodeToken(signed, { secrets: [secret] }).get('app')).toMatchObject({ at: '0/7' })
+    await database.replication.waitFor(signed)
+    const later = token({ ...database.position(9), epoch: 2 })
+    // Not signed with it: it asks for nothing.
+    await database.replication.waitFor(later)
+  })
+
   test('not at all with consistency none, and none is read then', async () => {
     const { policy, database } = app({ consistency: 'none' })
     const ended = await attend(policy, withCookie(token(database.position(9))), () => database.write())

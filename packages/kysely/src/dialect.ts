@@ -47,7 +47,7 @@ export class FlyrouteDialect implements Dialect {
       this.#makeDriver = () => dialect.createDriver()
       return
     }
-    const { env, region, primaryRegion, name, functions, outsideRequest, replayCostMs, secret } = options
+    const { env, region, primaryRegion, name, functions, outsideRequest, replayCostMs } = options
     const { topology = memberTopology({ env, region, primaryRegion, source: 'the dialect', database: name }) } = options
     const isReplica = topology.role === 'replica'
     const one = options.dialect ?? (isReplica ? options.replica : options.primary)
@@ -66,7 +66,6 @@ export class FlyrouteDialect implements Dialect {
       source,
       outsideRequest,
       replayCostMs,
-      secrets: typeof secret === 'string' ? [secret] : secret,
       reachesPrimary: other !== undefined,
     })
     const classifier = createClassifier({

@@ -22,8 +22,6 @@ export interface FlyrouteOptions extends Pick<ResolveTopologyOptions, 'env' | 'r
   readonly functions?: FunctionNames | undefined
   /** What a replay to the primary region costs from here (ms). Default: estimated from the distance. */
   readonly replayCostMs?: number | undefined
-  /** Signs what `currentToken()` gives. Default: `FLYROUTE_SECRET`. */
-  readonly secret?: string | readonly string[] | undefined
 }
 
 /** One dialect, connected to the member of this region. */

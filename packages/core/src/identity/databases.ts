@@ -12,7 +12,6 @@ import { SharedSource, type SharedSourceOptions } from './shared-source.ts'
 /** Options of flyroute's own that say what a database is to this process. */
 export interface DatabaseSettings extends Pick<DatabaseReplicationOptions, 'name' | 'outsideRequest' | 'replayCostMs'> {
   readonly functions: ClassifierOptions['functions'] | undefined
-  readonly secret?: string | readonly string[] | undefined
   readonly simulate?: 'replica' | undefined
 }
 
@@ -106,16 +105,14 @@ export class Databases<Resolved extends ResolvedDatabase, Database extends objec
   }
 
   #openServer({ topology, settings }: Resolved, written: Written | undefined): SharedServer {
-    const { name, secret, outsideRequest, replayCostMs } = settings
+    const { name, outsideRequest, replayCostMs } = settings
     const source = new SharedSource(this.#kind.source)
-    const secrets = typeof secret === 'string' ? [secret] : secret
     const replication = new DatabaseReplication({
       name,
       topology,
       source,
       outsideRequest,
       replayCostMs,
-      secrets,
       written,
     })
     return { replication, source }

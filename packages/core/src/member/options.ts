@@ -20,8 +20,6 @@ export interface DriverAdapterOptions<PoolOptions> extends Omit<ResolveTopologyO
   readonly primaryPool?: PoolOptions | undefined
   /** What a replay to the primary region costs from here (ms). Default: estimated from the distance. */
   readonly replayCostMs?: number | undefined
-  /** Signs what `currentToken()` gives. Default: `FLYROUTE_SECRET`. */
-  readonly secret?: string | readonly string[] | undefined
 }
 
 /** A configuration, and where it leads. */
@@ -47,7 +45,6 @@ const ours: readonly (keyof DriverAdapterOptions<never>)[] = [
   'simulate',
   'primaryPool',
   'replayCostMs',
-  'secret',
   'env',
   'databaseUrl',
   'urlVariable',
@@ -68,10 +65,10 @@ export function resolveOptions<PoolOptions extends object>(
   dialect: 'postgres' | 'mysql',
   endpoint: DriverEndpoint,
 ): ResolvedOptions<PoolOptions> {
-  const { name, outsideRequest, replayCostMs, secret, simulate, functions, primaryPool } = options
+  const { name, outsideRequest, replayCostMs, simulate, functions, primaryPool } = options
   const simulated = simulate === 'replica'
   const resolved = options.topology ?? resolveTopology(topologyOptions(options, dialect, endpoint))
-  const settings: DatabaseSettings = { name, outsideRequest, replayCostMs, secret, simulate, functions }
+  const settings: DatabaseSettings = { name, outsideRequest, replayCostMs, simulate, functions }
   return {
     topology: simulated ? simulatedTopology(resolved) : resolved,
     settings,

@@ -61,6 +61,8 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
   const isHeader = tokenHeader === false || (typeof tokenHeader === 'string' && token.test(tokenHeader))
   require(isHeader, 'tokenHeader', 'is no name of a header', "use for example 'flyroute-token', or false for none")
   if (problems.length > 0 || !isListed) throw new ConfigurationError(problems)
+  // What a job signs, a request reads.
+  if (options.secret !== undefined) for (const database of databases) database.signsWith(secrets)
 
   const tokens = consistency !== 'none'
   const machineId = databases[0]?.topology.machineId

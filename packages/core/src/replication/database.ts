@@ -30,8 +30,6 @@ export interface DatabaseReplicationOptions {
   readonly reachesPrimary?: boolean | undefined
   /** What a replay costs from here (ms). Default: estimated from the distance of the regions. */
   readonly replayCostMs?: number | undefined
-  /** Keys that `currentToken()` signs with. Default: `FLYROUTE_SECRET`. */
-  readonly secrets?: readonly string[] | undefined
   /** What was written to the same database by other logins of this process as well. Default: nothing is shared. */
   readonly written?: Written | undefined
 }
@@ -56,7 +54,7 @@ export class DatabaseReplication implements Replication {
   readonly router: Router
   readonly freshness: ReadFreshness
   readonly written: Written
-  readonly #secrets: readonly string[] | undefined
+  #secrets: readonly string[] | undefined
   readonly #source: ReplicationSource
   readonly #catchUp: CatchUp
   readonly #noticed: Set<string> = new Set()
@@ -66,7 +64,6 @@ export class DatabaseReplication implements Replication {
     const { algebra } = source
     const database = options.name ?? topology.primary.database ?? 'default'
     this.name = database
-    this.#secrets = options.secrets
     this.#source = source
     this.algebra = algebra
     this.replayCostMs = options.replayCostMs ?? estimateReplayMs(topology.region, topology.primaryRegion)
@@ -114,6 +111,11 @@ export class DatabaseReplication implements Replication {
     if (this.#noticed.has(message)) return
     this.#noticed.add(message)
     publish('notice', { database: this.name, message })
+  }
+
+  /** The keys of the middleware that serves this database, in place of `FLYROUTE_SECRET`: the first one signs. */
+  signsWith(secrets: readonly string[]): void {
+    this.#secrets = secrets
   }
 
   async currentToken(): Promise<string> {
