@@ -142,7 +142,7 @@ whereItIs('a server that waits by itself', () => {
     await bench.replica.setApplyDelay(0)
   })
 
-  test('where somebody cancels it there are pauses, and it is not tried again on that connection', async () => {
+  test('where it is cancelled there are pauses, and it is not tried again on that connection', async () => {
     await bench.replica.pauseReplay()
     const waiting = far.replication.waitFor(await write(), { timeoutMs: 60_000 })
     await until(isWaiting)
@@ -150,7 +150,8 @@ whereItIs('a server that waits by itself', () => {
       await bench.replica.query(
         "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'WaitForWalReplay'",
       )
-      return !isWait(wire.statements.at(-1) as string)
+      // A cancel that comes between two waits hits none; and a wait has a plain question before it.
+      return !wire.statements.slice(-6).some(isWait)
     })
     const asked = wire.statements.length
     await until(() => wire.statements.length > asked + 5)
