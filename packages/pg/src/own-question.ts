@@ -5,6 +5,9 @@ import type { BareClient } from './driver-types.ts'
 
 type Rows = (string | null)[][]
 
+/** A limit of a millisecond is over before a busy server has lifted it. */
+const mostTries = 5
+
 /** Called once, with the rows as the server wrote them, or with why there are none. */
 export type Answered = (error: unknown, rows?: Rows) => void
 
@@ -80,8 +83,8 @@ interface Placing {
   readonly isSent: boolean
   /** Nothing of the app's is under way: its `drain` was told already. */
   readonly isIdle: boolean
-  /** It is not asked once more where a limit has cut it. */
-  readonly isAgain: boolean
+  /** How often it is asked once more where a limit has cut it. */
+  readonly tries: number
 }
 
 /** The questions of ours on one connection. A client calls its methods where the driver would look into its own queue. */
@@ -112,7 +115,7 @@ export class OwnQuestions {
       const late = (): void => reject(new Error('Query read timeout'))
       const timer = limitMs === 0 ? undefined : setTimeout(late, limitMs)
       const isIdle = !activeOf(this.#client) && queueOf(this.#client).length === 0
-      this.#put(text, { isSent: false, isIdle, isAgain: false }, (error, rows) => {
+      this.#put(text, { isSent: false, isIdle, tries: mostTries }, (error, rows) => {
         clearTimeout(timer)
         if (rows === undefined) reject(error)
         else resolve(rows)
@@ -126,12 +129,12 @@ export class OwnQuestions {
    * @param isSent it is on the wire already, right behind that statement
    */
   askBehind(text: string, isSent: boolean, answered: Answered): void {
-    this.#put(text, { isSent, isIdle: false, isAgain: false }, answered)
+    this.#put(text, { isSent, isIdle: false, tries: mostTries }, answered)
   }
 
   /** Asks something that a statement is written to the wire behind at once: it cannot be asked a second time. */
   askAhead(text: string, answered: Answered): void {
-    this.#put(text, { isSent: false, isIdle: false, isAgain: true }, answered)
+    this.#put(text, { isSent: false, isIdle: false, tries: 0 }, answered)
   }
 
   /** Takes the turn of the driver's next query, if something of ours waits for it. */
@@ -187,12 +190,12 @@ export class OwnQuestions {
       process.nextTick(answered, new Error('Connection terminated'))
       return
     }
-    const { isSent, isIdle, isAgain } = how
+    const { isSent, isIdle, tries } = how
     const retrying: Answered = (error, rows) => {
       // A limit of the app's, of its role's or of its database's: none is meant for us. In a transaction, our setting would outlive us.
       const isLimit = rows === undefined && (error as { code?: unknown } | undefined)?.code === '57014'
-      if (!isLimit || isAgain || this.#isInTransaction()) return answered(error, rows)
-      const again = { isSent: false, isIdle, isAgain: true }
+      if (!isLimit || tries === 0 || this.#isInTransaction()) return answered(error, rows)
+      const again = { isSent: false, isIdle, tries: tries - 1 }
       this.#put(`set local statement_timeout = 0; ${text}`, again, answered)
     }
     const question = new OwnQuestion(text, isSent, retrying, () => {
