@@ -23,7 +23,6 @@ import {
   addressOf,
   type BareConnection,
   type Command,
-  familyOf,
   headersOf,
   type Kind,
   kindOf,
@@ -164,14 +163,23 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.#enqueue.call(this.connection, entry)
   }
 
-  /** A transaction is rolled back, what was set for the session is gone, and the user may be another one. */
-  #forget(command: Command): void {
+  /**
+   * COM_RESET_CONNECTION or COM_CHANGE_USER was answered: a transaction is rolled back, what was set for the session is gone, and
+   * the user may be another one.
+   *
+   * @param hasFailed the other user was not let in. MySQL closes the connection then; MariaDB resets the session, keeps its user and
+   * its database, and takes its own character set.
+   */
+  #startsOver(command: Command, hasFailed: boolean): void {
+    const { session } = this.guard
     this.#onPrimary.forget()
     this.#memory.forget()
     this.#prepared.forget()
     this.wire.forget()
     const user = otherUser(command)
-    this.guard.session.forget(user === undefined)
+    session.forget(user === undefined || hasFailed)
+    if (hasFailed) session.isUnknown()
+    else if (user !== undefined) session.becomes({ user })
     // Another user may have other rights; a mere reset leaves the server what it is.
     if (user !== undefined || this.database.simulated) this.#isIdentified = false
   }
@@ -195,10 +203,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
 
   /** COM_RESET_CONNECTION and COM_CHANGE_USER are of the session, wherever that goes on. */
   #resets(guarded: GuardedCommand): boolean {
-    if (!this.guard.isDiverted) {
-      this.#forget(guarded.command)
-      return true
-    }
+    if (!this.guard.isDiverted) return true
     this.#borrowing.run(guarded)
     return false
   }
@@ -255,6 +260,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   }
 
   answered(guarded: GuardedCommand): boolean {
+    if (guarded.kind === 'session') this.#startsOver(guarded.command, false)
     const headers = headersOf(guarded.command)
     const { session, role } = this.guard
     const before = session.transaction
@@ -264,21 +270,16 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
       const text = this.textOf(guarded.command)
       session.sends(again, text, analysis)
       session.acknowledges(again, text, analysis, 'values' in again ? again.values : undefined)
-    } else if (guarded.kind === 'session') {
-      const user = otherUser(guarded.command)
-      if (user !== undefined) session.becomes({ user })
     }
     return role === 'primary' ? this.#onPrimary.answered(guarded, headers, before) : this.#onReplica.answered(guarded)
   }
 
   failed(guarded: GuardedCommand, error: unknown, isAnswer: boolean): void {
     if (guarded.kind === 'session') {
+      if (!isIgnored(error)) this.#startsOver(guarded.command, true)
       guarded.deliver(error)
-      // MySQL closes a connection whose other user it does not let in. MariaDB leaves it open, and nothing we ask is answered.
-      if (familyOf(this.connection) === 'mariadb') this.connection.destroy()
-      return
-    }
-    if (this.guard.role === 'primary') this.#onPrimary.failed(guarded, error, isAnswer)
+      guarded.finish()
+    } else if (this.guard.role === 'primary') this.#onPrimary.failed(guarded, error, isAnswer)
     else this.#onReplica.failed(guarded, error, isAnswer)
   }
 
@@ -385,4 +386,9 @@ function otherUser(command: Command): object | undefined {
   if (!('currentConfig' in command)) return undefined
   const { user, password, passwordSha1, database, charsetNumber } = command as unknown as Record<string, unknown>
   return { user, password, passwordSha1, database, charsetNumber }
+}
+
+/** MariaDB: after three users that were not let in, the connection may name no other; its session stays as it is. */
+function isIgnored(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'ER_UNKNOWN_COM_ERROR'
 }

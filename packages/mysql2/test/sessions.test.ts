@@ -204,3 +204,50 @@ test('what is disposed of by `using` is given back, or ended', async () => {
     }
   })
 })
+
+describe('another user that MariaDB does not let in', () => {
+  const intruder = { user: 'other', password: 'wrong' }
+  const where = async (connection: PoolConnection): Promise<unknown> => {
+    const [[row]] = await connection.query<RowDataPacket[]>('select current_user() as u, database() as d, @v as v')
+    return row
+  }
+
+  test('is refused in his turn: what is asked after him is answered, by the session that is left', async () => {
+    for (const pool of [bench.near({ connectionLimit: 1 }), bench.far({ connectionLimit: 1 })]) {
+      const connection = await pool.getConnection()
+      await connection.query('set @v = 5')
+      const [error, row] = await Promise.all([rejection(connection.changeUser(intruder)), where(connection)])
+      expect(error).toMatchObject({ code: 'ER_ACCESS_DENIED_ERROR' })
+      expect(row).toEqual({ u: 'app@%', d: 'app', v: null })
+      connection.release()
+      const again = await pool.getConnection()
+      expect(again.threadId).toBe(connection.threadId)
+      again.release()
+    }
+  })
+
+  test('leaves a session that stays on its server', async () => {
+    const pool = bench.far({ connectionLimit: 1, outsideRequest: 'primary' })
+    const connection = await pool.getConnection()
+    await rejection(connection.changeUser(intruder))
+    const before = await count()
+    expect(await rejection(connection.query(write))).toMatchObject({ code: 'ERR_REPLAY_UNAVAILABLE' })
+    expect(await count()).toBe(before)
+    connection.release()
+  })
+
+  test('rolls back on the primary what was written before', async () => {
+    const pool = bench.near({ connectionLimit: 1 })
+    const connection = await pool.getConnection()
+    const before = await count()
+    const { state } = await inRequest(async () => {
+      await connection.beginTransaction()
+      await connection.query(write)
+      await rejection(connection.changeUser(intruder))
+      await connection.query('select 1')
+    })
+    expect(state).toMatchObject({ committed: false, writesUnderWay: 0 })
+    expect(await count()).toBe(before)
+    connection.release()
+  })
+})

@@ -147,6 +147,11 @@ export class Session<S> {
     this.#keep({ key: '', statement, isLocal: false })
   }
 
+  /** What has become of it is not known: it stays on its server. */
+  isUnknown(): void {
+    this.#residue ??= 'session'
+  }
+
   /**
    * The session was reset: nothing of it is left.
    *
