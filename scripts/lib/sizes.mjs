@@ -30,7 +30,7 @@ const packed = {
   '@flyroute/better-sqlite3': 16_200,
   '@flyroute/cli': 7_100,
   '@flyroute/core': 150_000,
-  '@flyroute/kysely': 15_800,
+  '@flyroute/kysely': 17_000,
   '@flyroute/lab': 58_700,
   '@flyroute/mysql2': 20_200,
   '@flyroute/pg': 24_200,

@@ -19,7 +19,9 @@ import { discard } from './discard.ts'
 import type { Guarded, Owner } from './guarded.ts'
 import { OnPrimary } from './on-primary.ts'
 import { OnReplica } from './on-replica.ts'
+import { OwedPositions } from './owed-positions.ts'
 import { asksOn, Control, compiled, type ExecuteOptions, Statement } from './statement.ts'
+import { tellCatalogue } from './tell-catalogue.ts'
 
 type ControlConnections = Parameters<NonNullable<DatabaseConnection['cancelQuery']>>[0]
 
@@ -44,6 +46,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   declare collectSessionInfo?: () => Promise<void>
   declare killSession?: (controls: ControlConnections) => Promise<void>
   readonly #memory: StatementMemory
+  readonly positions: OwedPositions = new OwedPositions(this)
   readonly #onPrimary: OnPrimary = new OnPrimary(this)
   readonly #onReplica: OnReplica = new OnReplica(this)
   readonly #borrowing: Borrowing = new Borrowing(this)
@@ -78,7 +81,8 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
 
   /** `executeQuery`, whatever Kysely has put in its place to log what is called. */
   execute<R>(query: CompiledQuery, options?: ExecuteOptions): Promise<QueryResult<R>> {
-    const { guard } = this
+    const { guard, positions } = this
+    if (positions.goesAhead(query.sql)) return positions.ask().then(() => this.execute<R>(query, options))
     const scope = currentScope()
     const analysis = this.#memory.classify(query.sql)
     if (guard.passes(analysis, query.sql, scope)) {
@@ -91,6 +95,8 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   }
 
   run<R>(statement: Statement): Promise<QueryResult<R>> {
+    const { positions } = this
+    if (positions.goesAhead(statement.query.sql)) return positions.ask().then(() => this.run<R>(statement))
     statement.analysis = this.#memory.classify(statement.query.sql)
     return this.#carriesOut<R>(this.#decides(statement), statement)
   }
@@ -104,6 +110,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   }
 
   async *stream<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
+    while (this.positions.goesAhead(statement.query.sql)) await this.positions.ask()
     statement.analysis = this.#memory.classify(statement.query.sql)
     let action = this.#decides(statement)
     if (action === Action.wait) action = await this.#whenReady(statement)
@@ -145,9 +152,11 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     return this.guard.role === 'primary' ? this.#onPrimary : this.#onReplica
   }
 
-  #whenReady({ query, analysis, scope }: Statement): Promise<Action> {
+  async #whenReady(statement: Statement): Promise<Action> {
     const { guard } = this
-    return whenReady(guard, analysis, query.sql, scope, guard.need)
+    const { need } = guard
+    if (need === undefined) await tellCatalogue(this, statement)
+    return whenReady(guard, statement.analysis, statement.query.sql, statement.scope, need)
   }
 
   runOnPrimary<R>(statement: Statement): Promise<QueryResult<R>> {
@@ -243,6 +252,13 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     this.owner.giveBack(this, isUnfit)
   }
 
+  settles(): Promise<void> | undefined {
+    const { positions } = this
+    const own = positions.isEmpty ? undefined : positions.ask()
+    const borrowed = this.#borrowing.connection?.settles()
+    return borrowed === undefined ? own : borrowed.then(() => own)
+  }
+
   /**
    * It goes back to its pool.
    *
@@ -254,6 +270,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     const { transaction } = guard.session
     const isDiscarded = isUnfit || guard.isMisplaced || (guard.isDiverted && guard.session.changes > 0)
     this.isCancellable = false
+    this.positions.giveUp()
     this.#borrowing.leave()
     this.#holder?.request.release(this)
     this.#holder = undefined

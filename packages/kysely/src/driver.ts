@@ -207,7 +207,12 @@ export class FlyrouteDriver implements Driver, Owner {
 
   releaseConnection(connection: DatabaseConnection, options?: ExecuteOptions): Promise<void> {
     const leaving = guarded(connection)
-    return leaving.isReclaimed ? Promise.resolve() : this.#release(leaving, false, options)
+    const settled = leaving.settles()
+    return settled === undefined ? this.#leaves(leaving, options) : settled.then(() => this.#leaves(leaving, options))
+  }
+
+  #leaves(connection: KyselyConnection, options: ExecuteOptions): Promise<void> {
+    return connection.isReclaimed ? Promise.resolve() : this.#release(connection, false, options)
   }
 
   giveBack(connection: KyselyConnection, isUnfit: boolean): void {

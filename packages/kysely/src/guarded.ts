@@ -1,5 +1,6 @@
 import type { GuardedDatabase, PrimaryConnection, Scope, Watchdog } from '@flyroute/core/adapter'
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely'
+import type { OwedPositions } from './owed-positions.ts'
 import type { ExecuteOptions, Statement } from './statement.ts'
 
 /** Where guarded connections come from, and go back to. */
@@ -22,6 +23,7 @@ export interface Guarded extends PrimaryConnection<CompiledQuery> {
   readonly driver: Driver
   readonly inner: DatabaseConnection
   readonly watchdog: Watchdog | undefined
+  readonly positions: OwedPositions
   /** A statement that the server does not answer, and that is not waited for any more; settles when it is over. */
   readonly abandoned: Promise<unknown> | undefined
   /** A statement is under way on it. */
@@ -36,6 +38,8 @@ export interface Guarded extends PrimaryConnection<CompiledQuery> {
   open<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>>
   run<R>(statement: Statement): Promise<QueryResult<R>>
   stream<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>>
+  /** Asks what is still to be asked on it; undefined where there is nothing. To be waited for before it is given back. */
+  settles(): Promise<void> | undefined
   /** Runs it on the primary, in place of this connection. */
   runOnPrimary<R>(statement: Statement): Promise<QueryResult<R>>
   streamOnPrimary<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>>

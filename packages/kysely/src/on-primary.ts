@@ -1,11 +1,4 @@
-import {
-  Effect,
-  interpretError,
-  type Position,
-  type Scope,
-  type Transaction,
-  type WriteOutcome,
-} from '@flyroute/core/adapter'
+import { Effect, interpretError, type Transaction, type WriteOutcome } from '@flyroute/core/adapter'
 import type { CompiledQuery, QueryResult } from 'kysely'
 import type { Guarded } from './guarded.ts'
 import { boundTo, type ExecuteOptions, type Statement } from './statement.ts'
@@ -75,7 +68,7 @@ export class OnPrimary {
     const { guard } = this.#connection
     guard.session.acknowledges(query, query.sql, analysis, boundTo(query))
     if (effect === Effect.none || scope === undefined) return
-    if (effect === Effect.reads) return readPosition(this.#connection, scope)
+    if (effect === Effect.reads) return this.#connection.positions.take(scope, true)
     guard.writes.ends(scope.request, transaction, 'done')
     // A text that began a transaction of its own has not committed that one.
     if (analysis.several && guard.session.transaction !== undefined) guard.writes.goesOn(scope.request)
@@ -84,7 +77,7 @@ export class OnPrimary {
     // What a procedure sets for its transaction cannot be seen: there the position that is always far enough is taken.
     const isAsynchronous =
       analysis.synchronousCommit || analysis.access === 'unknown' || transaction?.asynchronous === true
-    guard.writes.took(scope.request, await askPosition(this.#connection, isAsynchronous))
+    await this.#connection.positions.take(scope, false, isAsynchronous)
   }
 
   #failed({ statement, effect, transaction }: Sent, error: unknown): void {
@@ -101,21 +94,5 @@ export class OnPrimary {
     // Kysely's own word for a COMMIT that PostgreSQL has answered with ROLLBACK.
     if ((error as { name?: unknown } | null)?.name === 'AbortedTransactionError') return 'failed'
     return this.#connection.guard.database.facts.isAnswer(error) ? 'failed' : 'unknown'
-  }
-}
-
-/** Takes note of the position that a monotonic reader has seen. */
-export async function readPosition(connection: Guarded, { request }: Scope): Promise<void> {
-  connection.guard.writes.saw(request, await askPosition(connection, false))
-}
-
-/** The position after what has just been answered, or why there is none: the answer is one all the same. */
-async function askPosition({ guard }: Guarded, isAsynchronous: boolean): Promise<Position | Error> {
-  const { server, wire, database } = guard
-  try {
-    if (server === undefined) throw new Error('The server has not said what it is')
-    return await database.facts.position(wire.ask, server, isAsynchronous)
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error))
   }
 }

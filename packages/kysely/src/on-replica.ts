@@ -2,7 +2,6 @@ import { interpretError, lostError, type Scope, type Session } from '@flyroute/c
 import type { CompiledQuery, QueryResult } from 'kysely'
 import { Answer } from './answer.ts'
 import type { Guarded } from './guarded.ts'
-import { readPosition } from './on-primary.ts'
 import { boundTo, type Statement } from './statement.ts'
 
 /** What is on its way to a replica. */
@@ -43,7 +42,7 @@ export class OnReplica {
         hasBegun = true
         yield chunk
       }
-      if (scope?.consistency === 'monotonic') await readPosition(this.#connection, scope)
+      if (scope?.consistency === 'monotonic') await this.#connection.positions.take(scope, true)
       return
     } catch (error) {
       // Rows that are out cannot be taken back.
@@ -121,7 +120,8 @@ export class OnReplica {
   }
 }
 
-function unlessItHangs<T>(connection: Guarded, answer: Promise<T>, scope: Scope | undefined): Promise<T> {
+/** An answer, or an error as soon as its server hangs. */
+export function unlessItHangs<T>(connection: Guarded, answer: Promise<T>, scope: Scope | undefined): Promise<T> {
   return connection.watchdog === undefined ? answer : new Answer(connection, answer, scope).promise
 }
 
@@ -152,7 +152,7 @@ class Execution<R> extends Answer<QueryResult<R>> {
 
   /** What the client has seen, it is to see again. */
   async #seen(result: QueryResult<R>, scope: Scope): Promise<QueryResult<R>> {
-    await readPosition(this.#connection, scope)
+    await this.#connection.positions.take(scope, true)
     return result
   }
 }

@@ -1,4 +1,4 @@
 import { describeSessions } from '@flyroute/testkit/sessions/describe'
 import { mariadb } from './sessions/adapter.ts'
 
-describeSessions(mariadb, { isKnownToFail: true })
+describeSessions(mariadb)

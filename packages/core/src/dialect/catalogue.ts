@@ -92,6 +92,15 @@ export class Catalogue {
     if (this.#now() - this.#askedAt >= oldMs) this.#askSoon()
   }
 
+  /** Takes what was asked on another connection, where the adapter's own may not come. */
+  async learns(question: Promise<Writers>): Promise<void> {
+    const missed = [...this.#missed]
+    const generation = this.#generation
+    const writers = await question
+    // The schema has changed meanwhile, or another answer was there first.
+    if (generation === this.#generation) this.#learn(writers, missed)
+  }
+
   /** Resolves when the server has told what was missing, or cannot be asked, or after `withinMs`. */
   async answers(withinMs: number): Promise<void> {
     const until = this.#now() + withinMs

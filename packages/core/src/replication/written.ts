@@ -1,7 +1,20 @@
 import { errorCode, publish } from '../events.ts'
 import { mergePositions, type Position, type PositionAlgebra } from '../position.ts'
 import type { RequestState, WriteOutcome } from '../request/state.ts'
-import { withoutPositionMs } from '../token.ts'
+import { type Freshness, withoutPositionMs } from '../token.ts'
+
+/** Stands where a position is still to be asked for: a client that is answered now reads from the primary for a while. */
+class Owed {
+  readonly until: number = Date.now() + withoutPositionMs
+  /** How often. */
+  count = 0
+  /** What is to stand there then. */
+  taken: Freshness | undefined
+
+  constructor(taken: Freshness | undefined) {
+    this.taken = taken
+  }
+}
 
 /** What this process has written to one database, and seen of it: where its clients' next tokens come from. */
 export class Written {
@@ -31,14 +44,29 @@ export class Written {
     if (outcome === 'unknown') this.wrote(request, undefined)
   }
 
+  /** The position after what has just been answered is asked for later: `pays`, and then `wrote` or `read`, say that it was. */
+  owes(request: RequestState): void {
+    const before = request.positions.get(this.#database)
+    const owed = before instanceof Owed ? before : new Owed(before)
+    owed.count++
+    request.positions.set(this.#database, owed)
+  }
+
+  /** What was owed has been asked for. */
+  pays({ positions }: RequestState): void {
+    const owed = positions.get(this.#database)
+    if (!(owed instanceof Owed) || --owed.count > 0) return
+    if (owed.taken === undefined) positions.delete(this.#database)
+    else positions.set(this.#database, owed.taken)
+  }
+
   /** The position after a write; undefined where none could be had: then the client reads from the primary for a while. */
   wrote(request: RequestState, position: Position | undefined): void {
-    const before = request.positions.get(this.#database)
-    if (position === undefined) {
-      request.positions.set(this.#database, { until: Date.now() + withoutPositionMs })
-    } else {
+    const before = this.#before(request)
+    if (position === undefined) this.#put(request, { until: Date.now() + withoutPositionMs })
+    else {
       this.#furthestWritten = this.#later(this.#furthestWritten, position)
-      if (before === undefined || !('until' in before)) request.positions.set(this.#database, this.#furthestWritten)
+      if (before === undefined || !('until' in before)) this.#put(request, this.#furthestWritten)
     }
     if (request.isAnswering) publish('token-missed', { database: this.#database })
   }
@@ -46,9 +74,8 @@ export class Written {
   /** The position that a monotonic read has seen. */
   read(request: RequestState, position: Position): void {
     this.#furthestRead = this.#later(this.#furthestRead, position)
-    const before = request.positions.get(this.#database)
-    if (before !== undefined && 'until' in before) return
-    request.positions.set(this.#database, this.#later(before, position))
+    const before = this.#before(request)
+    if (before === undefined || !('until' in before)) this.#put(request, this.#later(before, position))
   }
 
   /** Why no position could be had. */
@@ -63,6 +90,17 @@ export class Written {
   latest(position: Position): Position {
     const written = this.#later(this.#furthestWritten, position)
     return this.#furthestRead === undefined ? written : mergePositions(written, this.#furthestRead, this.#algebra)
+  }
+
+  #before({ positions }: RequestState): Freshness | undefined {
+    const before = positions.get(this.#database)
+    return before instanceof Owed ? before.taken : before
+  }
+
+  #put({ positions }: RequestState, freshness: Freshness): void {
+    const before = positions.get(this.#database)
+    if (before instanceof Owed) before.taken = freshness
+    else positions.set(this.#database, freshness)
   }
 
   #later(before: Position | undefined, position: Position): Position {

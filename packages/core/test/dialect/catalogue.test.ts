@@ -196,6 +196,27 @@ test('where there was no way to the server, what is called stays unknown, and is
   expect(judge(server, 'select f()')).toBe('')
 })
 
+describe('what was asked on another connection', () => {
+  const said: Writers = { routines: new Map([['f', 0]]), mentions: new Map() }
+
+  test('is known, although the own question has no answer', async () => {
+    const server = new Server()
+    expect(judge(server, 'select f(), g()')).toBe('writes,unknown')
+    await server.catalogue.learns(Promise.resolve(said))
+    expect([judge(server, 'select f()'), judge(server, 'select g()')]).toEqual(['', 'writes'])
+  })
+
+  test('does not count where the schema has changed meanwhile, or where it has failed', async () => {
+    const server = new Server()
+    expect(judge(server, 'select f()')).toBe('writes,unknown')
+    const late = server.catalogue.learns(Promise.resolve(said))
+    server.catalogue.changed()
+    await late
+    await expect(server.catalogue.learns(Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(judge(server, 'select f()')).toBe('writes,unknown')
+  })
+})
+
 test('what was judged by one catalogue is judged anew by another', async () => {
   const [one, other] = [new Server(), new Server()]
   for (const server of [one, other]) server.catalogue.refresh()
