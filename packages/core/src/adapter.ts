@@ -20,6 +20,7 @@ export {
   type Failure,
   type GuardedDatabase,
   interpretError,
+  isDropped,
   mayWrite,
   type PrimaryConnection,
   Session,

@@ -31,11 +31,13 @@ export class OnPrimary {
     const { query, options } = statement
     const sent = this.#sends(statement)
     let result: QueryResult<R>
+    this.#connection.isBusy = true
     try {
       result = await this.#connection.send<R>(query, options)
     } catch (error) {
-      this.#failed(sent, error)
-      throw error
+      return this.#failed(sent, error)
+    } finally {
+      this.#connection.isBusy = false
     }
     await this.#answered(sent)
     return result
@@ -48,8 +50,7 @@ export class OnPrimary {
       yield* this.#connection.open<R>(statement, chunkSize)
     } catch (error) {
       hasFailed = true
-      this.#failed(sent, error)
-      throw error
+      await this.#failed(sent, error)
     } finally {
       // It is done, too, where the rest of its rows is not wanted.
       if (!hasFailed) await this.#answered(sent)
@@ -80,14 +81,16 @@ export class OnPrimary {
     await this.#connection.positions.take(scope, false, isAsynchronous)
   }
 
-  #failed({ statement, effect, transaction }: Sent, error: unknown): void {
+  /** @throws the error, unless its request was answered with a replay: then it never settles */
+  #failed({ statement, effect, transaction }: Sent, error: unknown): Promise<never> {
     const { query, analysis, scope } = statement
     const { guard } = this.#connection
     guard.session.fails(analysis)
     if (effect === Effect.commits && scope !== undefined) {
       guard.writes.ends(scope.request, transaction, this.#outcomeOf(error))
     }
-    interpretError(guard, { analysis, text: query.sql, scope, error, wasSent: true, canMove: false })
+    const verdict = interpretError(guard, { analysis, text: query.sql, scope, error, wasSent: true, canMove: false })
+    return verdict === 'drop' ? this.#connection.owner.drops(scope) : Promise.reject(error)
   }
 
   #outcomeOf(error: unknown): WriteOutcome {

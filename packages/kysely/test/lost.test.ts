@@ -1,4 +1,6 @@
+import { subscribe } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { runOnPrimary } from '@flyroute/core'
 import { createRequestState, createScope, runInScope, type Scope } from '@flyroute/core/adapter'
 import { FlyrouteDialect } from '@flyroute/kysely'
 import { type PostgresCluster, startPostgres } from '@flyroute/testkit'
@@ -85,6 +87,23 @@ describe('on the primary', () => {
       }),
     )
     expect(scope.request).toMatchObject({ committed: true, writesUnderWay: 0 })
+  })
+
+  test('of a request that was replayed nothing hears of it', async () => {
+    const scope = createScope(createRequestState('request'))
+    const dropped = new Promise((resolve) => subscribe('flyroute:late-statement', resolve))
+    const heard = runInScope(scope, () =>
+      runOnPrimary(() =>
+        db.connection().execute(async (one) => {
+          await onReplica.execute(one)
+          toPrimary.losesAnswers = true
+          const read = failure(onReplica.execute(one))
+          expect(scope.request.answerReplay()).toBe(true)
+          return read
+        }),
+      ),
+    )
+    expect(await Promise.race([heard, dropped])).toEqual({ database: 'default' })
   })
 })
 

@@ -97,7 +97,8 @@ export class OnPrimary {
       guard.writes.leavesTransaction('failed')
       wire.status = 'idle'
     }
-    interpretError(guard, { analysis, text: undefined, scope, error, wasSent: true, canMove: false })
+    const verdict = interpretError(guard, { analysis, text: undefined, scope, error, wasSent: true, canMove: false })
+    if (verdict === 'drop') return guarded.drop(guard.database.replication.name)
     guarded.deliver(error)
     guarded.finish()
   }

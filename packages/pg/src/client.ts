@@ -117,6 +117,7 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
     }
 
     override _errorAllQueries(error: Error): void {
+      this.#guarded.losesQueries(error)
       super._errorAllQueries?.(error)
       this.#guarded.wire.questions.failAll(error)
     }

@@ -7,6 +7,7 @@ import {
   decide,
   type Freshness,
   type HeldConnection,
+  isDropped,
   noteUnreachable,
   type Scope,
   type Side,
@@ -24,6 +25,7 @@ import {
   type Release,
   textOf,
 } from './driver-types.ts'
+import { dropQueries } from './dropped-queries.ts'
 import type { Guarded } from './guarded.ts'
 import { OnPrimary } from './on-primary.ts'
 import { OnReplica } from './on-replica.ts'
@@ -289,6 +291,13 @@ export class PgConnection implements Guarded, HeldConnection {
     this.wire.dies()
     this.client.removeListener('error', this.#onError)
     this.client.prependListener('error', this.#onError)
+  }
+
+  /** The queries on it are about to be told of its loss. Those on a replica interpret that by themselves, and so does a pool. */
+  losesQueries(error: unknown): void {
+    const { client, database, guard } = this
+    if (guard.role !== 'primary' || this.#poolQuery !== undefined || !isDropped(database, this.#user, error)) return
+    dropQueries(client, database.replication.name)
   }
 
   /**

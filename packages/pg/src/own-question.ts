@@ -232,6 +232,11 @@ export function hasFailed(client: object): boolean {
   return _ended === true || _connectionError === true
 }
 
+/** Whether something in the driver's queue is a question of ours. */
+export function isOwnQuestion(query: object): boolean {
+  return query instanceof OwnQuestion
+}
+
 function queueOf(queue: Queue): unknown[] {
   return (queue._queryQueue ?? queue.queryQueue) as unknown[]
 }

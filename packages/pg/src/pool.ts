@@ -3,6 +3,7 @@ import {
   currentScope,
   hideSecrets,
   insteadOfLocal,
+  isDropped,
   isOut,
   needsPrimary,
   neverSettles,
@@ -264,7 +265,7 @@ export function guardPool(
       const isRaw = sentOn !== undefined && analysis !== undefined && !(error instanceof Rerun)
       const verdict = isRaw ? sentOn.interpretPlain(query as PlainPoolQuery, error) : error
       if (verdict instanceof Rerun) runInScope(scope, () => this.#database.primary.query(config, values, deliver))
-      else if (!(verdict instanceof Dropped)) deliver(verdict)
+      else if (!(verdict instanceof Dropped || isDropped(this.#database, scope, verdict))) deliver(verdict)
     }
 
     #isElsewhere(scope: Scope | undefined): boolean {

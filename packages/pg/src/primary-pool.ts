@@ -1,4 +1,4 @@
-import { currentScope, hideSecrets, neverSettles, noteUnreachable } from '@flyroute/core/adapter'
+import { currentScope, hideSecrets, isDropped, neverSettles, noteUnreachable } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 import { checkoutTo, handOver } from './checkout.ts'
 import type { PgDatabase, PrimaryConnections } from './database.ts'
@@ -73,7 +73,7 @@ export function openPrimaryPool(
       this.#next = query
       super.query(config, plain, (error: unknown, value: unknown) => {
         query.withdrawIntent()
-        if (!(error instanceof Dropped)) deliver(error, value)
+        if (!(error instanceof Dropped || isDropped(database, scope, error))) deliver(error, value)
       })
       return result
     }

@@ -1,7 +1,7 @@
 import type { Analysis } from '../classify/index.ts'
 import { noteUnavailable, noteUnreachable } from '../member/unreachable.ts'
 import type { Scope } from '../request/scope.ts'
-import type { ConnectionGuard } from './guard.ts'
+import type { ConnectionGuard, GuardedDatabase } from './guard.ts'
 import { inTheWay } from './on-replica.ts'
 
 /** A statement that has met an error on its connection. */
@@ -29,10 +29,22 @@ export function interpretError<S>(guard: ConnectionGuard<S>, failure: Failure): 
 }
 
 function onPrimary<S>(guard: ConnectionGuard<S>, { scope, error }: Failure): Verdict {
-  const { facts } = guard.database
-  if (facts.readError(error) === 'refusal') guard.doubts()
+  if (guard.database.facts.readError(error) === 'refusal') guard.doubts()
   if (!isOwnEnding(guard, error)) noteUnreachable(guard.database, scope, error)
-  return 'pass'
+  return isDropped(guard.database, scope, error) ? 'drop' : 'pass'
+}
+
+/**
+ * Whether the caller of a statement hears nothing of an error, as its request was answered with a replay: nothing that could handle
+ * it waits for it any more, and the replay does what it could not. It may even be our doing: what such a request holds is closed
+ * in the end.
+ */
+export function isDropped(
+  { facts }: Pick<GuardedDatabase, 'facts'>,
+  scope: Scope | undefined,
+  error: unknown,
+): boolean {
+  return scope?.request.isReplayed === true && facts.readError(error) !== undefined
 }
 
 /**
@@ -50,9 +62,7 @@ function onReplica<S>(guard: ConnectionGuard<S>, failure: Failure): Verdict {
     if (isOwn && facts.isOfReadOnlyTransaction(error)) return 'pass'
     learns(guard, failure)
   }
-  // Nothing that could handle an error waits for it any more, and the replay does what it could not. It may even be our doing:
-  // what such a request holds is closed in the end.
-  if (scope?.request.isReplayed) return 'drop'
+  if (isDropped(guard.database, scope, error)) return 'drop'
   if (isOwnEnding(guard, error)) return 'pass'
   if (word === 'unavailable') {
     if (guard.side === 'local') replication.prober.reportUnreachable(error)

@@ -2,7 +2,7 @@
 export { Action, Effect } from './action.ts'
 export { BorrowedPrimary, type PrimaryConnection } from './borrowed-primary.ts'
 export { decide } from './decide.ts'
-export { type Failure, interpretError, type Verdict } from './failure.ts'
+export { type Failure, interpretError, isDropped, type Verdict } from './failure.ts'
 export { ConnectionGuard, type GuardedDatabase, type Side } from './guard.ts'
 export { mayWrite } from './on-primary.ts'
 export { Session } from './session.ts'

@@ -100,6 +100,14 @@ describe('on a primary', () => {
     },
   )
 
+  test('nothing hears of what is lost or refused when its request was replayed', async () => {
+    const guarded = await Guarded.ready({ role: 'primary' })
+    const scope = requestScope()
+    scope.request.answerReplay()
+    for (const error of [errors.refused, errors.lost]) expect(verdictOn(guarded, error, { scope })).toBe('drop')
+    expect(verdictOn(guarded, errors.own, { scope })).toBe('pass')
+  })
+
   test('a read-only transaction of the app’s own says nothing of its server', async () => {
     const guarded = await Guarded.ready({ role: 'primary' })
     guarded.run('begin read only')

@@ -9,6 +9,8 @@ export interface Told {
   readonly what: string
   /** Asked for when its client had the answer that had the request replayed. */
   readonly isLate: boolean
+  /** Told when its client had that answer. */
+  isToldLate: boolean
   outcome: 'nothing' | 'done' | Error
 }
 
@@ -117,7 +119,7 @@ export class App {
   }
 
   async #ask<T>(id: string, what: string, ask: () => Promise<T>): Promise<T> {
-    const told: Told = { id, what, isLate: this.#isReplayed(), outcome: 'nothing' }
+    const told: Told = { id, what, isLate: this.#isReplayed(), isToldLate: false, outcome: 'nothing' }
     this.told.push(told)
     try {
       const value = await ask()
@@ -126,6 +128,8 @@ export class App {
     } catch (error) {
       told.outcome = error as Error
       throw error
+    } finally {
+      told.isToldLate = this.#isReplayed()
     }
   }
 }

@@ -38,8 +38,10 @@ export function judge(game: Game): string | undefined {
       faults.push(`503 in ${played.region}, where the primary was reachable`)
   })
   if (isReplayed) {
-    for (const { id, what, outcome } of first.app.told)
+    for (const { id, what, outcome, isToldLate } of first.app.told)
       if (isCut(outcome)) faults.push(`${id} ${what} was told that its connection was taken back`)
+      else if (isToldLate && isLost(outcome))
+        faults.push(`behind the replay, ${id} ${what} was told that its connection was lost`)
   }
   if (unhandled.length > 0) faults.push(`unhandled: ${unhandled.map(String).join(', ')}`)
   for (const link of game.leftOpen) faults.push(`a transaction was left open at ${link}`)
@@ -67,6 +69,10 @@ function unanswered({ app, answer, region }: Played, isReplayed: boolean): strin
 
 function isCut(outcome: Told['outcome']): boolean {
   return outcome instanceof Error && outcome.message.startsWith('Connection terminated')
+}
+
+function isLost(outcome: Told['outcome']): boolean {
+  return outcome instanceof Error && Reflect.get(outcome, 'code') === 'ECONNRESET'
 }
 
 function isRefusal(outcome: Told['outcome']): boolean {
