@@ -27,12 +27,19 @@ class Primary implements PrimaryConnection<Repeatable> {
 
 type Borrowed = BorrowedPrimary<Repeatable, Primary>
 
+/** A borrowed connection, and what is under way on it. */
+interface Loan {
+  readonly borrowed: Borrowed
+  /** How many commands have come and not ended. */
+  underWay: number
+  /** Nothing more comes: it is given back when those have ended. */
+  isLeft: boolean
+}
+
 /** Runs commands on a connection to the primary in place of one to a replica. */
 export class Borrowing {
   readonly #connection: Guarded
-  #borrowed: Borrowed | undefined
-  /** How many commands have come and not ended. */
-  #underWay = 0
+  #loan: Loan | undefined
 
   constructor(connection: Guarded) {
     this.#connection = connection
@@ -42,20 +49,21 @@ export class Borrowing {
   run(guarded: GuardedCommand): void {
     const { guard, database } = this.#connection
     const hasIntent = guard.takeIntent()
-    const borrowed = this.#borrowed ?? this.#borrow(guarded)
+    const loan = this.#loan ?? this.#borrow(guarded)
     guarded.moves()
-    this.#underWay++
-    borrowed.ready
+    loan.underWay++
+    loan.borrowed.ready
       .then(async ({ connection }) => {
         const { command, kind } = guarded
         if (kind === 'execute' && needsPreparation(guarded, connection)) {
           command.statement = await prepare(connection, this.#connection.textOf(command))
         }
-        this.#send(guarded, borrowed, connection)
+        this.#send(guarded, loan, connection)
       })
       .catch((error: unknown) => {
         noteUnreachable(database, guarded.scope, error)
-        this.#giveBack(borrowed, true)
+        loan.underWay--
+        this.#giveBack(loan, true)
         guarded.fail(error)
       })
       .finally(() => {
@@ -63,11 +71,12 @@ export class Borrowing {
       })
   }
 
-  leave(): void {
-    if (this.#borrowed !== undefined) this.#giveBack(this.#borrowed)
+  /** Gives it back. @param isUnfit it is closed, with whatever is under way */
+  leave(isUnfit = false): void {
+    if (this.#loan !== undefined) this.#giveBack(this.#loan, isUnfit)
   }
 
-  #borrow(guarded: GuardedCommand): Borrowed {
+  #borrow(guarded: GuardedCommand): Loan {
     const { guard, database } = this.#connection
     const { image, transaction } = guard.session
     const rollsBack = transaction !== undefined && !guarded.isOver
@@ -79,12 +88,13 @@ export class Borrowing {
       }
       return new Primary(await database.primary.connect(guarded.scope))
     })
-    this.#borrowed = borrowed
+    const loan = { borrowed, underWay: 0, isLeft: false }
+    this.#loan = loan
     guard.isDiverted = true
-    return borrowed
+    return loan
   }
 
-  #send(guarded: GuardedCommand, borrowed: Borrowed, primary: BareConnection): void {
+  #send(guarded: GuardedCommand, loan: Loan, primary: BareConnection): void {
     const { command, scope } = guarded
     guarded.release()
     // It may have begun on the replica, and been refused there.
@@ -96,8 +106,8 @@ export class Borrowing {
       hasEnded = true
       // The command tells its end before the guard of that connection knows whether a transaction is open now.
       process.nextTick(() => {
-        this.#underWay--
-        this.#leaveWhenFree(borrowed)
+        loan.underWay--
+        this.#leaveWhenFree(loan)
         guarded.finish()
       })
     }
@@ -108,20 +118,27 @@ export class Borrowing {
         ended()
       }
     }
-    command.once('end', ended)
+    command.once('end', () => {
+      // An answer may be held beyond that, while its position is asked for; one that was dropped has no callback.
+      if (command.onResult === undefined) ended()
+    })
     runInScope(scope, () => primary.addCommand(command))
   }
 
   /** In a pool that is not ours the app is not seen to give its connection back: there the end of a transaction has to do. */
-  #leaveWhenFree(borrowed: Borrowed): void {
-    const isAwaited = this.#underWay > 0 || this.#connection.connection._commands.length > 0
-    if (!this.#connection.isPooled && !isAwaited && borrowed.isFree) this.#giveBack(borrowed)
+  #leaveWhenFree(loan: Loan): void {
+    if (loan.underWay > 0) return
+    const { connection, isPooled } = this.#connection
+    const isOver = !isPooled && connection._commands.length === 0 && loan.borrowed.isFree
+    if (loan.isLeft || isOver) this.#giveBack(loan)
   }
 
-  #giveBack(borrowed: Borrowed, isUnfit = false): void {
-    borrowed.leave(isUnfit)
-    if (this.#borrowed !== borrowed) return
-    this.#borrowed = undefined
+  /** Closing it for the sake of its session waits for what is under way: that would never end. */
+  #giveBack(loan: Loan, isUnfit = false): void {
+    loan.isLeft = true
+    if (loan.underWay === 0 || isUnfit) loan.borrowed.leave(isUnfit)
+    if (this.#loan !== loan) return
+    this.#loan = undefined
     this.#connection.guard.isDiverted = false
   }
 }

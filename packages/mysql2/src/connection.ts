@@ -355,7 +355,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   /** Its request was answered with a replay, and does not give it back: it is closed, and what was open on it rolled back. */
   reclaim(): void {
     this.#holder = undefined
-    this.#borrowing.leave()
+    this.#borrowing.leave(true)
     this.connection.destroy()
   }
 
