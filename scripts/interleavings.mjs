@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { assertGround, root } from './lib/ground.mjs'
 import { run, setUpEnvironment } from './lib/run.mjs'
 
-const adapters = ['pg', 'kysely']
+const adapters = ['pg', 'kysely', 'mysql2']
 
 assertGround()
 setUpEnvironment()

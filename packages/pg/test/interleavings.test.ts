@@ -1,4 +1,4 @@
 import { describeInterleavings } from '@flyroute/testkit/interleavings/describe'
 import { adapter } from './interleavings/adapter.ts'
 
-describeInterleavings(adapter)
+describeInterleavings(adapter, { runs: 9_000 })

@@ -6,6 +6,7 @@ import pg from 'pg'
 /** Kysely over pg, in the words of the search for interleavings. */
 export const adapter: InterleavingsAdapter = {
   name: 'Kysely over Postgres',
+  protocol: 'postgres',
   open({ name, topology, stream, max, primaryMax }) {
     const primary = dialectTo(topology.primary, stream, topology.role === 'primary' ? max : primaryMax)
     const replica = dialectTo(topology.local, stream, max)

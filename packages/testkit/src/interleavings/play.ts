@@ -5,9 +5,11 @@ import { createTopology } from '@flyroute/core/adapter'
 import type fc from 'fast-check'
 import { App } from './app.ts'
 import { type Answered, sendRequest } from './client.ts'
+import { mysql } from './mysql/protocol.ts'
 import { Network, type Region } from './network.ts'
-import { PostgresSocket } from './postgres/socket.ts'
+import { postgres } from './postgres/protocol.ts'
 import type { Program } from './program.ts'
+import { ServerSocket } from './server-socket.ts'
 import type { InterleavingsAdapter, InterleavingsPool } from './subject.ts'
 import type { Run } from './text.ts'
 import { takeClock } from './timers.ts'
@@ -34,6 +36,8 @@ export interface Game {
 }
 
 const names = ['one', 'two'] as const
+const port = 5432
+const protocols = { postgres, mysql } as const
 
 /** Plays a program: once in a replica's region, and once more in the primary's where the answer says so. */
 export async function play(adapter: InterleavingsAdapter, program: Program, scheduler: fc.Scheduler): Promise<Game> {
@@ -104,7 +108,7 @@ function open(
 ): InterleavingsPool {
   const endpoint = (kind: 'primary' | 'replica') => {
     const host = `${name}.${kind}`
-    const fields = { host, port: 5432, user: 'app', database: name, password: undefined, url: undefined, source: kind }
+    const fields = { host, port, user: 'app', database: name, password: undefined, url: undefined, source: kind }
     return { ...fields, toJSON: () => ({ host, source: kind }) }
   }
   const primary = endpoint('primary')
@@ -116,8 +120,15 @@ function open(
     primary,
     local: isReplica ? endpoint('replica') : primary,
   })
-  const stream = (): Duplex => new PostgresSocket(network, region) as unknown as Duplex
-  return adapter.open({ name, topology, stream, max: program.max, primaryMax: program.primaryMax })
+  const socket = (isOwn: boolean): ServerSocket => new ServerSocket(network, region, protocols[adapter.protocol], isOwn)
+  return adapter.open({
+    name,
+    topology,
+    stream: () => socket(false) as unknown as Duplex,
+    connect: (host, isOwn) => socket(isOwn).connect(port, host) as unknown as Duplex,
+    max: program.max,
+    primaryMax: program.primaryMax,
+  })
 }
 
 /** Until nothing is left that could happen. */

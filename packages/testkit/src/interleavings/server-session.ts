@@ -4,7 +4,13 @@ import type { Sent } from './text.ts'
 
 /** What a server answers to a statement, in no protocol's words. */
 export type Answer =
-  | { readonly is: 'done'; readonly tag: string; readonly rows?: number }
+  | {
+      readonly is: 'done'
+      readonly tag: string
+      readonly rows?: number
+      /** Something is in the database for good that was not before. */
+      readonly commits?: boolean
+    }
   | { readonly is: 'error'; readonly error: 'refusal' | 'aborted' | 'conflict' | 'duplicate' }
 
 /** One session on a server, as far as a program can tell: transactions, writes, and a replica's refusals. */
@@ -13,11 +19,13 @@ export class ServerSession {
   status: 'I' | 'T' | 'E' = 'I'
   readonly #role: keyof Fates
   readonly #network: Network
+  readonly #abortsTransactions: boolean
   #pending: Committed[] = []
 
-  constructor(role: keyof Fates, network: Network) {
+  constructor(role: keyof Fates, network: Network, abortsTransactions: boolean) {
     this.#role = role
     this.#network = network
+    this.#abortsTransactions = abortsTransactions
   }
 
   run(sent: Sent, fate: Fate): Answer {
@@ -35,8 +43,10 @@ export class ServerSession {
     if (fate === 'fails') return this.#fails('duplicate')
     if (what === 'read') return { is: 'done', tag: 'SELECT 1', rows: 1 }
     this.#pending.push({ run: sent.run, id: sent.id })
-    if (this.status === 'I') this.#keep()
-    return what === 'write' ? { is: 'done', tag: 'INSERT 0 1' } : { is: 'done', tag: 'SELECT 1', rows: 1 }
+    const commits = this.status === 'I' && this.#keep()
+    return what === 'write'
+      ? { is: 'done', tag: 'INSERT 0 1', commits }
+      : { is: 'done', tag: 'SELECT 1', rows: 1, commits }
   }
 
   /** ROLLBACK, or the end of the connection. */
@@ -51,26 +61,29 @@ export class ServerSession {
       this.#ends('ROLLBACK')
       return { is: 'error', error: 'duplicate' }
     }
-    this.#keep()
-    return this.#ends('COMMIT')
+    const commits = this.#keep()
+    return { ...this.#ends('COMMIT'), commits }
   }
 
-  #keep(): void {
+  /** @returns whether there was anything */
+  #keep(): boolean {
+    const hasWritten = this.#pending.length > 0
     for (const write of this.#pending) {
       this.#network.committed.push(write)
       this.#network.journal.push(`${write.run}.${write.id} is COMMITTED`)
     }
     this.#pending = []
+    return hasWritten
   }
 
-  #ends(tag: string): Answer {
+  #ends(tag: string): Answer & { readonly is: 'done' } {
     this.#pending = []
     this.status = 'I'
     return { is: 'done', tag }
   }
 
   #fails(error: 'refusal' | 'conflict' | 'duplicate'): Answer {
-    if (this.status === 'T') this.status = 'E'
+    if (this.status === 'T' && this.#abortsTransactions) this.status = 'E'
     return { is: 'error', error }
   }
 }

@@ -19,8 +19,10 @@ export interface InterleavingsOptions {
   /** Tells the databases of one app apart. */
   readonly name: string
   readonly topology: Topology
-  /** Makes the driver's sockets. */
+  /** Makes a socket of the driver's, which the driver connects. */
   readonly stream: () => Duplex
+  /** Makes one that is connecting. @param isOwn for our own questions, which no pool knows of */
+  readonly connect: (host: string, isOwn: boolean) => Duplex
   /** How many connections there are to the local server, and to the primary where that is another one. */
   readonly max: number
   readonly primaryMax: number
@@ -29,5 +31,7 @@ export interface InterleavingsOptions {
 /** An adapter whose interleavings are searched. */
 export interface InterleavingsAdapter {
   readonly name: string
+  /** What its servers speak. */
+  readonly protocol: 'postgres' | 'mysql'
   open(options: InterleavingsOptions): InterleavingsPool
 }

@@ -1,3 +1,4 @@
+import type { Said } from '../protocol.ts'
 import type { Answer } from '../server-session.ts'
 
 /** What a server of PostgreSQL says, byte by byte. */
@@ -73,12 +74,14 @@ function int32(value: number): Buffer {
   return bytes
 }
 
-/** What a client has said: texts of queries, or that it goes. (What is prepared is sent as text here: no program has values.) */
-export function* readMessages(data: Buffer): Iterable<{ readonly type: string; readonly text: string }> {
+/** What a client has said: texts of queries, or that it goes. */
+export function* readMessages(data: Buffer): Iterable<Said> {
   for (let at = 0; at < data.length; ) {
     const type = String.fromCharCode(data[at] as number)
     const length = data.readInt32BE(at + 1)
-    yield { type, text: type === 'Q' ? data.toString('utf8', at + 5, at + length) : '' }
+    if (type === 'X') yield 'end'
+    else if (type === 'Q') yield { text: data.toString('utf8', at + 5, at + length) }
+    else throw new Error(`The model does not speak ${type}`)
     at += 1 + length
   }
 }

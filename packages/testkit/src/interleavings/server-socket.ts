@@ -1,25 +1,27 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
-import type { Network, Region } from '../network.ts'
-import type { Fates } from '../program.ts'
-import { ServerSession } from '../server-session.ts'
-import { readText, type Sent } from '../text.ts'
-import { answerOf, readMessages, welcome } from './messages.ts'
-import { answerQuestion } from './questions.ts'
+import type { Network, Region } from './network.ts'
+import type { Fates } from './program.ts'
+import type { Protocol, Said } from './protocol.ts'
+import { ServerSession } from './server-session.ts'
+import { readText, type Sent } from './text.ts'
 
 /** What travels to the server: a statement of a program, a question of flyroute's own, or the end. */
 type Travelling = { readonly sent: Sent } | { readonly question: string } | 'end'
 type Reply = { readonly data: Buffer; readonly of: Sent | undefined } | 'lost'
 
 /**
- * A socket to a PostgreSQL of the model. What a program sends arrives, and is answered, when the search says so, in the order
+ * A socket to a server of the model. What a program sends arrives, and is answered, when the search says so, in the order
  * of the wire; what flyroute asks by itself is answered as soon as its turn comes.
  */
-export class PostgresSocket extends EventEmitter {
+export class ServerSocket extends EventEmitter {
   writable = true
   readonly region: Region
   name = 'unconnected'
   readonly #network: Network
+  readonly #protocol: Protocol
+  /** Of flyroute's own connections. They are let in at once. */
+  #isOwn: boolean
   #session: ServerSession | undefined
   #role: keyof Fates = 'primary'
   readonly #toServer: Travelling[] = []
@@ -28,12 +30,16 @@ export class PostgresSocket extends EventEmitter {
   #isReplying = false
   #isStarted = false
   #isClosed = false
+  /** The server's end of it is gone. */
+  #isLost = false
   /** Sockets call back where they were made, and not where they were written to. */
   #inOwnContext: <T>(fn: () => T) => T = (fn) => fn()
 
-  constructor(network: Network, region: Region) {
+  constructor(network: Network, region: Region, protocol: Protocol, isOwn: boolean) {
     super()
     this.#network = network
+    this.#protocol = protocol
+    this.#isOwn = isOwn
     this.region = region
   }
 
@@ -59,14 +65,17 @@ export class PostgresSocket extends EventEmitter {
     this.#role = host.endsWith('.replica') ? 'replica' : 'primary'
     this.name = `${host} from ${this.region}`
     this.#network.links.add(this)
-    process.nextTick(() => this.#tell('connect'))
+    process.nextTick(() => {
+      this.#tell('connect')
+      if (this.#protocol.greeting !== undefined) this.#tell('data', this.#protocol.greeting)
+    })
     return this
   }
 
   write(data: Buffer, written?: () => void): boolean {
     if (!this.writable) return false
     if (!this.#isStarted) this.#starts(data)
-    else for (const { type, text } of readMessages(data)) this.#takes(type, text)
+    else for (const said of this.#protocol.read(data)) this.#takes(said)
     if (written !== undefined) process.nextTick(written)
     return true
   }
@@ -94,11 +103,11 @@ export class PostgresSocket extends EventEmitter {
     this.#isStarted = true
     const letsIn = (): void => {
       if (this.#isClosed) return
-      this.#session = new ServerSession(this.#role, this.#network)
-      this.#tell('data', welcome)
+      this.#session = new ServerSession(this.#role, this.#network, this.#protocol.abortsTransactions)
+      this.#tell('data', this.#protocol.welcome)
     }
-    const isOwn = data.includes('flyroute')
-    const how = isOwn ? 'at-once' : this.#network.nextConnecting()
+    this.#isOwn ||= data.includes('flyroute')
+    const how = this.#isOwn ? 'at-once' : this.#network.nextConnecting()
     if (how === 'at-once') process.nextTick(letsIn)
     else if (how === 'later') this.#network.later(`${this.name} lets a connection in`, letsIn)
     else {
@@ -109,13 +118,13 @@ export class PostgresSocket extends EventEmitter {
     }
   }
 
-  #takes(type: string, text: string): void {
-    if (type === 'X') this.#toServer.push('end')
-    else if (type === 'Q') {
-      const sent = readText(text)
+  #takes(said: Said): void {
+    if (said === 'end') this.#toServer.push('end')
+    else {
+      const sent = readText(said.text)
       if (sent !== undefined) this.#network.leaves(sent, this.name)
-      this.#toServer.push(sent === undefined ? { question: text } : { sent })
-    } else throw new Error(`The model does not speak ${type}`)
+      this.#toServer.push(sent === undefined ? { question: said.text } : { sent })
+    }
     this.#travels()
   }
 
@@ -135,15 +144,23 @@ export class PostgresSocket extends EventEmitter {
 
   #arrives(what: Travelling): void {
     const session = this.#session
-    if (session === undefined) return
+    if (session === undefined) {
+      // It goes before it was let in.
+      if (what === 'end' && !this.#isLost) this.#closes(undefined)
+      return
+    }
     if (what === 'end') {
       session.rollsBack()
       this.#session = undefined
       this.#network.links.delete(this)
       if (!this.#isClosed) this.#closes(undefined)
     } else if ('question' in what) {
-      if (what.question === 'rollback') this.#replies(answerOf(session.rollsBack(), 'I'), undefined)
-      else this.#replies(answerQuestion(what.question, this.#role, session.status), undefined)
+      const { question } = what
+      const answer =
+        question === 'rollback'
+          ? this.#protocol.answer(session.rollsBack(), session)
+          : this.#protocol.answerQuestion(question, this.#role, session)
+      this.#replies(answer, undefined)
     } else this.#runs(session, what.sent)
   }
 
@@ -152,12 +169,13 @@ export class PostgresSocket extends EventEmitter {
     if (fate === 'lost-before') return this.#loses()
     const answer = session.run(sent, fate)
     if (fate === 'lost-after') return this.#loses()
-    this.#replies(answerOf(answer, session.status), sent)
+    this.#replies(this.#protocol.answer(answer, session), sent)
     if (fate === 'lost-behind') this.#loses()
   }
 
   /** The server's end of the connection is gone; the client hears of it when the search says so. */
   #loses(): void {
+    this.#isLost = true
     this.#session?.rollsBack()
     this.#session = undefined
     this.#toServer.length = 0
@@ -197,7 +215,8 @@ export class PostgresSocket extends EventEmitter {
     this.writable = false
     if (this.#session === undefined) this.#network.links.delete(this)
     process.nextTick(() => {
-      if (error !== undefined) this.#tell('error', error)
+      if (error === undefined) this.#tell('end')
+      else this.#tell('error', error)
       this.#tell('close')
     })
   }

@@ -1,0 +1,4 @@
+import { playInterleavings } from '@flyroute/testkit/interleavings'
+import { adapter } from './adapter.ts'
+
+await playInterleavings(adapter)
