@@ -82,9 +82,9 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   /** `executeQuery`, whatever Kysely has put in its place to log what is called. */
   execute<R>(query: CompiledQuery, options?: ExecuteOptions): Promise<QueryResult<R>> {
     const { guard, positions } = this
-    if (positions.goesAhead(query.sql)) return positions.ask().then(() => this.execute<R>(query, options))
-    const scope = currentScope()
     const analysis = this.#memory.classify(query.sql)
+    if (positions.goesAhead(analysis)) return positions.ask().then(() => this.execute<R>(query, options))
+    const scope = currentScope()
     if (guard.passes(analysis, query.sql, scope)) {
       return this.#onReplica.send<R>(new Statement(query, options, scope, analysis))
     }
@@ -96,8 +96,8 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
 
   run<R>(statement: Statement): Promise<QueryResult<R>> {
     const { positions } = this
-    if (positions.goesAhead(statement.query.sql)) return positions.ask().then(() => this.run<R>(statement))
     statement.analysis = this.#memory.classify(statement.query.sql)
+    if (positions.goesAhead(statement.analysis)) return positions.ask().then(() => this.run<R>(statement))
     return this.#carriesOut<R>(this.#decides(statement), statement)
   }
 
@@ -110,8 +110,8 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   }
 
   async *stream<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
-    while (this.positions.goesAhead(statement.query.sql)) await this.positions.ask()
     statement.analysis = this.#memory.classify(statement.query.sql)
+    while (this.positions.goesAhead(statement.analysis)) await this.positions.ask()
     let action = this.#decides(statement)
     if (action === Action.wait) action = await this.#whenReady(statement)
     if (action === Action.primary) yield* this.#borrowing.stream<R>(statement, chunkSize)

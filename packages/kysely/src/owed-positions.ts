@@ -1,4 +1,4 @@
-import type { ConnectionGuard, Position, RequestState, Scope } from '@flyroute/core/adapter'
+import type { Analysis, ConnectionGuard, Position, RequestState, Scope } from '@flyroute/core/adapter'
 import type { CompiledQuery } from 'kysely'
 
 /** Whose positions they are. */
@@ -30,9 +30,8 @@ export class OwedPositions {
   }
 
   /** Whether a statement has to wait for `ask`: something may be asked ahead of it, or is being asked. */
-  goesAhead(sql: string): boolean {
-    if (this.#asking !== undefined) return true
-    return this.#owed.size > 0 && this.#connection.guard.database.facts.looksBack?.test(sql) !== true
+  goesAhead({ dependsOnSession }: Analysis): boolean {
+    return this.#asking !== undefined || (this.#owed.size > 0 && !dependsOnSession)
   }
 
   /** Whether anything is still to be asked. */
@@ -49,7 +48,7 @@ export class OwedPositions {
       isRead: isRead && known?.isRead !== false,
       isAsynchronous: isAsynchronous || known?.isAsynchronous === true,
     })
-    return facts.looksBack === undefined ? this.ask() : undefined
+    return facts.questionsShow ? undefined : this.ask()
   }
 
   /** Asks for what is owed, at once. */

@@ -7,10 +7,10 @@ import type { Statement } from './statement.ts'
  * Asks on the statement's own connection which routines write, where a statement waits to know: a connection for that question
  * alone may not come before those are given back that wait for its answer. Not where the app could see it.
  */
-export async function tellCatalogue(connection: Guarded, { query, scope }: Statement): Promise<void> {
+export async function tellCatalogue(connection: Guarded, { analysis, scope }: Statement): Promise<void> {
   const { guard } = connection
   const { catalogue, facts } = guard.database
-  if (!isAsNew(guard) || facts.looksBack?.test(query.sql)) return
+  if (!isAsNew(guard) || (facts.questionsShow && analysis.dependsOnSession)) return
   try {
     await unlessItHangs(connection, catalogue.learns(facts.writers(guard.wire.ask)), scope)
   } catch {

@@ -2,7 +2,7 @@ import type { Analysis } from '../classify/index.ts'
 import { noteUnavailable, noteUnreachable } from '../member/unreachable.ts'
 import type { Scope } from '../request/scope.ts'
 import type { ConnectionGuard, GuardedDatabase } from './guard.ts'
-import { inTheWay } from './on-replica.ts'
+import { staysHere } from './on-replica.ts'
 
 /** A statement that has met an error on its connection. */
 export interface Failure {
@@ -73,9 +73,9 @@ function onReplica<S>(guard: ConnectionGuard<S>, failure: Failure): Verdict {
     if (word !== 'recovery-conflict' || transaction !== undefined || !canMove) {
       replication.router.toPrimary(word === 'refusal' ? 'refused' : 'unavailable', analysis.reason, scope, error)
     }
-    if (canMove) return 'rerun'
+    if (canMove && guard.refused === undefined) return 'rerun'
     if (word !== 'refusal') return 'pass'
-    throw inTheWay(scope, transaction === undefined ? 'session' : 'transaction', error)
+    throw guard.refused ?? staysHere(guard, scope, transaction === undefined ? 'session' : 'transaction', error)
   } catch (refusal) {
     if (transaction !== undefined) transaction.refusal = refusal as Error
     noteUnavailable(scope, refusal)

@@ -86,9 +86,7 @@ export function moves<S>(
   // What was refused once is not forgotten by a reset: the rest was written for a session that has it.
   if (guard.refused !== undefined) return guard.refuses(guard.refused)
   if (!session.canMove) {
-    const refusal = inTheWay(scope, session.residue === undefined ? 'transaction' : 'session')
-    if (guard.isLent) guard.refused = refusal
-    return guard.refuses(refusal)
+    return guard.refuses(staysHere(guard, scope, session.residue === undefined ? 'transaction' : 'session'))
   }
   if (scope !== undefined && mayWrite(database, analysis, text, scope) && !guard.registersIntent(scope.request)) {
     return guard.refuses(scope.request.refusal)
@@ -96,8 +94,15 @@ export function moves<S>(
   return Action.primary
 }
 
-/** What was done on this connection stays on its server, and what is to be done now cannot be done there. */
-export function inTheWay(scope: Scope | undefined, detail: string, cause?: unknown): ReplayUnavailableError {
+/** What was done on this connection stays on its server, and what is to be done now cannot be done there: nor does anything after it. */
+export function staysHere<S>(
+  guard: ConnectionGuard<S>,
+  scope: Scope | undefined,
+  detail: string,
+  cause?: unknown,
+): Error {
   const obstacle = scope?.request.whyNotReplayable() ?? 'outside-request'
-  return new ReplayUnavailableError(obstacle, { detail, ...(cause === undefined ? {} : { cause }) })
+  const refusal = new ReplayUnavailableError(obstacle, { detail, ...(cause === undefined ? {} : { cause }) })
+  if (guard.isLent) guard.refused = refusal
+  return refusal
 }

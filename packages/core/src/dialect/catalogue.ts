@@ -104,6 +104,7 @@ export class Catalogue {
   /** Resolves when the server has told what was missing, or cannot be asked, or after `withinMs`. */
   async answers(withinMs: number): Promise<void> {
     const until = this.#now() + withinMs
+    let isLate = this.#asking !== undefined
     while (this.#missed.size > 0 && !this.#hasFailed) {
       const now = this.#now()
       if (now >= until) return
@@ -115,6 +116,9 @@ export class Catalogue {
       })
       await Promise.race([this.#asking ?? late, late])
       clearTimeout(timer)
+      // The question that was under way was sent before the name was looked for: there is no need to pause before the next one.
+      if (isLate) this.#askedAt = Number.NEGATIVE_INFINITY
+      isLate = false
     }
   }
 
@@ -193,6 +197,8 @@ export class Catalogue {
   #learn(writers: Writers, missed: readonly string[]): void {
     this.#writers = writers
     this.#phrases = [...writers.mentions.keys()].filter((name) => !/^[\w$\u0080-\uffff]+$/.test(name))
+    // What was looked for while the question was under way is known as well, if it is there.
+    for (const name of this.#missed) if (writers.routines.has(name)) this.#missed.delete(name)
     for (const name of missed) {
       this.#missed.delete(name)
       if (!writers.routines.has(name) && this.#absent.size < mostAbsent) this.#absent.add(name)

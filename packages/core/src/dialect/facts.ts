@@ -37,11 +37,8 @@ export interface DialectFacts {
   isAnswer(error: unknown): boolean
   /** A refusal says of its text that it writes, in every session: not of a setting, a transaction or the server's state. */
   teachesWrite(error: unknown): boolean
-  /**
-   * Texts that ask what the statement before them has left (`ROW_COUNT()`, `SHOW WARNINGS`): a question of ours in between would
-   * show. Undefined where none does.
-   */
-  readonly looksBack?: RegExp
+  /** Its sessions tell of the statement before (`ROW_COUNT()`, `SHOW WARNINGS`): a question of ours in between would show. */
+  readonly questionsShow: boolean
   /** What there is to know without a question, where that is all. */
   readonly asksNothing?: (expected: Role) => Observation
   /**

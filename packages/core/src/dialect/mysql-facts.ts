@@ -31,7 +31,7 @@ export function mysqlFacts(options: DialectFactsOptions = {}): DialectFacts {
     language: 'mysql',
     algebra: gtids,
     abortsTransactions: false,
-    looksBack: /row_count|found_rows|warning|error|diagnostics/i,
+    questionsShow: true,
     readError: readMysqlError,
     isOfReadOnlyTransaction,
     isAnswer: refusesMysqlQuestion,

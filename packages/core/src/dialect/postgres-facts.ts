@@ -50,6 +50,7 @@ export function postgresFacts({ simulated = false, onProblem }: DialectFactsOpti
     language: 'postgres',
     algebra: lsn,
     abortsTransactions: true,
+    questionsShow: false,
     readError: readPostgresError,
     isOfReadOnlyTransaction: (error) => !isAboutRecovery(error),
     isAnswer: isPostgresAnswer,

@@ -8,6 +8,7 @@ export function sqliteFacts(): DialectFacts {
     language: 'sqlite',
     algebra: txid,
     abortsTransactions: false,
+    questionsShow: false,
     readError: readSqliteError,
     isOfReadOnlyTransaction: () => false,
     isAnswer: () => true,

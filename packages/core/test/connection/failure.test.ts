@@ -62,6 +62,23 @@ describe('on a replica', () => {
     expect(scope.request.unavailable).toBe(guarded.guard.session.transaction?.refusal)
   })
 
+  test.each(['a refusal of the server', 'a decision'])(
+    'after %s for the session, the next one is not run elsewhere',
+    async (first) => {
+      const guarded = await Guarded.ready()
+      const scope = requestScope(upgrade)
+      guarded.guard.isLent = true
+      if (first === 'a decision') {
+        guarded.run('select set_config(name, value, false) from item', scope)
+        guarded.run('delete from item', scope)
+      } else verdictOn(guarded, errors.refused, { scope, canMove: false })
+      expect(guarded.guard.refused).toMatchObject({ code: 'ERR_REPLAY_UNAVAILABLE' })
+      expect(verdictOn(guarded, errors.refused, { scope })).toBe('ERR_REPLAY_UNAVAILABLE')
+      guarded.guard.givenBack()
+      expect(verdictOn(guarded, errors.refused, { scope })).toBe('rerun')
+    },
+  )
+
   test('a text is learned from the refusal of a replica, and not from that of a read-only transaction', async () => {
     const guarded = await Guarded.ready()
     const { classifier } = guarded.guard.database

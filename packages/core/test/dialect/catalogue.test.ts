@@ -196,6 +196,32 @@ test('where there was no way to the server, what is called stays unknown, and is
   expect(judge(server, 'select f()')).toBe('')
 })
 
+describe('who looks for a name while the server is being asked', () => {
+  test('is answered with the others', async () => {
+    const server = new Server()
+    server.catalogue.refresh()
+    expect(judge(server, 'select f()')).toBe('writes,unknown')
+    const waiting = server.catalogue.answers(10_000)
+    await server.says({ f: 0 })
+    await waiting
+    expect(server.questions).toBe(1)
+    expect(judge(server, 'select f()')).toBe('')
+  })
+
+  test('has it asked once more at once, where it is not among them', async () => {
+    const server = new Server()
+    server.catalogue.refresh()
+    expect(judge(server, 'select f()')).toBe('writes,unknown')
+    const waiting = server.catalogue.answers(10_000)
+    await server.says({})
+    await new Promise(setImmediate)
+    expect(server.questions).toBe(2)
+    await server.says({})
+    await waiting
+    expect(judge(server, 'select f()')).toBe('writes')
+  })
+})
+
 describe('what was asked on another connection', () => {
   const said: Writers = { routines: new Map([['f', 0]]), mentions: new Map() }
 
