@@ -58,5 +58,5 @@ export function mayWrite(
   { request }: Scope,
 ): boolean {
   if (analysis.access !== 'read' || request.captureAfterEveryStatement) return true
-  return catalogue.mayWrite(analysis, text)
+  return catalogue.mayWrite(analysis, text) || catalogue.mayBeView(analysis, text)
 }

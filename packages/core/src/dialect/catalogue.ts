@@ -1,5 +1,5 @@
 import type { Analysis } from '../classify/index.ts'
-import { MAY_HIDE_REFUSAL, MAY_WRITE, NOT_KNOWN_YET, type Writers } from './writers.ts'
+import { MAY_BE_A_VIEW, MAY_HIDE_REFUSAL, MAY_WRITE, NOT_KNOWN_YET, type Writers } from './writers.ts'
 
 /** How often (ms) the server is asked at most. */
 const pauseMs = 1_000
@@ -10,6 +10,9 @@ const mostAbsent = 1_000
 
 /** In the text itself: what would keep a refusal from us. Asked of anonymous blocks only. */
 const hides = /(?<!\braise\s+)\bexception\b|\bpg_is_in_recovery\b|\bread_only\b|_read_only\b|\bhandler\b/i
+
+/** Where a text names a relation, or runs what may name one. */
+const namesRelation = /\b(?:from|join|table|execute)\b/i
 
 /** One count for all catalogues, so that an analysis which two of them look at is never taken for seen by the other. */
 let generations = 0
@@ -24,7 +27,8 @@ export interface CatalogueOptions {
  * replica's refusal. On a primary, where no refusal corrects a guess, only what is known to read is a read.
  *
  * The server is asked in the background: at first use, at names that it does not know yet, after schema changes, and now
- * and then at new connections. Until it has answered, a function that is not the server's own may do anything.
+ * and then at new connections. Until it has answered, a function that is not the server's own may do anything, and on a primary any
+ * relation may be a view that calls one.
  *
  * What it says of a text is kept in the text's analysis: asking again is one comparison.
  */
@@ -33,6 +37,8 @@ export class Catalogue {
   readonly #isAnswer: (error: unknown) => boolean
   readonly #now: () => number
   #writers: Writers | undefined
+  /** The schema has changed since: names of views that may write are all that still counts. */
+  #isOld = false
   #generation = ++generations
   #asking: Promise<void> | undefined
   #askedAt = Number.NEGATIVE_INFINITY
@@ -68,6 +74,11 @@ export class Catalogue {
     return (this.#of(analysis, text) & MAY_WRITE) !== 0
   }
 
+  /** Whether it may be such a view that the text reads: which of them write is about to be known. */
+  mayBeView(analysis: Analysis, text: string): boolean {
+    return (this.#of(analysis, text) & MAY_BE_A_VIEW) !== 0
+  }
+
   /** Whether a replica's refusal of the text may be kept from us: then it goes to the primary, even from a replica. */
   mayHideRefusal(analysis: Analysis, text: string): boolean {
     return (this.#of(analysis, text) & MAY_HIDE_REFUSAL) !== 0
@@ -78,9 +89,9 @@ export class Catalogue {
     return (this.#of(analysis, text) & NOT_KNOWN_YET) !== 0
   }
 
-  /** A statement has run whose analysis says `schema`: nothing that was known of routines and views holds. */
+  /** A statement has run whose analysis says `schema`: what was known of routines does not hold. */
   changed(): void {
-    this.#writers = undefined
+    this.#isOld = true
     this.#absent.clear()
     this.#isOutdated = this.#asking !== undefined
     this.#generation = ++generations
@@ -134,11 +145,12 @@ export class Catalogue {
   #look(analysis: Analysis, text: string): number {
     const writers = this.#writers
     const { calls } = analysis
+    const routines = this.#isOld ? undefined : writers?.routines
     let says = analysis.access === 'unknown' && hides.test(text) ? MAY_HIDE_REFUSAL : 0
     let missed = false
     if (calls !== undefined) {
       for (const call of calls) {
-        const known = writers?.routines.get(call)
+        const known = routines?.get(call)
         if (known !== undefined) says |= known
         else {
           const isAbsent = this.#absent.has(call)
@@ -150,8 +162,9 @@ export class Catalogue {
         }
       }
     }
-    if (writers === undefined || missed) this.#askSoon()
+    if (routines === undefined || missed) this.#askSoon()
     if (writers !== undefined) says |= this.#mentioned(writers, text)
+    else if (!this.#hasFailed && namesRelation.test(text)) says |= MAY_BE_A_VIEW
     // A name that is being asked for is looked up again each time until it is settled.
     if (!missed) {
       analysis.catalogueSays = says
@@ -196,6 +209,7 @@ export class Catalogue {
 
   #learn(writers: Writers, missed: readonly string[]): void {
     this.#writers = writers
+    this.#isOld = false
     this.#phrases = [...writers.mentions.keys()].filter((name) => !/^[\w$\u0080-\uffff]+$/.test(name))
     // What was looked for while the question was under way is known as well, if it is there.
     for (const name of this.#missed) if (writers.routines.has(name)) this.#missed.delete(name)

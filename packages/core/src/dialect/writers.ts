@@ -4,6 +4,8 @@ export const MAY_WRITE = 1
 export const MAY_HIDE_REFUSAL = 2
 /** The server was not asked for it yet: what it may do is about to be known. */
 export const NOT_KNOWN_YET = 4
+/** It names what may be a view, and which views write is not known yet. */
+export const MAY_BE_A_VIEW = 8
 
 /** What a server's catalogue knows of the routines and views that are not the server's own. */
 export interface Writers {

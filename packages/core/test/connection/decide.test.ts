@@ -113,6 +113,19 @@ describe('on a primary', () => {
     expect([effects[guarded.guard.effect], scope.request.writesUnderWay]).toEqual([effect, underWay])
   })
 
+  test('until it is known which views write, what names a relation counts as a write', async () => {
+    const guarded = new Guarded({ role: 'primary' })
+    guarded.isOn('primary')
+    const underWay = (text: string): number => {
+      const scope = requestScope()
+      expect(names[guarded.run(text, scope)]).toBe('here')
+      return scope.request.writesUnderWay
+    }
+    expect(['select 1', 'select * from audited'].map(underWay)).toEqual([0, 1])
+    await guarded.guard.database.catalogue.settled()
+    expect(underWay('select * from audited')).toBe(0)
+  })
+
   test('a monotonic read is looked at, a read-your-writes one is not', async () => {
     const guarded = await Guarded.ready({ role: 'primary' })
     guarded.run('select 1', requestScope({ consistency: 'monotonic' }))

@@ -43,6 +43,7 @@ function judge({ catalogue }: Server, text: string): string {
     catalogue.mayWrite(analysis, text) && 'writes',
     catalogue.mayHideRefusal(analysis, text) && 'hides',
     catalogue.isNotKnownYet(analysis, text) && 'unknown',
+    catalogue.mayBeView(analysis, text) && 'view?',
   ]
     .filter(Boolean)
     .join()
@@ -52,10 +53,32 @@ describe('what a catalogue knows', () => {
   test('before it has answered, a function of the app may do anything, and the server is asked', async () => {
     const server = new Server()
     expect(judge(server, 'select f()')).toBe('writes,unknown')
-    expect(judge(server, 'select now() from t')).toBe('')
+    expect(judge(server, 'select now()')).toBe('')
     expect(server.questions).toBe(1)
     await server.says({ f: 0 })
     expect(judge(server, 'select f()')).toBe('')
+  })
+
+  test('before it has answered, any relation may be a view that writes; where it cannot answer, none is', async () => {
+    const server = new Server()
+    const texts = ['select now() from t', 'table t', 'execute p']
+    expect(texts.map((text) => judge(server, text))).toEqual(['view?', 'view?', 'view?'])
+    await server.says({}, { t: write })
+    expect(texts.map((text) => judge(server, text))).toEqual(['writes', 'writes', ''])
+    const other = new Server()
+    expect(judge(other, 'select now() from t')).toBe('view?')
+    await other.fails()
+    expect(judge(other, 'select now() from t')).toBe('')
+  })
+
+  test('views that write are known while the server is asked again', async () => {
+    const server = new Server()
+    server.catalogue.refresh()
+    await server.says({ f: 0 }, { audited: write })
+    server.catalogue.changed()
+    expect(judge(server, 'select f()')).toBe('writes,unknown')
+    expect(judge(server, 'select * from audited')).toBe('writes')
+    expect(judge(server, 'select * from t')).toBe('')
   })
 
   test('a text is as strong as all that it calls and mentions', async () => {
