@@ -1,4 +1,4 @@
-// `pnpm check:consistency [--database postgres|mariadb] [--operations N] [--seed S] [--users U] [scenario…]`: users at work in
+// `pnpm check:consistency [--database postgres|mariadb|mysql] [--operations N] [--seed S] [--users U] [scenario…]`: users at work in
 // three regions while replicas lag and die, primaries fail over and links break; then an independent checker looks for broken
 // promises in all they have seen. 100,000 requests take about half an hour. With --figures (Postgres): what reads cost.
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { run, setUpEnvironment } from './lib/run.mjs'
 const packages = new Map([
   ['postgres', 'pg'],
   ['mariadb', 'mysql2'],
+  ['mysql', 'mysql2'],
 ])
 
 assertGround()
@@ -17,7 +18,7 @@ setUpEnvironment()
 const { values } = parseArgs({ strict: false, options: { database: { type: 'string', default: 'postgres' } } })
 const folder = packages.get(String(values.database))
 if (folder === undefined) {
-  console.error(`--database is ${[...packages.keys()].join(' or ')}, not ${JSON.stringify(values.database)}.`)
+  console.error(`--database is one of ${[...packages.keys()].join(', ')}, not ${JSON.stringify(values.database)}.`)
   process.exit(1)
 }
 

@@ -1,5 +1,6 @@
 import type { MysqlNode } from '@flyroute/testkit'
 import {
+  goesOnAfterItsReplay,
   halting,
   loweredToken,
   nothingElse,
@@ -26,6 +27,7 @@ export const plantedBugs: readonly PlantedBug<MysqlNode>[] = [
   },
   loweredToken,
   replayedAfterACommit,
+  goesOnAfterItsReplay,
   uncountedFunction,
   {
     mutation: 'position-kept-over-a-restart',

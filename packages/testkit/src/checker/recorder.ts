@@ -26,7 +26,7 @@ export class Recorder {
     const { status, steps, note } = await send()
     const ended = this.#clock()
     const isAcknowledged = status !== undefined && status >= 200 && status < 300 && steps !== undefined
-    const asked = planned.ids.map((id): Step => ({ kind: 'write', key: planned.key, id }))
+    const asked = planned.ids.map((id, n): Step => ({ kind: 'write', key: planned.keys?.[n] ?? planned.key, id }))
     const operation: Operation = {
       user,
       region: planned.region,

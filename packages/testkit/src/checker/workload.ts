@@ -31,6 +31,12 @@ export type RequestName =
   | 'write-in-parallel'
   /** GET: has a function write on the primary, then writes by itself. */
   | 'write-by-function'
+  /** GET: begins a write, reads something else, and only then waits for it. */
+  | 'write-awaited-late'
+  /** GET: writes a register in each of two databases, side by side. */
+  | 'write-in-two'
+  /** GET: reads a register of the second database. */
+  | 'read-other'
   /** GET: begins its answer, then writes. */
   | 'write-late'
 
@@ -41,6 +47,8 @@ export interface PlannedRequest {
   readonly key: string
   /** One for each write. */
   readonly ids: readonly string[]
+  /** The rows of those writes, where they are not all of `key`; `key` is the first one. */
+  readonly keys?: readonly string[]
   /** How long after the others of its round it is sent (ms). */
   readonly afterMs?: number
 }
@@ -84,6 +92,9 @@ const defaultWeights: Readonly<Record<RequestName, number>> = {
   'write-twice': 2,
   'write-in-parallel': 2,
   'write-by-function': 2,
+  'write-awaited-late': 2,
+  'write-in-two': 2,
+  'read-other': 3,
   'write-late': 1,
 }
 
@@ -94,8 +105,13 @@ const posts: ReadonlySet<RequestName> = new Set([
   'write-asynchronously',
   'write-slowly',
 ])
-const twice: ReadonlySet<RequestName> = new Set(['write-twice', 'write-in-parallel', 'write-by-function'])
-const reads: ReadonlySet<RequestName> = new Set(['read', 'read-list'])
+const twice: ReadonlySet<RequestName> = new Set([
+  'write-twice',
+  'write-in-parallel',
+  'write-by-function',
+  'write-in-two',
+])
+const reads: ReadonlySet<RequestName> = new Set(['read', 'read-list', 'read-other'])
 const sharedRows = 6
 /** As long as two ways across an ocean: so answers overtake each other. */
 const longestDelayMs = 200
@@ -141,18 +157,20 @@ export class Workload {
 
   #request(user: string, region: string): PlannedRequest {
     const name = this.#random.weighted(this.#weights)
-    const kind = name === 'append' || name === 'read-list' ? 'list' : 'register'
+    const kind = name === 'append' || name === 'read-list' ? 'list' : name === 'read-other' ? 'other' : 'register'
     // Mostly one's own rows, since only those must be fresh; some that others write as well.
     const { ownRows, sharing } = this.#options
     const owner = this.#random.chance(sharing)
       ? `shared-${this.#random.between(1, sharedRows)}`
       : `${user}-${this.#random.between(1, ownRows)}`
     const writes = reads.has(name) ? 0 : twice.has(name) ? 2 : 1
+    const keyOf = (sort: string): string => `${this.#options.prefix}:${sort}:${owner}`
     return {
       name,
       method: posts.has(name) ? 'POST' : 'GET',
       region,
-      key: `${this.#options.prefix}:${kind}:${owner}`,
+      key: keyOf(kind),
+      ...(name === 'write-in-two' ? { keys: [keyOf(kind), keyOf('other')] } : {}),
       ids: Array.from({ length: writes }, () => `${this.#options.prefix}${++this.#writes}`),
     }
   }

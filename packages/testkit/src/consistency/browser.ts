@@ -17,8 +17,8 @@ export class Browser {
   }
 
   /** Sends a planned request from the region it is planned for. Does not reject. */
-  async send({ name, method, region, key, ids }: PlannedRequest): Promise<Answered> {
-    const query = new URLSearchParams([['key', key], ...ids.map((id) => ['id', id])])
+  async send({ name, method, region, key, keys = [key], ids }: PlannedRequest): Promise<Answered> {
+    const query = new URLSearchParams([...keys.map((one) => ['key', one]), ...ids.map((id) => ['id', id])])
     try {
       const { status, headers, body } = await this.fetch(region, `/${name}?${query}`, { method })
       const note = [headers['flyroute-debug'], headers['flyroute-lab-error']].filter(Boolean).join(' ')

@@ -17,7 +17,11 @@ import {
 type Queryable = Pick<Pool | PoolConnection, 'query' | 'execute'>
 
 /** How the app does what the workload asks for. */
-export const requests: AppRequests<Pool> = {
+export function requestsOf(server: 'mariadb' | 'mysql'): AppRequests<Pool> {
+  return server === 'mariadb' ? requests : { ...requests, 'write-by-get': writeByGet }
+}
+
+const requests: AppRequests<Pool> = {
   read: async ({ pool, key }) => [await read(pool, key)],
   'read-list': ({ pool, key }) =>
     inTransaction(pool, 'start transaction read only', async (connection) => [await readItems(connection, key)]),
@@ -64,11 +68,26 @@ export const requests: AppRequests<Pool> = {
     await runOnPrimary(() => unlessDeadlocked(() => pool.query(writeByFunction, [key, first])))
     return [{ kind: 'write', key, id: first }, await write(pool, key, second), await read(pool, key)]
   },
+  'write-awaited-late': async ({ pool, key, ids }) => {
+    const writing = write(pool, key, ids[0])
+    // Refused meanwhile, it is a rejection that no code handles.
+    await sleep(5)
+    return [await writing, await read(pool, key)]
+  },
+  'write-in-two': ({ pool, other, keys: [one = '', two = ''], ids }) =>
+    Promise.all([write(pool, one, ids[0]), write(other, two, ids[1])]),
+  'read-other': async ({ other, key }) => [await read(other, key)],
   'write-late': async ({ pool, key, ids, response }) => {
     response.writeHead(200, { 'content-type': 'application/json' })
     response.write(' ')
     return [await write(pool, key, ids[0])]
   },
+}
+
+/** MySQL returns no rows of what it writes. */
+const writeByGet: AppRequests<Pool>['write-by-get'] = async ({ pool, key, ids: [id = ''] }) => {
+  await unlessDeadlocked(() => pool.query(writeRegister, [key, id]))
+  return [{ kind: 'write', key, id }, await read(pool, key)]
 }
 
 async function write(on: Queryable, key: string, id = ''): Promise<Step> {

@@ -61,6 +61,15 @@ export const requests: AppRequests<Pool> = {
     const written: Step = { kind: 'write', key, id: first, version: rows[0].version }
     return [written, await write(pool, key, second), await read(pool, key)]
   },
+  'write-awaited-late': async ({ pool, key, ids }) => {
+    const writing = write(pool, key, ids[0])
+    // Refused meanwhile, it is a rejection that no code handles.
+    await sleep(5)
+    return [await writing, await read(pool, key)]
+  },
+  'write-in-two': ({ pool, other, keys: [one = '', two = ''], ids }) =>
+    Promise.all([write(pool, one, ids[0]), write(other, two, ids[1])]),
+  'read-other': async ({ other, key }) => [await read(other, key)],
   'write-late': async ({ pool, key, ids, response }) => {
     response.writeHead(200, { 'content-type': 'application/json' })
     response.write(' ')

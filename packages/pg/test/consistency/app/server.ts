@@ -4,4 +4,4 @@ import { serveApp } from '@flyroute/testkit/consistency/app'
 import { mutations } from './mutations.ts'
 import { requests } from './requests.ts'
 
-serveApp({ open: () => createPool({ max: 20 }), requests, mutations })
+serveApp({ open: (name) => createPool({ max: name === 'app' ? 20 : 5, name }), requests, mutations })

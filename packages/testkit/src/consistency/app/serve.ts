@@ -6,7 +6,11 @@ import type { RequestName, Step } from '../../checker/index.ts'
 /** What the workload asks of the app. */
 export interface AppRequest<Pool> {
   readonly pool: Pool
+  /** Of a second database, by its name, with rows of its own. */
+  readonly other: Pool
   readonly key: string
+  /** Of the rows that it writes, where there are several: one for each id. */
+  readonly keys: readonly string[]
   /** One for each write that was asked for. */
   readonly ids: readonly string[]
   readonly response: ServerResponse
@@ -16,7 +20,8 @@ export interface AppRequest<Pool> {
 export type AppRequests<Pool> = Readonly<Record<RequestName, (request: AppRequest<Pool>) => Promise<Step[]>>>
 
 interface App<Pool> {
-  open(): Pool
+  /** @param name of the database */
+  open(name: string): Pool
   readonly requests: AppRequests<Pool>
   /** By name, what puts each bug into a pool. */
   readonly mutations: Readonly<Record<string, (pool: Pool) => void>>
@@ -35,13 +40,14 @@ export function serveApp<Pool extends { readonly replication: Replication; end()
 
   /** The app, with its own pool, which `mutate` may put a bug into. */
   function start(mutate?: (pool: Pool) => void): { handle: RequestListener; close: () => Promise<unknown> } {
-    const pool = open()
+    const [pool, other] = [open('app'), open('other')]
     mutate?.(pool)
     const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://app')
-      const [key, ids] = [searchParams.get('key') ?? '', searchParams.getAll('id')]
+      const [keys, ids] = [searchParams.getAll('key'), searchParams.getAll('id')]
+      const key = keys[0] ?? ''
       try {
-        const steps = await requests[pathname.slice(1) as RequestName]({ pool, key, ids, response })
+        const steps = await requests[pathname.slice(1) as RequestName]({ pool, other, key, keys, ids, response })
         response.end(JSON.stringify({ steps }))
       } catch (error) {
         const { code, message } = error as { code?: string; message?: string }
@@ -51,8 +57,8 @@ export function serveApp<Pool extends { readonly replication: Replication; end()
     }
     const consistency = (env['CONSISTENCY'] ?? 'read-your-writes') as Consistency
     return {
-      handle: replayable(handle, { databases: [pool], consistency, debugHeader: true }) as RequestListener,
-      close: () => pool.end(),
+      handle: replayable(handle, { databases: [pool, other], consistency, debugHeader: true }) as RequestListener,
+      close: () => Promise.all([pool.end(), other.end()]),
     }
   }
 

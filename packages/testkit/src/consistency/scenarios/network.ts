@@ -30,6 +30,8 @@ export const apps: Scenario = {
       'write-twice': 0,
       'write-in-parallel': 0,
       'write-by-function': 0,
+      'write-awaited-late': 0,
+      'write-in-two': 0,
       'write-late': 0,
     },
   },
