@@ -83,5 +83,6 @@ export { DatabaseReplication, type DatabaseReplicationOptions, type ReplicationS
 export { neverSettles } from './request/late.ts'
 export { createScope, currentScope, runInScope, type Scope } from './request/scope.ts'
 export { createRequestState, type HeldConnection, RequestState, type WriteOutcome } from './request/state.ts'
+export { failBack } from './request/unhandled.ts'
 export { encodeToken, type Freshness, type TokenContent } from './token.ts'
 export { createTopology, type MemberOptions, memberTopology, withRole } from './topology.ts'

@@ -1,10 +1,12 @@
 import { BorrowedRequest, FetchRequest } from './fetch/request.ts'
-import { finish, withHeaders } from './fetch/response.ts'
+import { discard, finish, withHeaders } from './fetch/response.ts'
 import {
   asReplayPolicy,
   type IncomingRequest,
+  type Outcome,
   type ReplayPolicy,
   type ReplayPolicyOptions,
+  scopeOf,
   type Visit,
 } from './policy.ts'
 import { currentScope } from './request/scope.ts'
@@ -83,9 +85,9 @@ function attend(
 ): Response | Promise<Response> {
   const answered = (response: Response): Response => finish(policy, visit, response)
   const failed = (error: unknown): Response => {
-    const { answer, headers } = policy.after(visit, { error })
+    const answer = insteadOf(policy, visit, { error })
     if (answer === undefined) throw error
-    return withHeaders(new Response(answer.body, answer), headers)
+    return answer
   }
   let result: Response | Promise<Response>
   try {
@@ -93,7 +95,37 @@ function attend(
   } catch (error) {
     return failed(error)
   }
-  return isPromise(result) ? result.then(answered, failed) : answered(result)
+  return isPromise(result) ? firstAnswer(policy, visit, result, answered, failed) : answered(result)
+}
+
+/** The answer that a handler comes to, or the one that is sent before it has come to any. */
+function firstAnswer(
+  policy: ReplayPolicy,
+  visit: Visit,
+  running: Promise<Response>,
+  answered: (response: Response) => Response,
+  failed: (error: unknown) => Response,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    let isOpen = true
+    const closes = (): boolean => isOpen && !(isOpen = false)
+    scopeOf(visit).request.answerNow = () => {
+      const answer = isOpen ? insteadOf(policy, visit, {}) : undefined
+      if (answer !== undefined && closes()) resolve(answer)
+    }
+    running
+      .then(
+        (response) => (closes() ? resolve(answered(response)) : discard(response)),
+        (error) => void (closes() && resolve(failed(error))),
+      )
+      .catch(reject)
+  })
+}
+
+/** The answer that is sent in place of the app's; undefined where its own stands. */
+function insteadOf(policy: ReplayPolicy, visit: Visit, outcome: Outcome): Response | undefined {
+  const { answer, headers } = policy.after(visit, outcome)
+  return answer && withHeaders(new Response(answer.body, answer), headers)
 }
 
 function isPromise<T>(value: T | PromiseLike<T>): value is Promise<T> {

@@ -130,7 +130,9 @@ function attend(
     const scope = scopeOf(visit)
     emitInScope(request, scope)
     emitInScope(response, scope)
-    return run(visit, guardResponse(response, policy, visit))
+    const gate = guardResponse(response, policy, visit)
+    scope.request.answerNow = gate.answerNow
+    return run(visit, gate)
   }
   const visit = policy.before(new NodeRequest(request, response))
   if (!isPromise(visit)) return proceed(visit)

@@ -4,6 +4,7 @@ import type { ReplayPolicyOptions } from './policy/options.ts'
 import { resolvePolicy } from './policy/resolve.ts'
 import type { IncomingRequest, RequestVisit, Visit } from './policy/visit.ts'
 import type { Scope } from './request/scope.ts'
+import { lookAfterUnhandled } from './request/unhandled.ts'
 
 export type { Outcome, Verdict } from './policy/after.ts'
 export type { TokenCookie } from './policy/cookie.ts'
@@ -31,6 +32,7 @@ export interface ReplayPolicy {
  */
 export function createReplayPolicy(options: ReplayPolicyOptions): ReplayPolicy {
   const resolved = resolvePolicy(options)
+  lookAfterUnhandled()
   return {
     before: (request) => before(resolved, request),
     after: (visit, outcome) => after(resolved, visit as RequestVisit, outcome),

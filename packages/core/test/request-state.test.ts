@@ -5,13 +5,44 @@ import { describe, expect, test } from '@jest/globals'
 import { PrimaryRequiredError } from '../src/errors.ts'
 import { createReplayPolicy } from '../src/policy.ts'
 import { neverSettles } from '../src/request/late.ts'
-import { createRequestState } from '../src/request/state.ts'
+import { createRequestState, type RequestState } from '../src/request/state.ts'
 import { requirePrimary } from '../src/require-primary.ts'
 import { FakeDatabase } from './support/fake-database.ts'
 import { attend, incoming } from './support/incoming.ts'
 
 const refusal = (): PrimaryRequiredError =>
   new PrimaryRequiredError({ reason: 'write', topology: new FakeDatabase().replication.topology })
+
+describe('an error of a refusal that no code handles', () => {
+  const state = createRequestState
+  test.each([
+    ['before anything was refused', () => state('request'), false],
+    ['while the request is going to be replayed', () => refused(state('request')), true],
+    ['once it was replayed', () => answered(refused(state('request'))), true],
+    ['of a request that has begun its own answer', () => begun(refused(state('request'))), false],
+    ['of a job', () => refused(state('job')), false],
+    ['of a request that has written', () => wrote(refused(state('request'))), false],
+  ])('%s', (_, make, expected) => {
+    expect(make().makesUpFor(refusal())).toBe(expected)
+  })
+
+  test('has the middleware answer, where the handler does not', async () => {
+    const [slow, quick] = [refused(state('request')), refused(state('request'))]
+    const answers: string[] = []
+    slow.answerNow = () => answers.push('slow')
+    quick.answerNow = () => answers.push('quick')
+    for (const one of [slow, slow, quick]) one.makesUpFor(refusal())
+    quick.answerReplay()
+    expect(answers).toEqual([])
+    await wait(150)
+    expect(answers).toEqual(['slow'])
+  })
+
+  const refused = (request: RequestState): RequestState => (request.refuse(refusal()), request)
+  const answered = (request: RequestState): RequestState => (request.answerReplay(), request)
+  const begun = (request: RequestState): RequestState => (request.answerBegins(), request)
+  const wrote = (request: RequestState): RequestState => (request.noteCommit('app'), request)
+})
 
 describe('of a refusal and a write one comes first', () => {
   test('the refusal: no write begins after it, and the replay is final', () => {

@@ -1,3 +1,4 @@
+import { failBack } from '@flyroute/core/adapter'
 import type { ConnectionConfig } from './driver-types.ts'
 
 /** The first version of mysql2 whose promises reject with the error itself. */
@@ -13,7 +14,7 @@ let delivering: unknown
 export function hand(error: unknown, deliver: (error: unknown) => void): void {
   delivering = error
   try {
-    deliver(error)
+    failBack(() => deliver(error))
   } finally {
     delivering = undefined
   }

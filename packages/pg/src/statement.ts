@@ -1,4 +1,4 @@
-import { type Analysis, neverSettles, noteUnavailable, runInScope, type Scope } from '@flyroute/core/adapter'
+import { type Analysis, failBack, neverSettles, noteUnavailable, runInScope, type Scope } from '@flyroute/core/adapter'
 import {
   type BareClient,
   type Callback,
@@ -98,7 +98,10 @@ export function replyTo(
   if (callback !== undefined) {
     if (typeof callback !== 'function') throw new TypeError('callback is not a function')
     const deliver: Callback = (error, value, release) => {
-      if (!(error instanceof Dropped)) runInScope(scope, () => callback(error, value, release))
+      if (error instanceof Dropped) return
+      runInScope(scope, () =>
+        error ? failBack(() => callback(error, value, release)) : callback(error, value, release),
+      )
     }
     return { deliver, result: undefined }
   }

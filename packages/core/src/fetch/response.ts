@@ -4,14 +4,19 @@ import { readInScope } from './stream.ts'
 /** Replaces the handler's response by ours, or lets it pass with what is added. */
 export function finish(policy: ReplayPolicy, visit: Visit, response: Response): Response {
   const { answer, headers } = policy.after(visit, { status: response?.status })
-  const stream = isResponse(response) ? streamOf(response) : undefined
   if (answer !== undefined) {
-    // The app's own answer is not read: what makes it is told.
-    if (stream !== undefined && !stream.locked) stream.cancel().catch(() => undefined)
+    discard(response)
     return withHeaders(new Response(answer.body, answer), headers)
   }
+  const stream = isResponse(response) ? streamOf(response) : undefined
   if (stream !== undefined && !stream.locked) readInScope(stream, scopeOf(visit))
   return headers.length === 0 || !isResponse(response) ? response : withHeaders(response, headers)
+}
+
+/** The app's own answer is not read: what makes it is told. */
+export function discard(response: Response): void {
+  const stream = isResponse(response) ? streamOf(response) : undefined
+  if (stream !== undefined && !stream.locked) stream.cancel().catch(() => undefined)
 }
 
 /** Servers have answers of their own besides (an upgraded connection, say): they pass as they are. */

@@ -1,5 +1,6 @@
 import type { PrimaryRequiredError, ReplayUnavailableError, ReplayUnavailableReason } from '../errors.ts'
 import type { Freshness } from '../token.ts'
+import { belongsTo, throwUnhandled } from './unhandled.ts'
 
 /** How fresh the reads of a scope must be. */
 export type Consistency = 'none' | 'read-your-writes' | 'monotonic'
@@ -60,6 +61,9 @@ const reclaimMs = 250
 /** So many times it is waited as long once more for an answer that is on its way: a stream may stand still for ever. */
 const reclaimLooks = 40
 
+/** How long (ms) a handler has to answer by itself after an error of its request that no code handled. */
+const answerMs = 100
+
 const noSource: RequestSource = {}
 const noSettings: RequestSettings = {}
 
@@ -94,8 +98,11 @@ export class RequestState {
   #positions: Map<string, Freshness> | undefined = undefined
   #written: Set<string> | undefined = undefined
   #held: Set<HeldConnection> | undefined = undefined
+  #unhandled: Set<unknown> | undefined = undefined
   /** Asked once something of it would go to the primary because it cannot be replayed; undefined where that needs no leave. */
   leave: (() => boolean) | undefined = undefined
+  /** Answers in place of a handler that has not ended. Set by the middleware. */
+  answerNow: (() => void) | undefined = undefined
   readonly #whenReplayUnavailable: 'primary' | 'error'
   /** The database that is meant where none is named; undefined for a job. */
   readonly main: PrimarySeeker | undefined
@@ -201,6 +208,35 @@ export class RequestState {
   /** Remembers that a statement was refused, so that the request is replayed even if the app swallows the error. The first one counts. */
   refuse(error: PrimaryRequiredError): void {
     if (this.#refusal === undefined && this.whyNotReplayable() === undefined) this.#refusal = error
+    belongsTo(error, this)
+  }
+
+  /**
+   * An error of its refusal was handled by no code of the app. While the request is going to be replayed that is all there is to
+   * it; should it be answered otherwise after all, the error is thrown again.
+   *
+   * It may have been the code that would have answered: a callback that throws, a handler whose framework loses its promise. Then
+   * the middleware answers by itself. It waits for a handler that goes on, since what that has begun would never settle.
+   *
+   * @returns whether the replay does what has failed with it
+   */
+  makesUpFor(error: unknown): boolean {
+    if (this.isReplayed) return true
+    if (!this.#isDue) return false
+    if (this.#unhandled === undefined) {
+      this.#unhandled = new Set()
+      setTimeout(() => {
+        if (this.#isDue) this.answerNow?.()
+      }, answerMs).unref?.()
+    }
+    this.#unhandled.add(error)
+    return true
+  }
+
+  /** It was refused something, and nothing keeps it from being replayed. */
+  get #isDue(): boolean {
+    const isOpen = this.#phase === phases.running
+    return isOpen && this.#refusal !== undefined && this.whyNotReplayable() === undefined
   }
 
   /**
@@ -251,6 +287,7 @@ export class RequestState {
     if (this.#phase === phases.replayed) return true
     if (this.whyNotReplayable() !== undefined) return false
     this.#phase = phases.replayed
+    this.#unhandled = undefined
     // The app's own `finally` gives back what it can, in the course of the error; what is left then is ours to give back.
     if (this.#held !== undefined) {
       setImmediate(() => this.#reclaimShared())
@@ -280,6 +317,9 @@ export class RequestState {
   /** The headers of the app's own answer are on their way: from now on nothing can be replayed, and no token can be added. */
   answerBegins(): void {
     if (this.#phase === phases.running) this.#phase = phases.answering
+    if (this.#unhandled === undefined) return
+    for (const error of this.#unhandled) throwUnhandled(error)
+    this.#unhandled = undefined
   }
 }
 

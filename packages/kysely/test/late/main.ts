@@ -19,7 +19,7 @@ function connectionOf(db: Kysely<unknown>): Promise<LateConnection> {
   })
 }
 
-const report = await playLateWork({
+const reports = await playLateWork({
   requests: Number(env['REQUESTS']),
   atOnce: 8,
   writer: `create function late_write(id int, part int) returns int language plpgsql as
@@ -38,6 +38,13 @@ const report = await playLateWork({
     return {
       database: dialect,
       query: (sql) => db.executeQuery(CompiledQuery.raw(sql)),
+      // It has none, but apps make them.
+      call(sql, callback) {
+        db.executeQuery(CompiledQuery.raw(sql)).then(
+          () => process.nextTick(callback),
+          (error: unknown) => process.nextTick(callback, error),
+        )
+      },
       connect: () => connectionOf(db),
       sleep: (ms) => `select pg_sleep(${ms / 1000})`,
       writeSlowly: (id, part) => `select late_write(${id}, ${part})`,
@@ -48,4 +55,4 @@ const report = await playLateWork({
     }
   },
 })
-console.log(JSON.stringify(report))
+console.log(JSON.stringify(reports))

@@ -2,7 +2,7 @@
 import { createPool } from '@flyroute/mysql2'
 import { playLateWork, poolSize } from '@flyroute/testkit/late'
 
-const report = await playLateWork({
+const reports = await playLateWork({
   requests: Number(process.env['REQUESTS']),
   atOnce: 8,
   writer: `create procedure late_write(in id int, in part int) modifies sql data
@@ -14,6 +14,7 @@ const report = await playLateWork({
     return {
       database: below,
       query: (sql) => pool.query(sql),
+      call: (sql, callback) => void below.query(sql, callback),
       connect: () => pool.getConnection(),
       sleep: (ms) => `select sleep(${ms / 1000})`,
       // The tables of a function would be looked at before it begins.
@@ -25,4 +26,4 @@ const report = await playLateWork({
     }
   },
 })
-console.log(JSON.stringify(report))
+console.log(JSON.stringify(reports))

@@ -2,7 +2,7 @@
 import { createPool } from '@flyroute/pg'
 import { playLateWork, poolSize } from '@flyroute/testkit/late'
 
-const report = await playLateWork({
+const reports = await playLateWork({
   requests: Number(process.env['REQUESTS']),
   atOnce: 8,
   writer: `create function late_write(id int, part int) returns int language plpgsql as
@@ -12,6 +12,7 @@ const report = await playLateWork({
     return {
       database: pool,
       query: (sql) => pool.query(sql),
+      call: (sql, callback) => pool.query(sql, callback),
       connect: () => pool.connect(),
       sleep: (ms) => `select pg_sleep(${ms / 1000})`,
       writeSlowly: (id, part) => `select late_write(${id}, ${part})`,
@@ -22,4 +23,4 @@ const report = await playLateWork({
     }
   },
 })
-console.log(JSON.stringify(report))
+console.log(JSON.stringify(reports))

@@ -1,4 +1,4 @@
-import type { RequestListener, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { replayable as replayableFetch } from '@flyroute/core/fetch'
 import { replayable, replayMiddleware } from '@flyroute/core/node'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
@@ -14,30 +14,27 @@ export type Door = 'handler' | 'express' | 'hono'
 /** By name, the ways into an app that are tried: each with the middleware or the wrapper that an app would have. */
 export const doors: Readonly<Record<Door, (subject: LateSubject, handle: Handle) => RequestListener>> = {
   handler({ database }, handle) {
-    const own: RequestListener = async (request, response) => {
-      await handle(request.url ?? '', response)
-      response.end('done')
-    }
-    return replayable(own, { databases: [database] }) as RequestListener
+    const own = (request: IncomingMessage, response: ServerResponse): Promise<unknown> =>
+      handle(request.url ?? '', response).then(() => response.end('done'))
+    const listen = replayable(own, { databases: [database] })
+    return (request, response) => void listen(request, response)
   },
 
   express({ database }, handle) {
     const app = express().use(replayMiddleware({ databases: [database] }))
     // It prints no errors then.
     app.set('env', 'test')
-    return app.use(async (request, response) => {
-      await handle(request.url, response)
-      response.send('done')
-    })
+    return app.use((request, response) => handle(request.url, response).then(() => response.send('done')))
   },
 
   hono({ database }, handle) {
     const app = new Hono<{ Bindings: HttpBindings }>()
     app.get('*', async (context) => {
-      await handle(context.req.path, context.env.outgoing as ServerResponse)
+      await handle(context.req.path, context.env.outgoing)
       return context.text('done')
     })
     app.onError((_, context) => context.text('failed', 500))
-    return getRequestListener(replayableFetch(app.fetch, { databases: [database] }) as typeof app.fetch)
+    const listen = getRequestListener(replayableFetch(app.fetch, { databases: [database] }))
+    return (request, response) => void listen(request, response)
   },
 }

@@ -13,8 +13,11 @@ export interface LateRequest {
   writeSlowly(part: number): string
 }
 
-/** By name: work that goes on when its request has been answered. Nothing here catches an error, as in code that means well. */
-export const kinds: Readonly<Record<string, (request: LateRequest) => Promise<unknown>>> = {
+/** What an app does to answer a request, by name. */
+export type Kinds = Readonly<Record<string, (request: LateRequest) => Promise<unknown>>>
+
+/** Work that goes on when its request has been answered. Nothing here catches an error, as in code that means well. */
+export const lateKinds: Kinds = {
   async 'listener of finish'({ subject, response, write }) {
     response.on('finish', () => {
       void subject.query(write(2))

@@ -1,22 +1,17 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-  request as send,
-} from 'node:http'
+import { createServer, type Server, request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { replayable } from '@flyroute/core/node'
-import { kinds, type LateRequest } from './kinds.ts'
+import { type Door, doors, type Handle } from './doors.ts'
+import { type Kinds, type LateRequest, lateKinds } from './kinds.ts'
 import type { LateSubject } from './subject.ts'
+import { unhandledKinds } from './unhandled-kinds.ts'
 
 export interface LateRun {
   /** Makes the routine that `writeSlowly` calls. */
   readonly writer: string
   /** Opens the pool of a machine in that region. */
   open(region: 'ord' | 'ams'): LateSubject
+  /** How many requests there are of each sort of work. */
   readonly requests: number
   /** How many requests are under way at a time. */
   readonly atOnce: number
@@ -31,49 +26,73 @@ export interface LateReport {
   readonly bytesARequest: number
 }
 
+/** What is played one after the other, and how its requests come in. */
+const plays: readonly { readonly name: string; readonly kinds: Kinds; readonly door: Door }[] = [
+  { name: 'late, node:http', kinds: lateKinds, door: 'handler' },
+  { name: 'unhandled, Express', kinds: unhandledKinds, door: 'express' },
+  { name: 'unhandled, Hono', kinds: unhandledKinds, door: 'hono' },
+]
+
 /**
  * Sends requests to a machine on a replica, each of which leaves work behind, and follows each replay to the primary's machine.
  * To be run in a process of its own, with `--expose-gc`: an error that is not handled ends it.
  */
-export async function playLateWork({ writer, open, requests, atOnce }: LateRun): Promise<LateReport> {
-  const subjects = [open('ams'), open('ord')] as const
-  const [far, near] = (await Promise.all(subjects.map(serve))) as [Server, Server]
-  const works = Object.values(kinds)
+export async function playLateWork(run: LateRun): Promise<Record<string, LateReport>> {
+  const subjects = [run.open('ams'), run.open('ord')] as const
+  await subjects[1].query('create table late_work (id int not null, part int not null)')
+  await subjects[1].query(run.writer)
+  await knowsRoutines(subjects[0])
+  const reports: Record<string, LateReport> = {}
+  for (const [index, { name, kinds, door }] of plays.entries()) {
+    const serving = subjects.map((subject) => serve(subject, Object.values(kinds), door))
+    const [far, near] = (await Promise.all(serving)) as [Server, Server]
+    reports[name] = await play(run, subjects, { far, near, kinds: Object.keys(kinds), firstId: index * run.requests })
+    for (const server of [far, near]) server.close()
+  }
+  await Promise.all(subjects.map((subject) => subject.end()))
+  return reports
+}
+
+interface Machines {
+  readonly far: Server
+  readonly near: Server
+  readonly kinds: readonly string[]
+  /** The numbers of the requests begin with it. */
+  readonly firstId: number
+}
+
+async function play(
+  { requests, atOnce }: LateRun,
+  subjects: readonly LateSubject[],
+  { far, near, kinds, firstId }: Machines,
+): Promise<LateReport> {
   let next = 0
   let replayed = 0
-  let halfway = 0
   const work = async (until: number): Promise<void> => {
     while (next < until) {
-      const id = next++
-      const path = `/${id % works.length}/${id}`
+      const kind = next % kinds.length
+      const path = `/${kind}/${firstId + next++}`
       const first = await get(far, path)
       if (first.replay === undefined) continue
       replayed++
       const state = /state=([^;]+)/.exec(first.replay)?.[1]
       const second = await get(near, path, { 'fly-replay-src': `instance=one;region=ams;t=1;state=${state}` })
-      if (second.status !== 200) throw new Error(`The replay of ${path} was answered ${second.status}`)
+      if (second.status !== 200) throw new Error(`The replay of ${kinds[kind]} was answered ${second.status}`)
     }
   }
-  await subjects[1].query('create table late_work (id int not null, part int not null)')
-  await subjects[1].query(writer)
-  await knowsRoutines(subjects[0])
   const workAll = (until: number): Promise<unknown> => Promise.all(Array.from({ length: atOnce }, () => work(until)))
   await workAll(requests / 2)
   await settled(subjects)
-  halfway = heap()
+  const halfway = heap()
   await workAll(requests)
   await settled(subjects)
   const bytesARequest = Math.round((heap() - halfway) / (requests / 2))
-  const busy = subjects.reduce((sum, subject) => sum + subject.busy, 0)
-  for (const server of [far, near]) server.close()
-  await Promise.all(subjects.map((subject) => subject.end()))
-  return { replayed, busy, bytesARequest }
+  return { replayed, busy: subjects.reduce((sum, subject) => sum + subject.busy, 0), bytesARequest }
 }
 
-async function serve(subject: LateSubject): Promise<Server> {
-  const works = Object.values(kinds)
-  const handler = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const [, kind, id] = (request.url ?? '').split('/').map(Number)
+async function serve(subject: LateSubject, works: Kinds[string][], door: Door): Promise<Server> {
+  const handle: Handle = async (path, response) => {
+    const [, kind, id] = path.split('/').map(Number)
     const late: LateRequest = {
       subject,
       id: id as number,
@@ -82,9 +101,8 @@ async function serve(subject: LateSubject): Promise<Server> {
       writeSlowly: (part) => subject.writeSlowly(id as number, part),
     }
     await works[kind as number]?.(late)
-    response.end('done')
   }
-  const server = createServer(replayable(handler, { databases: [subject.database] }) as RequestListener)
+  const server = createServer(doors[door](subject, handle))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return server
 }

@@ -10,6 +10,8 @@ export interface LateConnection {
 export interface LateSubject {
   readonly database: { readonly replication: Replication }
   query(sql: string): Promise<unknown>
+  /** The same with a callback, in whatever context the driver calls it. */
+  call(sql: string, callback: (error?: Error | null) => void): void
   connect(): Promise<LateConnection>
   /** Takes so many milliseconds, and only reads. */
   sleep(ms: number): string

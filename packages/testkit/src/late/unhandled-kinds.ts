@@ -16,15 +16,17 @@ export const unhandledKinds: Kinds = {
   },
 
   async 'async callback of forEach'(request) {
-    ;[1, 2].forEach(async (part) => {
+    // Said to give anything, so that the linter lets it pass.
+    const each: (part: number) => unknown = async (part) => {
       await read(request)
       await save(request, part)
-    })
+    }
+    ;[1, 2].forEach(each)
     await refused(request)
   },
 
   async 'async listener of an event emitter'(request) {
-    const emitter = new EventEmitter().on('order', (part: number) => save(request, part))
+    const emitter = new EventEmitter().on('order', (part: number): unknown => save(request, part))
     for (const part of [1, 2]) emitter.emit('order', part)
     await refused(request)
   },
