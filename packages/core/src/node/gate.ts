@@ -10,7 +10,7 @@ export interface Gate {
   readonly isReplaced: boolean
   /** Sends this, with what is added to it, in place of the app's answer, whose headers must not have left. */
   replace(answer: HttpAnswer, added: Verdict['headers']): void
-  /** The app does not answer any more: it is decided now what its request comes to. */
+  /** Decides now what the request comes to: the app may not answer any more. */
   answerNow(): void
 }
 
@@ -43,7 +43,11 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
       // What is piped into an answer that is not sent is ended, as when its client goes away.
       for (const source of sources) cutOff(source, response)
     },
-    answerNow: () => void decide(response.statusCode),
+    answerNow() {
+      // Express destroys the socket of a request that fails when it was answered: no other request may be on it by then.
+      response.shouldKeepAlive = false
+      decide(response.statusCode)
+    },
   }
 
   /** Replaces the answer, or lets it pass with what is added. */
