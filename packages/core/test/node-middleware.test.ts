@@ -29,6 +29,24 @@ async function read(stream: AsyncIterable<Buffer>): Promise<Buffer> {
 const replays = { status: 409, statusMessage: 'Conflict' }
 
 describe('a replay', () => {
+  test('that is answered ahead of its handler is the last answer on its connection', async () => {
+    let late: Promise<void> | undefined
+    await using server = await serve((database) => (_, response) => {
+      try {
+        database.write()
+      } catch (error) {
+        // Node would ask so of a promise that nothing handles.
+        expect(currentScope()?.request.makesUpFor(error)).toBe(true)
+      }
+      late = new Promise((resolve) => response.once('finish', resolve)).then(() => void response.end('never sent'))
+    })
+    using connection = new Connection(server.port)
+    connection.write(head('GET', '/'))
+    const answer = await connection.answer()
+    expect([answer.status, answer.header('connection')]).toEqual([409, ['close']])
+    await late
+  })
+
   test('by method comes before the handler', async () => {
     let ran = 0
     await using server = await serve(() => (_, response) => {
