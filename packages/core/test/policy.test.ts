@@ -255,6 +255,35 @@ describe('a replay that came back', () => {
     },
   )
 
+  test.each(['write', 'refused', 'method'])(
+    'a GET that was replayed for %s may have written there: 503',
+    async (reason) => {
+      const state = { 'fly-replay-src': `instance=1;region=ams;t=1;state=flyroute:${reason}:insert@app` }
+      const { policy, database } = replica()
+      for (const more of [state, { 'fly-request-id': 'one' }]) {
+        // What this process has sent away itself, it knows without the state.
+        if ('fly-request-id' in more) {
+          if (reason !== 'write') continue
+          const first = await attend(policy, incoming({ headers: more }), () => database.write())
+          expect(first.headers['fly-replay']).toBeDefined()
+        }
+        const ended = await attend(policy, incoming({ headers: { ...failed('timeout'), ...more } }))
+        expect(ended).toMatchObject({ ran: false, status: 503, json: { error: { reason: 'replay-failed' } } })
+      }
+      const again = incoming({ headers: { ...failed('no_candidate'), ...state } })
+      expect(await attend(policy, again)).toMatchObject({ ran: true, status: 200 })
+      const idempotent = replica({ isIdempotent: () => true })
+      const stale = { 'fly-replay-src': 'instance=1;region=ams;t=1;state=flyroute:stale@app' }
+      for (const [{ policy: one }, more] of [
+        [idempotent, state],
+        [replica(), stale],
+      ] as const) {
+        const ended = await attend(one, incoming({ headers: { ...failed('timeout'), ...more } }))
+        expect(ended).toMatchObject({ ran: true, status: 200 })
+      }
+    },
+  )
+
   test('what the app calls idempotent runs here as well', async () => {
     const { policy } = replica({ isIdempotent: ({ method, path }) => method === 'PUT' && path === '/set' })
     const at = (path: string) => attend(policy, incoming({ method: 'PUT', path, headers: failed('timeout') }))

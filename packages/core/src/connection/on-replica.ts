@@ -29,7 +29,11 @@ export function decideOnReplica<S>(
     if (transaction.refusal !== undefined) return inAborted(guard, analysis)
     // It ends where it is; and what has read something stays there.
     const ends = analysis.transaction !== undefined && analysis.transaction !== 'set'
-    if (access !== 'write' && (transaction.used || ends)) return Action.here
+    if (access !== 'write' && (transaction.used || ends)) {
+      // What its request has written elsewhere since then would be missing, and it cannot go there any more.
+      const isMissed = !ends && !transaction.isSnapshot && scope?.request.hasWritten(replication.name)
+      return isMissed ? guard.refuses(staysHere(guard, scope, 'transaction')) : Action.here
+    }
     // What fails in a read-only one fails on the primary too, but for what commits it, and for a lock that succeeds here and
     // protects nothing there.
     const commits = analysis.schema && database.facts.language === 'mysql'

@@ -5,6 +5,9 @@ import type { Wire } from './wire.ts'
 /** How many different settings are kept at most; with more, the session counts as one that cannot be made again. */
 const maxSettings = 1_000
 
+/** Modes of a transaction in which later writes of others are not seen. */
+const snapshot = /\b(?:repeatable\s+read|serializable)\b/i
+
 /**
  * What is known of the session on a connection: its transaction, by the server's word where that is the latest and by the
  * texts that are still on their way; the settings that could be made again on another connection; and whether anything else
@@ -179,6 +182,7 @@ export class Session<S> {
       if (open && !several && this.#language !== 'mysql') return
       this.#transaction = new Transaction(several)
       this.#transaction.readOnly = readOnly ?? this.#isReadOnly
+      this.#transaction.isSnapshot = this.#language !== 'postgres' || snapshot.test(text)
       if (!several) this.#transaction.begin.push(...this.#next, statement)
       this.#next = []
     } else if (control === 'commit' || control === 'rollback' || control === 'prepare') {
@@ -211,6 +215,7 @@ export class Session<S> {
     } else if (transaction !== undefined && !transaction.used) {
       transaction.begin.push(statement)
       transaction.readOnly = readOnly ?? transaction.readOnly
+      transaction.isSnapshot ||= snapshot.test(text)
     }
   }
 

@@ -10,6 +10,8 @@ export class Transaction<S> {
   used: boolean
   /** It was begun as READ ONLY: what it refuses, the primary would refuse as well. */
   readOnly = false
+  /** It sees one moment of its server, and nothing that is written later: REPEATABLE READ and above. */
+  isSnapshot = false
   /** The request that has written in it, so that its COMMIT has a position. */
   writer: RequestState | undefined = undefined
   /** It mentions synchronous_commit: `SET LOCAL` cannot be seen any more after the COMMIT. */

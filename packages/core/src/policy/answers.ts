@@ -29,7 +29,7 @@ export function answerReplay(policy: ResolvedPolicy, visit: RequestVisit, order:
   const place = target.region ?? target.instance ?? target.preferInstance ?? target.app
   if (place === undefined) return unavailableAnswer(new ReplayUnavailableError('no-primary'))
   if (!visit.scope.request.answerReplay()) return undefined
-  policy.fallbacks.remember(visit.request.header('fly-request-id'))
+  policy.fallbacks.remember(visit.request.header('fly-request-id'), reason)
   publish('replay', { reason, detail, target: String(place) })
   return replayResponse(target, {
     state: writeState({ reason, detail, database: database.name }, policy.secrets),

@@ -8,6 +8,9 @@ import type { IncomingRequest } from './visit.ts'
 /** Methods that change nothing, by the rules of HTTP. */
 const safeMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
 
+/** Reasons of a replay that say of any method that it writes: a statement was seen, or the app has said so of the request. */
+const ofWrites: readonly string[] = ['write', 'refused', 'method']
+
 /** How a request came here that is not on its first way: by a replay of ours, or back from one that failed. */
 export interface Arrival {
   /** Why it was replayed, in one word; undefined where it does not say. */
@@ -32,13 +35,14 @@ export function readArrival(policy: ResolvedPolicy, request: IncomingRequest): A
   const state = readState(parseReplaySource(source)?.state, secrets)
   if (failure === undefined && state === undefined) return undefined
   const isSigned = secrets.length > 0 && state !== undefined
-  const isProven = isSigned || (failure !== undefined && fallbacks.recognizes(request.header('fly-request-id')))
+  const remembered = failure === undefined ? undefined : fallbacks.recognizes(request.header('fly-request-id'))
+  const isProven = isSigned || remembered !== undefined
   const [first] = databases as readonly [DatabaseReplication]
   const meant = databases.find((one) => plain(one.name) === state?.database) ?? first
   const { primaryRegion } = meant.topology
   const elsewhere = databases.some((one) => one.topology.primaryRegion !== primaryRegion)
   const obstacle = failure !== undefined ? 'replay-failed' : elsewhere ? 'two-primaries' : 'loop'
-  return { reason: state?.reason, meant, failure, obstacle, isProven }
+  return { reason: state?.reason ?? remembered, meant, failure, obstacle, isProven }
 }
 
 /** Why it must not be served here at all; undefined where it may. */
@@ -52,8 +56,9 @@ export function validateArrival(
     if (!isProven && policy.secrets.length > 0)
       return new ReplayUnavailableError('replay-failed', { detail: 'unproven' })
     // Only after `no_candidate` no machine has begun to run it.
-    if (safeMethods.includes(request.method) || failure.reason === 'no_candidate' || policy.isIdempotent(request))
-      return undefined
+    if (failure.reason === 'no_candidate' || policy.isIdempotent(request)) return undefined
+    const isRead = safeMethods.includes(request.method) && !(reason !== undefined && ofWrites.includes(reason))
+    if (isRead) return undefined
     return new ReplayUnavailableError('replay-failed', { detail: failure.reason })
   }
   if (meant.topology.role === 'replica') meant.prober.probeSync()

@@ -11,21 +11,25 @@ const placeMs = 30_000
  * gives to each request.
  */
 export class Fallbacks {
-  readonly #replayed: Set<string> = new Set()
+  /** Why each of them was replayed. */
+  readonly #replayed: Map<string, string> = new Map()
   /** When each place that is taken becomes free by itself. */
   readonly #taken: Set<{ readonly until: number }> = new Set()
 
-  /** The request with this id was answered with a replay. */
-  remember(id: string | undefined): void {
+  /** The request with this id was answered with a replay, for this reason. */
+  remember(id: string | undefined, reason: string): void {
     if (id === undefined || id.length > 128) return
-    this.#replayed.add(id)
-    const [oldest] = this.#replayed
+    this.#replayed.set(id, reason)
+    const [oldest] = this.#replayed.keys()
     if (this.#replayed.size > mostReplays && oldest !== undefined) this.#replayed.delete(oldest)
   }
 
-  /** Whether this process has answered the request with a replay. True once a replay. */
-  recognizes(id: string | undefined): boolean {
-    return id !== undefined && this.#replayed.delete(id)
+  /** Why this process has answered the request with a replay; undefined where it has not. Told once a replay. */
+  recognizes(id: string | undefined): string | undefined {
+    if (id === undefined) return undefined
+    const reason = this.#replayed.get(id)
+    this.#replayed.delete(id)
+    return reason
   }
 
   /**

@@ -43,6 +43,20 @@ describe('on a replica', () => {
     expect(names[guarded.run('rollback', scope)]).toBe('here')
   })
 
+  test.each([
+    ['postgres', 'begin', 'refuse'],
+    ['postgres', 'begin isolation level repeatable read', 'here'],
+    ['mysql', 'begin', 'here'],
+  ] as const)('%s: what its request has written since %s is not there: a read is %s', async (language, begin, then) => {
+    const guarded = await Guarded.ready({ language })
+    const scope = requestScope()
+    guarded.run(begin, scope)
+    guarded.run('select 1', scope)
+    scope.request.written.add(guarded.guard.database.replication.name)
+    expect(names[guarded.run('select 2', scope)]).toBe(then)
+    expect(names[guarded.run('rollback', scope)]).toBe('here')
+  })
+
   test('a write that moves is registered before it goes, and only once', async () => {
     const guarded = await Guarded.ready()
     const scope = upgrade()
