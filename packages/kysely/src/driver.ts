@@ -201,7 +201,6 @@ export class FlyrouteDriver implements Driver, Owner {
     const { guard, driver } = connection
     await guard.identify()
     connection.isAssumed = false
-    this.database.catalogue.refresh()
     this.#identified.set(driver, { at, server: guard.server as ServerInstance })
   }
 

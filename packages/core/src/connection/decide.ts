@@ -24,7 +24,9 @@ export function decide<S>(
     return analysis.transaction === 'rollback' && !analysis.several ? Action.here : Action.drop
   }
   if (guard.isDiverted) return Action.primary
-  return guard.role === 'primary'
+  const { role } = guard
+  guard.session.isOnReplica = role === 'replica'
+  return role === 'primary'
     ? decideOnPrimary(guard, analysis, text, scope)
     : decideOnReplica(guard, analysis, text, scope, hasWaited)
 }

@@ -71,8 +71,9 @@ export class ConnectionGuard<S> {
     this.writes = new Writes(database.replication, this.session)
   }
 
-  /** What the server says it is; until then, what the settings say. */
+  /** What the server says it is; until then, what the settings say. To a transaction it stays what it was at its beginning. */
   get role(): Role {
+    if (this.session.isInReplicasTransaction) return 'replica'
     if (this.server !== undefined) return this.server.role
     return this.side === 'primary' ? 'primary' : this.database.replication.topology.role
   }
@@ -158,6 +159,7 @@ export class ConnectionGuard<S> {
     this.server = server
     this.#identifiedAt = Date.now()
     this.#isDoubtful = false
+    this.database.catalogue.refresh()
   }
 
   /** A statement has changed the schema: what was learned of texts and of routines may no longer hold. */

@@ -26,6 +26,8 @@ export class Session<S> {
   #residue: string | undefined
   #changes = 0
   #isReadOnly = false
+  /** The server was a replica when the last statement was decided: so it is for a transaction that this one begins. */
+  isOnReplica = false
 
   /** @param begin begins a transaction, in the adapter's form: for what follows COMMIT AND CHAIN */
   constructor(wire: Wire, language: Dialect, begin: S) {
@@ -40,6 +42,11 @@ export class Session<S> {
     // A transaction whose beginning was not seen. MySQL has such while autocommit is off, and that is a setting.
     else this.#transaction ??= new Transaction(this.#language !== 'mysql')
     return this.#transaction
+  }
+
+  /** Whether it is in a transaction that was begun on a replica. */
+  get isInReplicasTransaction(): boolean {
+    return this.#transaction?.isOnReplica === true && this.#isOpen
   }
 
   /** What may have been left in the session that cannot be made again, as a reason code; undefined for nothing. */
@@ -183,6 +190,7 @@ export class Session<S> {
       this.#transaction = new Transaction(several)
       this.#transaction.readOnly = readOnly ?? this.#isReadOnly
       this.#transaction.isSnapshot = this.#language !== 'postgres' || snapshot.test(text)
+      this.#transaction.isOnReplica = this.isOnReplica
       if (!several) this.#transaction.begin.push(...this.#next, statement)
       this.#next = []
     } else if (control === 'commit' || control === 'rollback' || control === 'prepare') {
@@ -204,6 +212,7 @@ export class Session<S> {
     const chained = new Transaction<S>(several)
     chained.begin.push(...(begin.length > 0 ? begin : [this.#begin]))
     chained.readOnly = readOnly
+    chained.isOnReplica = this.isOnReplica
     return chained
   }
 

@@ -12,6 +12,8 @@ export class Transaction<S> {
   readOnly = false
   /** It sees one moment of its server, and nothing that is written later: REPEATABLE READ and above. */
   isSnapshot = false
+  /** It was begun on a replica: it stays read-only, although its server may have been promoted meanwhile. */
+  isOnReplica = false
   /** The request that has written in it, so that its COMMIT has a position. */
   writer: RequestState | undefined = undefined
   /** It mentions synchronous_commit: `SET LOCAL` cannot be seen any more after the COMMIT. */

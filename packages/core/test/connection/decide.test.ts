@@ -106,6 +106,17 @@ describe('on a replica', () => {
   })
 })
 
+test('a transaction that a replica began stays one, although its server is promoted: what writes in it is replayed', async () => {
+  const guarded = await Guarded.ready()
+  for (const text of ['begin', 'select 1']) guarded.run(text)
+  guarded.isOn('primary', 2)
+  const scope = requestScope()
+  expect([guarded.guard.role, names[guarded.run('delete from item', scope)]]).toEqual(['replica', 'refuse'])
+  expect(scope.request.refusal).toMatchObject({ reason: 'write' })
+  guarded.run('rollback')
+  expect([guarded.guard.role, names[guarded.run('delete from item', requestScope())]]).toEqual(['primary', 'here'])
+})
+
 describe('on a primary', () => {
   const effects = Object.fromEntries(Object.entries(Effect).map(([name, value]) => [value, name]))
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { runWithToken } from '@flyroute/core'
 import { describe, expect, test } from '@jest/globals'
 import { away, type Context, home, rejection } from './context.ts'
@@ -12,7 +13,8 @@ export function tokens(context: Context): void {
         (await app.send(home, (subject) => subject.query(sql).catch(() => undefined))).token !== undefined
       expect(await token(context.insert(context.nextId()))).toBe(true)
       expect(await token(`update conformance set value = value + 1 where id = ${id}`)).toBe(true)
-      expect(await token(`select value from conformance where id = ${id}`)).toBe(false)
+      // As long as it is not known which views write, it counts as a write: that is for a moment.
+      while (await token(`select value from conformance where id = ${id}`)) await sleep(5)
       expect(await token(context.insert(id))).toBe(false)
       const transaction = await app.send(home, (subject) =>
         subject.transaction((query) => query(context.insert(context.nextId()))),
