@@ -14,9 +14,11 @@ export const schema: readonly string[] = [
   ),
   // Nothing in its call shows that it writes.
   `create definer = app@'%' procedure app.append_item(in key_of varchar(80), in id varchar(40)) modifies sql data begin
+    start transaction;
     insert into list (k, version, last, items) values (key_of, 1, id, id)
       on duplicate key update version = version + 1, last = id, items = concat(items, ',', id);
     select version from list where k = key_of;
+    commit;
   end`,
   `create definer = app@'%' function app.write_register(key_of varchar(80), id varchar(40)) returns int deterministic
     modifies sql data begin

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { runOnPrimary } from '@flyroute/core'
+import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import type { Step, WriteStep } from '@flyroute/testkit/checker'
 import type { AppRequests } from '@flyroute/testkit/consistency/app'
 import type { Pool, PoolClient } from 'pg'
@@ -63,7 +63,10 @@ export const requests: AppRequests<Pool> = {
   },
   'write-awaited-late': async ({ pool, key, ids }) => {
     const writing = write(pool, key, ids[0])
-    // Refused meanwhile, it is a rejection that no code handles.
+    // Refused meanwhile, it is a rejection that no code handles; any other error waits to be awaited.
+    void writing.catch((error: unknown) => {
+      if (isPrimaryRequired(error)) throw error
+    })
     await sleep(5)
     return [await writing, await read(pool, key)]
   },

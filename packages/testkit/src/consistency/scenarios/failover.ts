@@ -37,6 +37,8 @@ export const otherRegion: Scenario = {
   isFinal: true,
   async faults({ world, load, ord, ams, gru, pause }) {
     await world.databases.setSynchronous([ams.name])
+    // What was committed before waits for no replica, and is to be there as well.
+    await world.databases.caughtUp()
     await pause(1_000)
     await load.tolerating(withoutPrimary, async () => {
       await load.kill(ord)
