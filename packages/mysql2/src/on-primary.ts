@@ -163,6 +163,8 @@ export class OnPrimary {
       if (family === 'mysql') return this.#took(guarded, request, this.#at(own))
       const isNew = own !== '' && own !== this.#last
       this.#last = own
+      // It might have written, and has not: then what it has read counts.
+      if (!isNew && guarded.scope?.consistency === 'monotonic') await this.#connection.sees(guarded, request)
       this.#took(guarded, request, isNew ? this.#position(own) : undefined)
     } catch (error) {
       if (guarded.effect !== Effect.commits) return database.replication.written.withoutPosition(error)
