@@ -46,8 +46,8 @@ export class Browser {
           answer.setEncoding('utf8')
           answer.on('data', (text: string) => (body += text))
           answer.once('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body }))
-          answer.once('error', reject)
-          answer.once('close', () => reject(new Error('The answer was cut short')))
+          const isCut = (): void => reject(new Error(`The answer was cut short: ${body.trim().slice(0, 300)}`))
+          answer.once('error', isCut).once('close', isCut)
         },
       )
       sent.once('error', reject)

@@ -51,8 +51,10 @@ export function serveApp<Pool extends { readonly replication: Replication; end()
         response.end(JSON.stringify({ steps }))
       } catch (error) {
         const { code, message } = error as { code?: string; message?: string }
-        if (response.headersSent) response.destroy()
-        else response.writeHead(500, { 'content-type': 'application/json' }).end(JSON.stringify({ code, message }))
+        const why = JSON.stringify({ code, message })
+        // An answer that has begun is cut short; why, its client can read all the same.
+        if (response.headersSent) response.write(why, () => response.destroy())
+        else response.writeHead(500, { 'content-type': 'application/json' }).end(why)
       }
     }
     const consistency = (env['CONSISTENCY'] ?? 'read-your-writes') as Consistency
