@@ -17,10 +17,10 @@ const whole = {
   '@flyroute/core/adapter': 150_000,
   '@flyroute/core/fetch': 37_000,
   '@flyroute/core/node': 39_000,
-  '@flyroute/kysely': 140_000,
+  '@flyroute/kysely': 140_500,
   '@flyroute/lab': 75_000,
   '@flyroute/lab/databases': 41_000,
-  '@flyroute/mysql2': 161_500,
+  '@flyroute/mysql2': 162_000,
   '@flyroute/mysql2/promise': 159_000,
   '@flyroute/pg': 163_500,
 }
