@@ -178,8 +178,10 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.wire.forget()
     const user = otherUser(command)
     session.forget(user === undefined || hasFailed)
-    if (hasFailed) session.isUnknown()
-    else if (user !== undefined) session.becomes({ user })
+    if (hasFailed) {
+      session.isUnknown()
+      this.wire.isEnded = true
+    } else if (user !== undefined) session.becomes({ user })
     // Another user may have other rights; a mere reset leaves the server what it is.
     if (user !== undefined || this.database.simulated) this.#isIdentified = false
   }

@@ -52,17 +52,19 @@ export class OnReplica {
 
   #interpret(guarded: GuardedCommand, error: unknown, isAnswer: boolean): ReturnType<typeof interpretError> {
     const { analysis, scope, command, kind, wasSent, execution } = guarded
+    const { guard } = this.#connection
     const isPreparation = kind === 'prepare'
     // Of what has begun to come, the beginning cannot be taken back.
     const isWhole = (command._rows?.length ?? 0) === 0
     const isRepeated = !isPreparation || (execution !== undefined && !isAnswer)
-    return interpretError(this.#connection.guard, {
+    return interpretError(guard, {
       analysis,
       text: this.#connection.textOf(command),
       scope,
       error,
       wasSent: wasSent && !isPreparation,
-      canMove: isWhole && isRepeated && (guarded.canMove || guarded.before === undefined),
+      // One that was not sent yet would go as the session is now.
+      canMove: isWhole && isRepeated && (guarded.before === undefined ? guard.session : guarded).canMove,
     })
   }
 

@@ -11,6 +11,8 @@ export class MysqlWire implements Wire {
   status: TransactionStatus = 'idle'
   /** A command is looked at when all that came before it has been answered. */
   readonly isQuiet: boolean = true
+  /** Another user was not let in: MySQL ends the connection. */
+  isEnded = false
   /** In whose turn the server is asked. */
   entry: InterceptedEntry | undefined
 
@@ -27,6 +29,8 @@ export class MysqlWire implements Wire {
 
   /** The server has answered; while autocommit is off, a transaction is always open. */
   answered(headers: readonly ResultHeader[]): void {
+    // MariaDB does not.
+    this.isEnded = false
     const status = headers.at(-1)?.serverStatus
     if (status === undefined) return
     this.status = (status & inTransaction) !== 0 || (status & autocommit) === 0 ? 'open' : 'idle'

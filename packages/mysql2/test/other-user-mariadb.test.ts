@@ -1,0 +1,4 @@
+import { startMariadb } from '@flyroute/testkit'
+import { describeOtherUser } from './other-user.ts'
+
+describeOtherUser('MariaDB', () => startMariadb({ replicas: 1 }), true)
