@@ -1,41 +1,70 @@
-// What a run of mutants comes to: who survived, and the score without those that are excused.
+// What a run of mutants comes to: which survived, and the scores without those that are excused.
 import { readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { root } from '../ground.mjs'
 import { survivors as known } from './survivors.mjs'
 
 /**
- * Prints the survivors and the score of each file. Says whether the score of all together is high enough.
+ * Prints the survivors of a file or a folder, and what is excused and survives no more.
  *
+ * @param {string} path what was mutated
  * @param {Awaited<ReturnType<import('@stryker-mutator/core').Stryker['runMutationTest']>>} results
- * @param {number} threshold in percent
+ * @param {number} goal in percent, of all together
+ * @returns lines of the table: one for each file, and one for all
  */
-export function judge(results, threshold) {
-  const mutants = results.filter(({ status }) => ['Killed', 'Timeout', 'Survived', 'NoCoverage'].includes(status))
-  const lived = mutants.filter(({ status }) => status === 'Survived' || status === 'NoCoverage')
-  const [excused, counted] = [lived.filter(isExcused), lived.filter((mutant) => !isExcused(mutant))]
-  for (const mutant of counted) console.log(describe(mutant))
-  console.log()
-  for (const file of new Set(mutants.map(fileOf))) {
-    const inFile = mutants.filter((mutant) => fileOf(mutant) === file)
-    console.log(`${score(inFile, counted)} %  ${file}`)
+export function judge(path, results, goal) {
+  const mutants = results
+    .filter(({ status }) => ['Killed', 'Timeout', 'Survived', 'NoCoverage'].includes(status))
+    .toSorted((a, b) => fileOf(a).localeCompare(fileOf(b)) || a.location.start.line - b.location.start.line)
+  for (const mutant of mutants) if (hasSurvived(mutant) && excuseOf(mutant) === undefined) console.log(describe(mutant))
+  const files = [...new Set(mutants.map(fileOf))]
+  for (const excuse of known) {
+    const isNeeded = mutants.some((mutant) => hasSurvived(mutant) && excuseOf(mutant) === excuse)
+    if (files.includes(excuse.file) && !isNeeded)
+      console.log(`Noticed, or gone, and still excused: ${excuse.file}  ${excuse.mutator}  ${excuse.code}`)
   }
-  const total = score(mutants, counted)
-  console.log(
-    `\n${mutants.length} mutants, ${counted.length} survived, ${excused.length} more with a reason: ${total} %`,
+  const each = files.map((file) =>
+    count(
+      mutants.filter((mutant) => fileOf(mutant) === file),
+      `  ${relative(path, file)}`,
+    ),
   )
-  if (total < threshold) console.log(`At least ${threshold} % are wanted.`)
-  return mutants.length > 0 && total >= threshold
+  return [...(files.length > 1 ? each : []), count(mutants, path, goal)]
 }
 
-function score(mutants, survived) {
-  const wanted = mutants.filter((mutant) => !isExcused(mutant))
-  const killed = wanted.filter((mutant) => !survived.includes(mutant))
-  return wanted.length === 0 ? 100 : Math.floor((1000 * killed.length) / wanted.length) / 10
+function count(mutants, name, goal = 0) {
+  const survived = mutants.filter(hasSurvived)
+  const excused = survived.filter((mutant) => excuseOf(mutant) !== undefined).length
+  const counted = mutants.length - excused
+  const score = counted === 0 ? 100 : Math.floor((1000 * (mutants.length - survived.length)) / counted) / 10
+  return {
+    name,
+    score,
+    mutants: mutants.length,
+    survived: survived.length - excused,
+    excused,
+    goal,
+    isWell: score >= goal,
+  }
 }
 
-function isExcused(mutant) {
-  return known.some(
+/** @param {readonly ReturnType<typeof count>[]} lines */
+export function table(lines) {
+  const rows = lines.map(
+    ({ name, score, mutants, survived, excused, goal, isWell }) =>
+      [
+        `${score.toFixed(1)} %`.padStart(8),
+        ...[mutants, survived, excused].map((n) => String(n).padStart(10)),
+        ` ${name}`,
+      ].join('') + (isWell ? '' : `   less than ${goal} %`),
+  )
+  return ['', '   score   mutants  survived   excused', ...rows].join('\n')
+}
+
+const hasSurvived = ({ status }) => status === 'Survived' || status === 'NoCoverage'
+
+function excuseOf(mutant) {
+  return known.find(
     ({ file, code, mutator }) =>
       fileOf(mutant) === file && mutant.mutatorName === mutator && lineOf(mutant).includes(code),
   )
