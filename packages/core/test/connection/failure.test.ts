@@ -101,7 +101,109 @@ describe('on a replica', () => {
   })
 })
 
+describe('on a replica, further', () => {
+  test('what the app has ended itself says nothing of the server; an answer does', async () => {
+    for (const [error, expected, isUnavailable] of [
+      [errors.lost, 'pass', false],
+      [errors.cancelled, 'rerun', false],
+    ] as const) {
+      const guarded = await Guarded.ready()
+      guarded.isEnded = true
+      expect(verdictOn(guarded, error)).toBe(expected)
+      expect(guarded.standIn.replication.prober.isUnavailable).toBe(isUnavailable)
+    }
+  })
+
+  test('a node that is lost says nothing of the local server', async () => {
+    const guarded = await Guarded.ready({ side: 'node' })
+    expect(verdictOn(guarded, errors.lost, { scope: requestScope(upgrade) })).toBe('rerun')
+    expect(guarded.standIn.replication.prober.isUnavailable).toBe(false)
+  })
+
+  test('a connection to the primary that has become one to a replica interprets as on a primary', async () => {
+    const guarded = await Guarded.ready({ side: 'primary' })
+    guarded.isOn('replica')
+    expect(verdictOn(guarded, errors.cancelled, { scope: requestScope() })).toBe('pass')
+    expect(verdictOn(guarded, errors.lost, { scope: requestScope() })).toBe('pass')
+  })
+
+  test('a refusal that cannot move names what is in its way, and its cause', async () => {
+    for (const [before, detail] of [
+      ['select 1', 'session'],
+      ['begin', 'transaction'],
+    ] as const) {
+      const guarded = await Guarded.ready()
+      const scope = requestScope(upgrade)
+      guarded.run(before, scope)
+      expect(verdictOn(guarded, errors.refused, { scope, canMove: false })).toBe('ERR_REPLAY_UNAVAILABLE')
+      expect(scope.request.unavailable).toMatchObject({ reason: 'upgrade', detail, cause: errors.refused })
+    }
+  })
+
+  test('a read that is cancelled in a transaction has its request replayed, and aborts it', async () => {
+    const guarded = await Guarded.ready()
+    const scope = requestScope()
+    guarded.run('begin', scope)
+    expect(verdictOn(guarded, errors.cancelled, { scope })).toBe('ERR_PRIMARY_REQUIRED')
+    const { transaction } = guarded.guard.session
+    expect(transaction?.refusal).toMatchObject({ reason: 'unavailable', cause: errors.cancelled })
+    expect(scope.request.refusal).toBe(transaction?.refusal)
+  })
+
+  test('a refusal is replayed as one, and has the role asked again', async () => {
+    const guarded = await Guarded.ready()
+    const scope = requestScope()
+    const { asked } = guarded.standIn
+    verdictOn(guarded, errors.refused, { scope })
+    expect(scope.request.refusal).toMatchObject({ reason: 'refused', detail: 'select', cause: errors.refused })
+    expect(guarded.standIn.asked).toBe(asked + 1)
+    const other = await Guarded.ready()
+    const asks = other.standIn.asked
+    verdictOn(other, errors.refused, { scope: requestScope(upgrade) })
+    expect(other.standIn.asked).toBeGreaterThan(asks)
+  })
+
+  test('nothing is learned of a statement without a text, or from an error that teaches nothing', async () => {
+    const guarded = await Guarded.ready()
+    const { classifier } = guarded.guard.database
+    const analysis = classifier.classify('select 1')
+    const unnamed = { analysis, text: undefined, scope: requestScope(), wasSent: true, canMove: true }
+    expect(interpretError(guarded.guard, { ...unnamed, error: errors.refused })).toMatchObject({
+      code: 'ERR_PRIMARY_REQUIRED',
+    })
+    expect(interpretError(guarded.guard, { ...unnamed, scope: requestScope(upgrade), error: errors.lost })).toBe(
+      'rerun',
+    )
+    verdictOn(guarded, errors.lost, { scope: requestScope() })
+    expect(classifier.classify('select 1').access).toBe('read')
+    const silent = await Guarded.ready({ facts: { teachesWrite: () => false } })
+    verdictOn(silent, errors.refused, { scope: requestScope() })
+    expect(silent.guard.database.classifier.classify('select 1').access).toBe('read')
+    await Promise.all([guarded, silent].map(({ standIn }) => standIn.replication.end()))
+  })
+
+  test('a refusal by the session’s own setting is the app’s own', async () => {
+    const guarded = await Guarded.ready()
+    guarded.run('set default_transaction_read_only = on')
+    const own = Object.assign(new Error('cannot execute in a read-only transaction'), {
+      code: '25006',
+      severity: 'ERROR',
+    })
+    const scope = requestScope()
+    expect([verdictOn(guarded, own, { scope }), scope.request.refusal]).toEqual(['pass', undefined])
+    const recovery = Object.assign(new Error('cannot execute during recovery'), { code: '25006', severity: 'ERROR' })
+    expect(verdictOn(guarded, recovery, { scope })).toBe('ERR_PRIMARY_REQUIRED')
+  })
+})
+
 describe('on a primary', () => {
+  test('what the app has ended itself is no outage', async () => {
+    const guarded = await Guarded.ready({ role: 'primary' })
+    guarded.isEnded = true
+    const scope = requestScope()
+    expect([verdictOn(guarded, errors.lost, { scope }), scope.request.primaryUnreachable]).toEqual(['pass', undefined])
+  })
+
   test.each([
     ['lost', true, false],
     ['refused', false, true],

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { describe, expect, test } from '@jest/globals'
 import { Effect } from '../../src/connection/index.ts'
 import { Guarded, requestScope } from '../support/guarded.ts'
@@ -64,6 +65,65 @@ describe('a transaction that has written', () => {
     guarded.run('commit', scope)
     expect(guarded.guard.effect).toBe(Effect.commits)
   })
+})
+
+describe('what a statement does to its request', () => {
+  const both = ['begin', 'delete from item']
+  test.each<[string, readonly string[], string, keyof typeof Effect, number, boolean]>([
+    ['COMMIT PREPARED', [], "commit prepared 'a'", 'commits', 1, false],
+    ['ROLLBACK PREPARED', [], "rollback prepared 'a'", 'none', 0, false],
+    ['PREPARE TRANSACTION of what was written', both, "prepare transaction 'a'", 'none', 0, true],
+    ['ROLLBACK of what was written', both, 'rollback', 'none', 0, false],
+    ['a savepoint', both, 'savepoint a', 'none', 1, false],
+    ['ROLLBACK TO', both, 'rollback to a', 'none', 1, false],
+    ['a mode', both, 'set transaction read only', 'none', 1, false],
+    ['several that end what was written', both, 'select 1; commit', 'commits', 2, false],
+    ['several that end what was only read', ['begin'], 'select 1; commit', 'none', 0, false],
+    ['several in what was written', both, 'select 1; select 2', 'none', 1, false],
+    ['several that write in a transaction', ['begin'], 'select 1; delete from item', 'none', 1, false],
+  ])('%s', async (_, before, text, effect, underWay, committed) => {
+    const { guarded, request, scope } = await written(before)
+    guarded.run(text, scope)
+    expect([guarded.guard.effect, request.writesUnderWay, request.committed]).toEqual([
+      Effect[effect],
+      underWay,
+      committed,
+    ])
+  })
+
+  test('a write of a request that is going to be replayed is none, in a transaction or not', async () => {
+    const { guarded, request, scope, writes } = await written(['begin'])
+    const { classifier } = guarded.guard.database
+    request.refuse(guarded.standIn.replication.router.required('write', 'x', undefined))
+    expect(writes.begins(classifier.classify('delete from item'), scope, true)).toBeUndefined()
+    expect(guarded.guard.session.transaction?.writer).toBeUndefined()
+    expect(writes.begins(classifier.classify("commit prepared 'a'"), scope, true)).toBeUndefined()
+    expect(writes.begins(classifier.classify('select 1'), scope, false)).toBe(Effect.none)
+  })
+
+  test('where none is open nothing ends, and nothing goes on', async () => {
+    const { request, writes } = await written([])
+    writes.leavesTransaction('unknown')
+    writes.goesOn(request)
+    expect(request).toMatchObject({ writesUnderWay: 0, committed: false })
+    expect(request.positions.size).toBe(0)
+  })
+
+  test('a transaction that its request writes in goes on as one write', async () => {
+    const { request, writes } = await written()
+    writes.goesOn(request)
+    expect(request.writesUnderWay).toBe(1)
+  })
+})
+
+test('why there is no position is told', async () => {
+  const { request, writes } = await written([])
+  const told: unknown[] = []
+  const listen = (message: unknown): unknown => told.push(message)
+  channel('flyroute:position-unavailable').subscribe(listen)
+  writes.took(request, Object.assign(new Error('no'), { code: 'E_NONE' }))
+  channel('flyroute:position-unavailable').unsubscribe(listen)
+  expect(told).toEqual([expect.objectContaining({ database: 'app', code: 'E_NONE' })])
 })
 
 test('a position, or that there is none', async () => {

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { getEventListeners } from 'node:events'
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { lsn } from '../../src/dialect/postgres.ts'
 import type { Observation, Position, Role } from '../../src/position.ts'
 import { CatchUp } from '../../src/replication/catch-up.ts'
@@ -116,13 +117,20 @@ test('a wait that begins in the very turn in which the poller ends is served', a
 })
 
 test('the time-out ends a wait with false, and the lag is known from then on', async () => {
-  start()
-  const wanted = position(9)
-  expect(catchUp.predict(wanted)).toBeUndefined()
-  expect(await catchUp.wait(wanted, { timeoutMs: 30 })).toBe(false)
-  expect(catchUp.waiting).toBe(0)
-  const now = Date.now()
-  expect(catchUp.predict(position(10, now), now)).toBeGreaterThanOrEqual(5)
+  jest.useFakeTimers()
+  try {
+    start()
+    const wanted = position(9)
+    expect(catchUp.predict(wanted)).toBeUndefined()
+    const waiting = catchUp.wait(wanted, { timeoutMs: 30 })
+    await jest.advanceTimersByTimeAsync(40)
+    expect(await waiting).toBe(false)
+    expect(catchUp.waiting).toBe(0)
+    const now = Date.now()
+    expect(catchUp.predict(position(10, now), now)).toBeGreaterThanOrEqual(5)
+  } finally {
+    jest.useRealTimers()
+  }
 })
 
 test('goes on looking for what nobody waits for any more, ever more seldom, and is quick again for the next one', async () => {
@@ -352,4 +360,104 @@ describe('a server that can wait by itself', () => {
     replica.failure = new Error('ECONNRESET')
     expect(await waiting).toBe(false)
   })
+})
+
+describe('what a wait leaves', () => {
+  test.each<[string, () => void, number]>([
+    ['it is there', () => void (replica.at = 9), 60_000],
+    ['the time is over', () => undefined, 20],
+    ['its end', () => catchUp.end(), 60_000],
+  ])('is no listener on the signal of its client: %s', async (_, ends, timeoutMs) => {
+    start()
+    const { signal } = new AbortController()
+    const waiting = catchUp.wait(position(9), { timeoutMs, signal })
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    ends()
+    await waiting
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  test('is no timer', async () => {
+    start()
+    const timers = (): number => process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length
+    const before = timers()
+    const waiting = catchUp.wait(position(9), { timeoutMs: 60_000 })
+    replica.at = 9
+    expect(await waiting).toBe(true)
+    expect(timers()).toBe(before)
+  })
+})
+
+describe('what is followed without being waited for', () => {
+  const missed = (at: number, time?: number): Promise<boolean> =>
+    catchUp.wait(position(at, time), { timeoutMs: 60_000, looksOnce: true })
+
+  test('is looked for ten minutes at most', async () => {
+    jest.useFakeTimers()
+    try {
+      start()
+      const waiting = missed(9)
+      await jest.advanceTimersByTimeAsync(100)
+      expect(await waiting).toBe(false)
+      await jest.advanceTimersByTimeAsync(590_000)
+      const { asked } = replica
+      await jest.advanceTimersByTimeAsync(5_000)
+      expect(replica.asked).toBeGreaterThan(asked)
+      await jest.advanceTimersByTimeAsync(10_000)
+      const after = replica.asked
+      await jest.advanceTimersByTimeAsync(60_000)
+      expect(replica.asked).toBe(after)
+    } finally {
+      jest.useRealTimers()
+    }
+  })
+
+  test('is forgotten with the server that it was missed on', async () => {
+    start({ at: 1, received: 9 })
+    expect(await catchUp.wait(position(5), { timeoutMs: 60_000, stallMs: 5 })).toBe(false)
+    expect(catchUp.predict(position(6))).toBe(Number.POSITIVE_INFINITY)
+    catchUp.forget()
+    expect(catchUp.predict(position(6))).toBeUndefined()
+    const { asked } = replica
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(replica.asked - asked).toBeLessThanOrEqual(1)
+  })
+
+  test('of another cluster teaches nothing of the lag', async () => {
+    start({ cluster: 'other' })
+    expect(await missed(9, Date.now() - 60_000)).toBe(false)
+    expect(catchUp.predict(position(9))).toBeUndefined()
+  })
+})
+
+test('a wait for no time, or one that has none left, asks nothing', async () => {
+  start({ at: 9 })
+  expect(await catchUp.wait(position(5), { timeoutMs: 0 })).toBe(false)
+  expect([replica.asked, catchUp.waiting]).toEqual([0, 0])
+})
+
+test('what was wanted after a question was asked is not known to be missed by its answer', async () => {
+  start({ holds: true })
+  const now = Date.now()
+  const first = catchUp.wait(position(1, now - 7_200_000), { timeoutMs: 60_000 })
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  const second = catchUp.wait(position(9, now - 3_600_000), { timeoutMs: 60_000 })
+  replica.at = 1
+  await replica.answer()
+  expect(await first).toBe(true)
+  expect(catchUp.predict(position(10))).toBeUndefined()
+  await replica.answer()
+  expect(catchUp.predict(position(10, now), now)).toBeGreaterThan(3_000_000)
+  catchUp.end()
+  expect(await second).toBe(false)
+})
+
+test('a stall is over when something that was missed has come', async () => {
+  start({ at: 1, received: 9 })
+  expect(await catchUp.wait(position(5), { timeoutMs: 60_000, stallMs: 5 })).toBe(false)
+  // One that is there already tells nothing of what stands still.
+  expect(await catchUp.wait(position(1), { timeoutMs: 60_000 })).toBe(true)
+  expect(catchUp.predict(position(6))).toBe(Number.POSITIVE_INFINITY)
+  replica.at = 5
+  await until(() => catchUp.predict(position(6)) !== Number.POSITIVE_INFINITY)
 })

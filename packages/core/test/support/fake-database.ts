@@ -1,7 +1,9 @@
 import { lsn } from '../../src/dialect/postgres.ts'
 import { createEndpoint } from '../../src/endpoint.ts'
 import type { Observation, Position, Role } from '../../src/position.ts'
-import { DatabaseReplication, type Route } from '../../src/replication/index.ts'
+import { DatabaseReplication, type DatabaseReplicationOptions } from '../../src/replication/database.ts'
+import type { Route } from '../../src/replication/index.ts'
+import type { ReplicationSource } from '../../src/replication/source.ts'
 import { currentScope } from '../../src/request/scope.ts'
 import { createTopology } from '../../src/topology.ts'
 
@@ -13,6 +15,9 @@ export interface FakeDatabaseOptions {
   readonly cluster?: string
   readonly at?: number
   readonly machineId?: string
+  /** What differs from a database with no more than a position. */
+  readonly source?: Partial<ReplicationSource>
+  readonly replication?: Partial<DatabaseReplicationOptions>
 }
 
 /**
@@ -51,7 +56,8 @@ export class FakeDatabase {
     this.replication = new DatabaseReplication({
       name,
       topology,
-      source: { algebra: lsn, probe, end: async () => {} },
+      source: { algebra: lsn, probe, end: async () => {}, ...options.source },
+      ...options.replication,
     })
   }
 

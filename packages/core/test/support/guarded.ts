@@ -2,8 +2,9 @@ import { createClassifier } from '../../src/classify/index.ts'
 import type { Dialect } from '../../src/classify/types.ts'
 import { type Action, ConnectionGuard, decide, type Side, type TransactionStatus } from '../../src/connection/index.ts'
 import { Catalogue } from '../../src/dialect/catalogue.ts'
+import type { DialectFacts } from '../../src/dialect/facts.ts'
 import { factsOf } from '../../src/dialect/facts-of.ts'
-import { MAY_WRITE } from '../../src/dialect/writers.ts'
+import { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers } from '../../src/dialect/writers.ts'
 import type { ServerInstance } from '../../src/position.ts'
 import { createScope, type Scope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'
@@ -12,6 +13,10 @@ import { FakeDatabase, type FakeDatabaseOptions } from './fake-database.ts'
 export interface GuardedOptions extends FakeDatabaseOptions {
   readonly language?: Dialect
   readonly side?: Side
+  /** What differs from the facts of the language. */
+  readonly facts?: Partial<DialectFacts>
+  /** What the server tells of its routines. */
+  readonly catalogue?: () => Promise<Writers>
 }
 
 /** A guard over a scripted wire: the server's word is what a test says it is. Statements are their own texts. */
@@ -20,32 +25,37 @@ export class Guarded {
   readonly guard: ConnectionGuard<string>
   status: TransactionStatus | undefined
   isQuiet = true
+  isEnded = false
   readonly language: Dialect
 
-  constructor({ language = 'postgres', side = 'local', ...options }: GuardedOptions = {}) {
+  constructor({ language = 'postgres', side = 'local', facts = {}, catalogue, ...options }: GuardedOptions = {}) {
     this.language = language
     this.standIn = new FakeDatabase(options)
     const { replication } = this.standIn
     const routines = new Map([
       ['writes', MAY_WRITE],
+      ['hides', MAY_WRITE | MAY_HIDE_REFUSAL],
       ['reads', 0],
     ])
-    const facts = factsOf(language)
+    const mentions = new Map([['hiding', MAY_WRITE | MAY_HIDE_REFUSAL]])
+    const known = { ...factsOf(language), ...facts }
     const database = {
       replication,
       classifier: createClassifier({ dialect: language }),
-      facts,
-      catalogue: new Catalogue(async () => ({ routines, mentions: new Map() }), facts.isAnswer),
+      facts: known,
+      catalogue: new Catalogue(catalogue ?? (async () => ({ routines, mentions })), known.isAnswer),
     }
-    const isQuiet = (): boolean => this.isQuiet
-    const status = (): TransactionStatus | undefined => this.status
+    const says = { status: () => this.status, isQuiet: () => this.isQuiet, isEnded: () => this.isEnded }
     const wire = {
       ask: () => Promise.reject(new Error('Not asked here')),
       get status() {
-        return status()
+        return says.status()
       },
       get isQuiet() {
-        return isQuiet()
+        return says.isQuiet()
+      },
+      get isEnded() {
+        return says.isEnded()
       },
     }
     this.guard = new ConnectionGuard(database, side, wire, 'begin')

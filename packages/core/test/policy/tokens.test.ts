@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { assertPrimary } from '../src/assert-primary.ts'
-import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
-import { currentScope, runOnPrimary } from '../src/request/scope.ts'
-import { decodeToken, encodeToken, type Freshness } from '../src/token.ts'
-import { FakeDatabase, type FakeDatabaseOptions, toLsn } from './support/fake-database.ts'
-import { attend, begin, incoming } from './support/incoming.ts'
+import { assertPrimary } from '../../src/assert-primary.ts'
+import { createReplayPolicy, type ReplayPolicyOptions } from '../../src/policy.ts'
+import { currentScope, runOnPrimary } from '../../src/request/scope.ts'
+import { decodeToken, encodeToken, type Freshness } from '../../src/token.ts'
+import { FakeDatabase, type FakeDatabaseOptions, toLsn } from '../support/fake-database.ts'
+import { attend, begin, incoming } from '../support/incoming.ts'
 
 const secret = 'a secret of thirty-two characters'
 const databases: FakeDatabase[] = []

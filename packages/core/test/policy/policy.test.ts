@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
-import { assertPrimary } from '../src/assert-primary.ts'
-import { ConfigurationError, PrimaryRequiredError } from '../src/errors.ts'
-import { resolvePolicy } from '../src/policy/resolve.ts'
-import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
-import { currentScope, runOnPrimary } from '../src/request/scope.ts'
-import { FakeDatabase } from './support/fake-database.ts'
-import { attend, body, incoming } from './support/incoming.ts'
+import { assertPrimary } from '../../src/assert-primary.ts'
+import { ConfigurationError, PrimaryRequiredError } from '../../src/errors.ts'
+import { resolvePolicy } from '../../src/policy/resolve.ts'
+import { createReplayPolicy, type ReplayPolicyOptions } from '../../src/policy.ts'
+import { currentScope, runOnPrimary } from '../../src/request/scope.ts'
+import { FakeDatabase } from '../support/fake-database.ts'
+import { attend, body, incoming } from '../support/incoming.ts'
 
 function replica(options: Omit<ReplayPolicyOptions, 'databases'> = {}) {
   const database = new FakeDatabase()

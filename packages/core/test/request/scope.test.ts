@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
-import { assertPrimary } from '../src/assert-primary.ts'
-import type * as Scopes from '../src/request/scope.ts'
-import { createScope, currentScope, runInScope, runOnPrimary, runWithConsistency } from '../src/request/scope.ts'
-import { createRequestState } from '../src/request/state.ts'
-import { runWithToken } from '../src/run-with-token.ts'
-import { encodeToken } from '../src/token.ts'
-import { createTopology } from '../src/topology.ts'
-import { FakeDatabase } from './support/fake-database.ts'
+import { assertPrimary } from '../../src/assert-primary.ts'
+import type * as Scopes from '../../src/request/scope.ts'
+import { createScope, currentScope, runInScope, runOnPrimary, runWithConsistency } from '../../src/request/scope.ts'
+import { createRequestState } from '../../src/request/state.ts'
+import { runWithToken } from '../../src/run-with-token.ts'
+import { encodeToken } from '../../src/token.ts'
+import { createTopology } from '../../src/topology.ts'
+import { FakeDatabase } from '../support/fake-database.ts'
 
 const secret = 'a secret of thirty-two characters'
 
@@ -224,7 +224,7 @@ describe('assertPrimary', () => {
 
 describe('two copies of the package in one process', () => {
   test('share the scope', async () => {
-    const copy = (await import(`../src/request/scope.ts?${'copy'}`)) as typeof Scopes
+    const copy = (await import(`../../src/request/scope.ts?${'copy'}`)) as typeof Scopes
     expect(copy.runOnPrimary).not.toBe(runOnPrimary)
     expect(copy.runOnPrimary(() => currentScope()?.onPrimary)).toBe(true)
     const state = createRequestState('request')

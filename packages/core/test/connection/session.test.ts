@@ -1,0 +1,341 @@
+import { describe, expect, test } from '@jest/globals'
+import { createClassifier, type Dialect } from '../../src/classify/index.ts'
+import { Session } from '../../src/connection/session.ts'
+import type { TransactionStatus } from '../../src/connection/wire.ts'
+
+/** A session of statements that are their own texts, over a wire that says what a test has it say. */
+class Subject {
+  status: TransactionStatus | undefined
+  isQuiet = true
+  readonly session: Session<string>
+  readonly #classify: ReturnType<typeof createClassifier>['classify']
+
+  constructor(language: Dialect = 'postgres') {
+    const classifier = createClassifier({ dialect: language })
+    this.#classify = (text) => classifier.classify(text)
+    const says = { status: () => this.status, isQuiet: () => this.isQuiet }
+    const wire = {
+      ask: () => Promise.reject(new Error('Not asked here')),
+      get status() {
+        return says.status()
+      },
+      get isQuiet() {
+        return says.isQuiet()
+      },
+    }
+    this.session = new Session(wire, language, 'BEGIN')
+  }
+
+  sends(...texts: string[]): this {
+    for (const text of texts) this.session.sends(text, text, this.#classify(text))
+    return this
+  }
+
+  /** Sends, and is answered. */
+  runs(...texts: string[]): this {
+    for (const text of texts) {
+      this.sends(text)
+      this.session.acknowledges(text, text, this.#classify(text))
+    }
+    return this
+  }
+
+  runsWith(text: string, values: unknown): this {
+    this.sends(text)
+    this.session.acknowledges(`${text} …`, text, this.#classify(text), values)
+    return this
+  }
+
+  fails(text: string): this {
+    this.session.fails(this.#classify(text))
+    return this
+  }
+
+  get settings(): string[] {
+    return this.session.image.settings.map(({ statement }) => statement)
+  }
+
+  get begin(): readonly string[] {
+    return this.session.image.begin
+  }
+}
+
+const on = (...texts: string[]): Subject => new Subject().runs(...texts)
+const onMysql = (...texts: string[]): Subject => new Subject('mysql').runs(...texts)
+
+describe('the server’s word on the transaction', () => {
+  test('counts where nothing is under way; until then what was sent does', () => {
+    const subject = new Subject()
+    expect(subject.session.transaction).toBeUndefined()
+    subject.isQuiet = false
+    subject.status = 'idle'
+    subject.sends('begin')
+    expect(subject.session.transaction).toBeDefined()
+    subject.isQuiet = true
+    expect(subject.session.transaction).toBeUndefined()
+    subject.status = 'open'
+    expect(subject.session.transaction?.used).toBe(true)
+    subject.isQuiet = false
+    subject.sends('commit')
+    expect(subject.session.transaction).toBeUndefined()
+    subject.isQuiet = true
+    expect(subject.session.transaction).toBeDefined()
+  })
+
+  test('says whether it has failed; where there is none, the errors do', () => {
+    const subject = new Subject()
+    expect(subject.session.isFailed).toBe(false)
+    subject.status = 'failed'
+    expect(subject.session.isFailed).toBe(true)
+    subject.isQuiet = false
+    expect(subject.session.isFailed).toBe(false)
+    subject.isQuiet = true
+    subject.status = 'open'
+    expect(subject.session.isFailed).toBe(false)
+    const told = on('begin', 'select 1')
+    expect(told.session.isFailed).toBe(false)
+    expect(told.fails('select 1').session.isFailed).toBe(true)
+    expect(told.runs('rollback to a').session.isFailed).toBe(false)
+  })
+
+  test('a transaction whose beginning was not seen cannot begin elsewhere; but MySQL has such while autocommit is off', () => {
+    const [seen, unseen, mysql] = [new Subject(), new Subject(), new Subject('mysql')]
+    for (const one of [unseen, mysql]) one.status = 'open'
+    expect([seen, unseen, mysql].map(({ session }) => session.canMove)).toEqual([true, false, true])
+    expect(mysql.session.transaction).toMatchObject({ used: false, begin: [] })
+  })
+
+  test('an error aborts the transaction of PostgreSQL, and of no other database', () => {
+    for (const language of ['postgres', 'mysql', 'sqlite'] as const) {
+      const subject = new Subject(language).runs('begin').fails('select 1')
+      expect([language, subject.session.isFailed]).toEqual([language, language === 'postgres'])
+    }
+    expect(new Subject().fails('select 1').session.isFailed).toBe(false)
+  })
+})
+
+describe('a transaction', () => {
+  test.each<[string, Subject, readonly string[], boolean]>([
+    ['has only begun', on('begin'), ['begin'], false],
+    ['was begun together with something', on('begin; select 1'), [], true],
+    ['has read', on('begin', 'select 1'), ['begin'], true],
+    ['has a mode', on('begin', 'set transaction read only'), ['begin', 'set transaction read only'], false],
+    ['has a mode that came too late', on('begin', 'select 1', 'set transaction read only'), ['begin'], true],
+    ['has a setting', on('begin', "set a.b = '1'"), ['begin', "set a.b = '1'"], false],
+    ['is begun twice', on('begin', 'begin'), ['begin'], false],
+    ['goes on after COMMIT AND CHAIN', on('begin', 'select 1', 'commit and chain'), ['begin'], false],
+    ['goes on after ROLLBACK AND CHAIN', on('begin read only', 'rollback and chain'), ['begin read only'], false],
+    ['goes on after one that was not seen', on('commit and chain'), ['BEGIN'], false],
+    ['has gone back to a savepoint', on('begin', 'rollback to a'), ['begin'], true],
+    ['of MySQL, begun twice', onMysql('begin', 'select 1', 'start transaction'), ['start transaction'], false],
+    ['of MySQL, with a mode for the next one', onMysql('set transaction read only', 'begin'), ['set transaction read only', 'begin'], false],
+    ['of MySQL, with a mode of the session', onMysql('set session transaction read only', 'begin'), ['begin'], false],
+  ])('that %s', (_, { session, begin }, expected, used) => {
+    expect([session.transaction?.used, begin, session.canMove]).toEqual([used, expected, !used])
+  }) // biome-ignore format: a table
+
+  test('SET TRANSACTION of MySQL is for one transaction', () => {
+    const subject = onMysql('set transaction read only')
+    expect(subject.begin).toEqual(['set transaction read only'])
+    expect(subject.runs('begin', 'commit', 'begin').begin).toEqual(['begin'])
+    const given = onMysql('set transaction read only')
+    given.session.leavesTransaction()
+    expect(given.begin).toEqual([])
+    expect(onMysql('set transaction read only; select 1').begin).toEqual([])
+  })
+
+  test.each<[string, Subject, boolean | undefined]>([
+    ['begin', on('begin'), false],
+    ['begin read only', on('begin read only'), true],
+    ['and another mode', on('begin read only', 'set transaction read write'), false],
+    ['and no mode', on('begin read only', 'set transaction isolation level serializable'), true],
+    ['by the session', on('set default_transaction_read_only = on', 'begin'), true],
+    ['against the session', on('set default_transaction_read_only = on', 'begin read write'), false],
+    ['and chained', on('begin read only', 'commit and chain'), true],
+    ['no transaction', on('begin read only', 'commit'), undefined],
+  ])('is read-only or not: %s', (_, { session }, expected) => {
+    expect(session.transaction?.readOnly).toBe(expected)
+  })
+
+  test.each<[string, boolean]>([
+    ['set default_transaction_read_only = on', true],
+    ['set default_transaction_read_only to off', false],
+    ['set default_transaction_read_only = off', false],
+    ["set default_transaction_read_only = 'off'", false],
+    ['set default_transaction_read_only = false', false],
+    ['set default_transaction_read_only = 0', false],
+    ['set session characteristics as transaction read only', true],
+    ['set session characteristics as transaction read write', false],
+    ["set application_name = 'read'", false],
+  ])('sessions are read-only by a setting: %s', (text, expected) => {
+    expect(on(text).session.isReadOnly).toBe(expected)
+    expect(on('set default_transaction_read_only = on', text, 'discard all').session.isReadOnly).toBe(false)
+  })
+
+  test('that is given up is over, with all that was for it', () => {
+    const subject = on('begin', "set a.b = '1'")
+    subject.session.leavesTransaction()
+    expect([subject.session.transaction, subject.begin, subject.settings]).toEqual([undefined, [], []])
+  })
+
+  test.each<[string, string, boolean]>([
+    ['begin', 'begin', false],
+    ['commit and chain', 'commit and chain', false],
+    ['rollback and chain', 'rollback and chain', false],
+    ['begin; select 1', 'begin; select 1', true],
+    ['begin', 'select 1', true],
+    ['begin', 'savepoint a', true],
+  ])('%s, and %s fails: is one open?', (sent, failed, isOpen) => {
+    const subject = new Subject().sends(sent).fails(failed)
+    expect(subject.session.transaction !== undefined).toBe(isOpen)
+  })
+
+  test('that mentions synchronous_commit is known to, and no other', () => {
+    expect(on('begin', 'set local synchronous_commit = off').session.transaction?.asynchronous).toBe(true)
+    expect(on('begin', "set local a.b = '1'").session.transaction?.asynchronous).toBe(false)
+    expect(on('set synchronous_commit = off', 'begin').session.transaction?.asynchronous).toBe(false)
+  })
+})
+
+describe('settings', () => {
+  test('hold once they are acknowledged; the last one of a kind counts', () => {
+    const subject = new Subject().sends("set a.b = '1'")
+    expect([subject.settings, subject.session.changes]).toEqual([[], 0])
+    subject.runs("set a.b = '1'", "set a.c = '2'", "set a.b = '1'")
+    expect([subject.settings, subject.session.changes]).toEqual([["set a.c = '2'", "set a.b = '1'"], 3])
+    expect(subject.runs('select 1').session.changes).toBe(3)
+  })
+
+  test('with other values are others', () => {
+    const text = 'select set_config($1, $2, false)'
+    const subject = new Subject().runsWith(text, ['a', 1n]).runsWith(text, ['a', 2n]).runsWith(text, ['a', 1n])
+    expect(subject.settings).toHaveLength(2)
+    expect(new Subject().runsWith(text, undefined).runsWith(text, []).settings).toHaveLength(2)
+  })
+
+  test('of a transaction hold with its COMMIT, and are undone without it', () => {
+    const text = "set a.b = '1'"
+    expect(on('begin', text).session.image).toMatchObject({ settings: [], begin: ['begin', text] })
+    expect(on('begin', text, 'commit').settings).toEqual([text])
+    expect(on('begin', text, 'rollback').settings).toEqual([])
+    expect(on('begin', text).fails('select 1').runs('commit').settings).toEqual([])
+    expect(onMysql('begin', "set names 'utf8mb4'", 'rollback').settings).toEqual(["set names 'utf8mb4'"])
+  })
+
+  test('after a savepoint to which it went back are not known', () => {
+    expect(on('begin', "set a.b = '1'", 'rollback to a').session.residue).toBe('rollback-to')
+    expect(on('begin', 'rollback to a').session.residue).toBeUndefined()
+    expect(on('rollback to a').session.residue).toBeUndefined()
+  })
+
+  test('that nothing ends are too many at some point', () => {
+    const subject = new Subject()
+    for (let n = 0; n < 1_000; n++) subject.runs(`set a.b${n} = '1'`)
+    expect(subject.session.canMove).toBe(true)
+    expect(subject.runs("set a.c = '1'").session.residue).toBe('settings')
+  })
+
+  test('among what ends a transaction are not known', () => {
+    const both = "commit; set a.b = '1'"
+    const subject = new Subject()
+    subject.session.acknowledges(both, both, { ...analysisOf(both), leaves: 'setting' })
+    expect([subject.session.residue, subject.settings]).toEqual(['commit', []])
+    const plain = "set a.b = '1'; set a.c = '1'"
+    expect(on(plain).settings).toEqual([plain])
+  })
+
+  test.each([
+    ["set a.b = '1'", false],
+    ["set local a.b = '1'", true],
+    ["  SET  LOCAL a.b = '1'", true],
+    ["select set_config('a.b', '1', true)", true],
+    ["select set_config('a.b', '1', 't')", true],
+    ["select set_config('a.b', '1', 'on')", true],
+    ["select set_config('a.b', '1', false)", false],
+    ["select set_config('a.b', 'true', false)", false],
+  ])('%s ends with its transaction: %s', (text, isLocal) => {
+    expect(on(text).session.image.settings).toEqual([{ key: text, statement: text, isLocal }])
+  })
+
+  test('which of them another session lacks, in their order', () => {
+    const [all, some, other] = [
+      on("set a.b = '1'", "set a.c = '1'"),
+      on("set a.b = '1'"),
+      on("set a.c = '1'", "set a.b = '1'"),
+    ]
+    const { settings } = all.session.image
+    expect(new Subject().session.lacks(settings)).toEqual(settings)
+    expect(some.session.lacks(settings)).toEqual(settings.slice(1))
+    expect(all.session.lacks(settings)).toEqual([])
+    // What comes last counts: made again in another order, it would be another session.
+    expect(other.session.lacks(settings)).toEqual(settings)
+    expect(all.session.lacks(some.session.image.settings)).toEqual(some.session.image.settings)
+  })
+
+  test('of the session, by something that is no text', () => {
+    const subject = new Subject('mysql')
+    subject.session.becomes('change user')
+    subject.session.becomes('change user again')
+    expect([subject.settings, subject.session.changes]).toEqual([['change user again'], 2])
+    expect(subject.session.image.settings[0]).toMatchObject({ key: '', isLocal: false })
+  })
+})
+
+describe('what may have been left', () => {
+  test('keeps the session where it is, until it is given back; the first reason counts', () => {
+    const subject = on('do $$ begin end $$', 'select pg_advisory_lock(1)')
+    expect([subject.session.residue, subject.session.canMove]).toEqual(['do', false])
+    subject.session.givenBack()
+    expect([subject.session.residue, subject.session.canMove]).toEqual([undefined, true])
+    expect(onMysql("select get_lock('a', 1)").session.residue).toBe('advisory-lock')
+  })
+
+  test('a statement that has not run after all has left nothing, nor has it used its transaction', () => {
+    const subject = on('begin')
+    const { mark } = subject.session
+    expect(mark).toEqual({ used: false, residue: undefined })
+    subject.sends('do $$ begin end $$')
+    expect(subject.session.mark).toEqual({ used: true, residue: 'do' })
+    subject.session.returnTo(mark)
+    expect(subject.session.mark).toEqual(mark)
+    const plain = new Subject()
+    plain.session.returnTo({ used: true, residue: 'do' })
+    expect(plain.session.mark).toEqual({ used: false, residue: 'do' })
+  })
+})
+
+describe('a reset', () => {
+  test('by its text leaves nothing', () => {
+    for (const text of ['discard all', '  DISCARD   ALL']) {
+      const subject = on("set a.b = '1'", 'do $$ begin end $$', text)
+      expect([subject.settings, subject.session.residue, subject.session.changes]).toEqual([[], undefined, 2])
+    }
+    expect(on("set a.b = '1'", 'discard plans').settings).not.toEqual([])
+  })
+
+  test('of MySQL’s protocol keeps the database that it uses', () => {
+    const subject = onMysql("set names 'utf8mb4'", 'use app', 'set transaction read only', 'begin')
+    subject.session.becomes('change user')
+    subject.session.forget(true)
+    expect(subject.session.image).toMatchObject({
+      begin: [],
+      settings: [{ statement: 'use app' }, { statement: 'change user' }],
+    })
+    expect(subject.session.transaction).toBeUndefined()
+    subject.session.forget()
+    expect(subject.settings).toEqual([])
+  })
+
+  test('leaves it to the server to say that its transaction is over', () => {
+    const subject = on('begin', 'select 1')
+    subject.status = 'open'
+    subject.session.forget()
+    expect(subject.session.transaction?.used).toBe(true)
+    subject.status = 'idle'
+    expect(subject.session.transaction).toBeUndefined()
+  })
+})
+
+function analysisOf(text: string) {
+  return createClassifier({ dialect: 'postgres' }).classify(text)
+}
