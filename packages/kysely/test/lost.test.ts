@@ -107,6 +107,22 @@ describe('on the primary', () => {
   })
 })
 
+test('a text that begins a transaction and writes in it has its position with the COMMIT', async () => {
+  const scope = upgrade()
+  const { request } = scope
+  await runInScope(scope, () =>
+    db.connection().execute(async (one) => {
+      await sql`begin; insert into written values ('begun')`.execute(one)
+      const { writesUnderWay, positions } = request
+      const [before] = positions.values()
+      await sql`commit`.execute(one)
+      expect([writesUnderWay, before]).toEqual([1, expect.anything()])
+      expect([...positions.values()]).not.toEqual([before])
+    }),
+  )
+  expect(request).toMatchObject({ committed: true, writesUnderWay: 0 })
+})
+
 describe('a connection that has moved to the primary', () => {
   test('stays there until it is given back, with its settings, and leaves nothing there', async () => {
     await runInScope(upgrade(), () =>
@@ -198,6 +214,23 @@ describe('a request that was replayed', () => {
     const all = [0, 1].map(() => db.connection().execute(async (one) => (await onReplica.execute(one)).rows))
     expect(await Promise.all(all)).toEqual([[{ r: true }], [{ r: true }]])
     expect(settled).toEqual([])
+  })
+})
+
+describe('on a replica', () => {
+  test('a stream that is lost in the middle of its rows is not begun again: none of them comes twice', async () => {
+    const rows: number[] = []
+    const streamed = runInScope(upgrade(), () =>
+      db.connection().execute(async (one) => {
+        const many = sql<{ n: number }>`select n from generate_series(1, 1000) as n`.compile(one)
+        for await (const chunk of one.getExecutor().stream<{ n: number }>(many, 1)) {
+          rows.push(...chunk.rows.map(({ n }) => n))
+          toReplica.losesAnswers = true
+        }
+      }),
+    )
+    expect(await failure(streamed)).toMatchObject(lost)
+    expect(rows).toEqual([1])
   })
 })
 

@@ -175,6 +175,27 @@ describe('what belongs on the primary although a replica would do it', () => {
     expect(await heard).toMatchObject({ channel: 'news', payload: 'hello' })
     client.release()
   })
+
+  test('and no client that has used the same connection before', async () => {
+    const pool = bench.far({ outsideRequest: 'primary' })
+    const [before, listening] = [await pool.connect(), await pool.connect()]
+    const pid = async (client: pg.PoolClient): Promise<unknown> =>
+      (await client.query('with gone as (delete from item where false) select pg_backend_pid() as pid')).rows[0].pid
+    const own = await pid(before)
+    before.release()
+    const again = await pool.connect()
+    expect(again).toBe(before)
+    const heard: unknown[] = []
+    again.on('notification', (message) => heard.push(message))
+    expect(await pid(listening)).toBe(own)
+    const hears = new Promise((resolve) => listening.once('notification', resolve))
+    await listening.query('listen news')
+    await bench.cluster.primary.query("notify news, 'hello'")
+    expect(await hears).toMatchObject({ payload: 'hello' })
+    expect(heard).toEqual([])
+    again.release()
+    listening.release()
+  })
 })
 
 test('an error of the app’s own is not touched, and does not count as a refusal', async () => {
