@@ -3,8 +3,8 @@ import { MAY_BE_A_VIEW, MAY_HIDE_REFUSAL, MAY_WRITE, NOT_KNOWN_YET, type Writers
 
 /** How often (ms) the server is asked at most. */
 const pauseMs = 1_000
-/** After how long (ms) an answer is asked for again, where a new connection gives the occasion; or after a failure. */
-const oldMs = 60_000
+/** After how long (ms) an answer is asked for again, since another process may have changed the schema; or after a failure, at the latest. */
+const oldMs = 30_000
 /** Names that were looked for in vain and are remembered. */
 const mostAbsent = 1_000
 
@@ -23,11 +23,11 @@ export interface CatalogueOptions {
 }
 
 /**
- * What is known of the app's own routines and views: whether a text may write by calling them, and whether they may hide a
+ * What is known of the app's own routines, and of what runs them unseen: whether a text may write by calling them, and whether they may hide a
  * replica's refusal. On a primary, where no refusal corrects a guess, only what is known to read is a read.
  *
- * The server is asked in the background: at first use, at names that it does not know yet, after schema changes, and now
- * and then at new connections. Until it has answered, a function that is not the server's own may do anything, and on a primary any
+ * The server is asked in the background: at first use, at names that it does not know yet, after schema changes, and every 30 seconds
+ * while it is used. Until it has answered, a function that is not the server's own may do anything, and on a primary any
  * relation may be a view that calls one.
  *
  * What it says of a text is kept in the text's analysis: asking again is one comparison.
@@ -98,7 +98,7 @@ export class Catalogue {
     this.#askSoon()
   }
 
-  /** A connection was made: an occasion to look whether anything has changed elsewhere. */
+  /** An occasion to look whether anything has changed elsewhere. */
   refresh(): void {
     if (this.#now() - this.#askedAt >= oldMs) this.#askSoon()
   }
@@ -139,6 +139,7 @@ export class Catalogue {
   }
 
   #of(analysis: Analysis, text: string): number {
+    this.refresh()
     return analysis.catalogueGeneration === this.#generation ? analysis.catalogueSays : this.#look(analysis, text)
   }
 

@@ -11,7 +11,7 @@ export const MAY_BE_A_VIEW = 8
 export interface Writers {
   /** All routines, in lower case, once with their schema and once without. */
   readonly routines: ReadonlyMap<string, number>
-  /** Names that a text need only mention: views that call what may write, and such functions with a name of the server's own. */
+  /** What a text need only mention: views, tables, types and operators that call what may write, and such functions with a name of the server's own. */
   readonly mentions: ReadonlyMap<string, number>
 }
 

@@ -157,20 +157,25 @@ describe('when the server is asked', () => {
     expect(server.questions).toBe(3)
   })
 
-  test('at a new connection, where the answer is a minute old', async () => {
+  test('at whatever is read, and at a new connection, where the answer is half a minute old', async () => {
     const server = new Server()
     server.catalogue.refresh()
     await server.says({ f: write })
-    server.time = 59_999
+    expect(judge(server, 'select 1')).toBe('')
+    server.time = 29_999
     server.catalogue.refresh()
+    expect(judge(server, 'select 1')).toBe('')
     expect(server.questions).toBe(1)
-    server.time = 60_000
-    server.catalogue.refresh()
+    server.time = 30_000
+    expect(judge(server, 'select 1')).toBe('')
     expect(server.questions).toBe(2)
     // What is known holds until the answer is there.
     expect(judge(server, 'select f()')).toBe('writes')
     await server.says({ f: 0 })
     expect(judge(server, 'select f()')).toBe('')
+    server.time = 60_000
+    server.catalogue.refresh()
+    expect(server.questions).toBe(3)
   })
 
   test('more and more seldom, where it does not answer', async () => {

@@ -19,6 +19,12 @@ function saidOf({ routines, mentions }: Writers, of: readonly string[]): Record<
   )
 }
 
+/** What runs a routine and is no call of it. */
+const beside =
+  'guarded counted free over_guarded <+> code harmless_code coded label part int4 by_default kept added asks_by_name query_to_xml'.split(
+    ' ',
+  )
+
 const rawText = { getTypeParser: () => (value: string) => value }
 
 test('Postgres: functions by their volatility, bodies that hide a refusal, views that call them', async () => {
@@ -50,6 +56,30 @@ test('Postgres: functions by their volatility, bodies that hide a refusal, views
     'create view over_that as select * from over_it join reading on true',
     "create view next as select nextval('s')",
     'create view harmless as select uuid_generate_v4()',
+    // What runs a routine and is no call of it: rows of policies, operators, domains, casts, defaults, fields, aggregates.
+    'create table guarded (id int)',
+    'alter table guarded enable row level security',
+    'create policy p on guarded using (count_visit())',
+    'create table counted (id int)',
+    'create policy p on counted using (plain() = 1)',
+    'create table free (id int)',
+    'create policy p on free using (stable_one() = 1)',
+    'create view over_guarded as select * from guarded',
+    `create function noted(text, text) returns boolean ${plpgsql('return count_visit();')}`,
+    'create operator app.<+> (function = noted, leftarg = text, rightarg = text)',
+    `create function checks(text) returns boolean ${plpgsql('return count_visit();')}`,
+    'create domain code as text check (checks(value))',
+    'create domain harmless_code as text check (length(value) < 9)',
+    'create table coded (code code)',
+    'create type part as (n int)',
+    `create function label(part) returns boolean ${plpgsql('return count_visit();')}`,
+    `create function to_part(int) returns part ${plpgsql('perform count_visit(); return row(1)::part;')}`,
+    'create cast (int as part) with function to_part(int)',
+    "create function by_default(b boolean default count_visit()) returns int stable language sql as 'select 1'",
+    'create function kept() returns boolean stable begin atomic select count_visit(); end',
+    `create function adds(int, int) returns int ${plpgsql('perform count_visit(); return 1;')}`,
+    'create aggregate added(int) (sfunc = adds, stype = int)',
+    `create function asks_by_name() returns int ${plpgsql("return (select count(*) from pg_settings where name = 'transaction_' || 'read_only');")}`,
     'create function on_visit() returns trigger language plpgsql as $$ begin return new; end $$',
   ]) {
     if (sql.includes('uuid_generate')) {
@@ -91,6 +121,7 @@ test('Postgres: functions by their volatility, bodies that hide a refusal, views
         'over_that',
         'next',
         'harmless',
+        ...beside,
       ]),
     ).toEqual({
       plain: 'writes',
@@ -111,12 +142,30 @@ test('Postgres: functions by their volatility, bodies that hide a refusal, views
       on_visit: 'unknown',
       now: 'unknown',
       reading: 'unknown',
-      writing: 'writes,hides',
-      over_it: 'writes,hides',
-      over_that: 'writes,hides',
+      // The refusal of what it calls comes through: a replica says so itself.
+      writing: 'writes',
+      over_it: 'writes',
+      over_that: 'writes',
       next: 'writes,hides',
       harmless: 'unknown',
+      guarded: 'writes,hides',
+      counted: 'writes',
+      free: 'unknown',
+      over_guarded: 'writes,hides',
+      '<+>': 'writes,hides',
+      code: 'writes,hides',
+      harmless_code: 'unknown',
+      coded: 'unknown',
+      label: 'writes,hides',
+      part: 'writes,hides',
+      int4: 'unknown',
+      by_default: 'writes,hides',
+      kept: 'writes,hides',
+      added: 'writes,hides',
+      asks_by_name: 'writes,hides',
+      query_to_xml: 'writes,hides',
     })
+    expect(writers.mentions.has('label')).toBe(true)
     expect(writers.mentions.has('lower')).toBe(true)
     await client.end()
   }
