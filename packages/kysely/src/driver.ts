@@ -187,6 +187,7 @@ export class FlyrouteDriver implements Driver, Owner {
   mustIdentify(connection: KyselyConnection, scope: Scope | undefined): boolean {
     const { guard } = connection
     if (guard.server !== undefined && !connection.isAssumed) return false
+    if (scope === undefined && guard.isOnlyServer) return false
     const said = this.#identified.get(connection.driver)
     const { replication } = this.database
     if (said === undefined || performance.now() - said.at > assumedMs) return true

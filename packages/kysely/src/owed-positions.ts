@@ -1,4 +1,4 @@
-import type { Analysis, ConnectionGuard, Position, RequestState, Scope } from '@flyroute/core/adapter'
+import type { Analysis, ConnectionGuard, Position, RequestState, Scope, ServerInstance } from '@flyroute/core/adapter'
 import type { CompiledQuery } from 'kysely'
 
 /** Whose positions they are. */
@@ -77,11 +77,12 @@ export class OwedPositions {
   /** The position by now, or why there is none: what was answered is an answer all the same. */
   async #position(isAsynchronous: boolean): Promise<Position | Error> {
     const { guard, abandoned } = this.#connection
-    const { server, wire, database } = guard
+    const { wire, database } = guard
     try {
       if (abandoned !== undefined) throw new Error('The server does not answer')
-      if (server === undefined) throw new Error('The server has not said what it is')
-      return await database.facts.position(wire.ask, server, isAsynchronous)
+      // Off Fly, a connection that was acquired outside of a request has not said what it is.
+      if (guard.server === undefined) await guard.identify()
+      return await database.facts.position(wire.ask, guard.server as ServerInstance, isAsynchronous)
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }

@@ -53,6 +53,27 @@ describe('PGlite: one connection, in this process', () => {
     expect(scope.request.positions.size).toBe(1)
   })
 
+  test('is asked nothing outside of a request, and what it is behind a write in one', async () => {
+    const own = await PGlite.create()
+    const asked: string[] = []
+    const { query } = own
+    own.query = (text, ...more) => {
+      asked.push(text)
+      return query.call(own, text, ...more) as never
+    }
+    const other = new Kysely<Tables>({
+      dialect: new FlyrouteDialect({ dialect: new PGliteDialect({ pglite: own }), env: {} }),
+    })
+    const scope = createScope(createRequestState('request'))
+    await other.connection().execute(async (connection) => {
+      await sql`create table post (id int primary key, title text)`.execute(connection)
+      expect(asked).toEqual(['create table post (id int primary key, title text)'])
+      await runInScope(scope, () => connection.insertInto('post').values({ id: 1, title: 'one' }).execute())
+    })
+    expect([...scope.request.positions.values()]).toEqual([expect.objectContaining({ at: expect.any(String) })])
+    await other.destroy()
+  })
+
   test('what is asked of it meanwhile is not asked in the middle of a transaction', async () => {
     await db.transaction().execute(async (trx) => {
       await trx.insertInto('post').values({ id: 2, title: 'two' }).execute()

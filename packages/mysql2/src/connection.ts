@@ -88,7 +88,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     }
     const scope = currentScope()
     if (kind === 'prepare' && this.#isIdleReplica && this.#prepared.has(command)) return this.#prepared.lookUp(command)
-    const isUnasked = this.#isIdentified || this.#isOffFly
+    const isUnasked = this.#isIdentified || this.guard.isOnlyServer
     if (scope === undefined && isUnasked && this.guard.canBypass && kind !== 'session') {
       this.#onPrimary.overhears(command)
       return this.#enqueue.call(this.connection, command)
@@ -108,11 +108,6 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.#prepared.pair(guarded)
     this.#enqueue.call(this.connection, guarded)
     return command
-  }
-
-  /** One server, and nothing to decide: what it is, it is not asked before a request needs it. */
-  get #isOffFly(): boolean {
-    return this.guard.side === 'local' && this.database.replication.topology.region === undefined
   }
 
   /** Whether nothing is left to decide about a command, and nothing to be done but what its answer is for. */

@@ -9,7 +9,9 @@ import { connectionOptions } from './options.ts'
  *
  * @param lost called when the connection has died
  */
-export function openOwn(options: PoolOptions, lost: () => void): Promise<AskedConnection> {
+export async function openOwn(options: PoolOptions, lost: () => void): Promise<AskedConnection> {
+  // One that the app has opened itself is one connection's.
+  if (typeof options.stream === 'object') throw new TypeError('There is one stream, and it is not ours')
   const config = { ...connectionOptions(options), connectTimeout: answerMs }
   const connection = mysql.createConnection(config) as unknown as BareConnection
   const query = (how: object): Promise<unknown> =>

@@ -64,15 +64,19 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   /** Those in the driver's queue: it passes them through its own method once more when a connection dies. */
   const queued = new Set<Deliver>()
   let asking: Deliver | undefined
-  pool.on('enqueue', () => {
-    if (asking !== undefined) queued.add(asking)
-  })
 
-  pool.on('connection', (connection: BareConnection) => {
-    if (guardedOf(connection) !== undefined) return
+  const connected = (connection: BareConnection | undefined): void => {
+    if (connection === undefined || guardedOf(connection) !== undefined) return
     guardConnection(connection, database, side)
     if (side === 'local' && replication.servers.expects === 'replica') watchConnection(database.watchdog, connection)
-  })
+  }
+
+  // In place of listeners, which the app would find among its own.
+  const emit: BarePool['emit'] = (event, ...args: unknown[]) => {
+    if (event === 'connection') connected(args[0] as BareConnection | undefined)
+    else if (event === 'enqueue' && asking !== undefined) queued.add(asking)
+    return base.emit.call(pool, event, ...args)
+  }
 
   /** The driver asks for a connection for one statement of its own `query` or `execute`, which gives it back by itself. */
   let isForStatement = false
@@ -183,6 +187,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
     releaseConnection,
     promise,
     end,
+    emit,
   }
   Object.defineProperty(pool, methods, { value: own })
   database.pools.add(pool)
@@ -194,7 +199,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
 /** Where a pool has what is ours of its methods. */
 const methods: unique symbol = Symbol('flyroute')
 
-type Methods = Pick<BarePool, 'query' | 'execute' | 'getConnection' | 'releaseConnection' | 'promise' | 'end'>
+type Methods = Pick<BarePool, 'query' | 'execute' | 'getConnection' | 'releaseConnection' | 'promise' | 'end' | 'emit'>
 type WithMethods = BarePool & { readonly [methods]: Methods }
 
 /** Prototypes of guarded pools, by those of the driver's: what an app or a library puts on a pool comes before ours. */
@@ -221,6 +226,9 @@ function prototypeFor(base: BarePool): object {
       },
       end(callback) {
         this[methods].end(callback)
+      },
+      emit(event, ...args: unknown[]) {
+        return this[methods].emit(event, ...args)
       },
     }
     prototype = Object.assign(Object.create(base) as object, ours)

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net'
+import { createServer, connect as openSocket } from 'node:net'
 import { createDriver } from '@flyroute/mysql2'
 import { startMariadb } from '@flyroute/testkit'
 import { describe, expect, test } from '@jest/globals'
@@ -54,6 +54,21 @@ describe.each([
     expect(counts[1]).toEqual(counts[0])
   })
 
+  test('so has a pool', async () => {
+    const counts = []
+    for (const driver of [mysql, createDriver({ env })]) {
+      const pool = driver.createPool({ uri: bench.primary.url })
+      const connections: unknown[] = []
+      pool.on('connection', (connection) => connections.push(connection))
+      const connection = await pool.promise().getConnection()
+      expect(connections).toEqual([connection.connection])
+      counts.push(pool.eventNames())
+      connection.release()
+      await pool.promise().end()
+    }
+    expect(counts[1]).toEqual(counts[0])
+  })
+
   test("what is put in place of a pool's method is used", async () => {
     const pool = createDriver({ env }).createPool({ uri: bench.primary.url })
     const bare = mysql.createPool({ uri: bench.primary.url })
@@ -99,5 +114,16 @@ test('promises are of the class that is asked for', async () => {
   const answer = connection.query('select 1')
   expect(answer).toBeInstanceOf(OwnPromise)
   await answer
+  await connection.end()
+})
+
+test('on a stream that the app has made we ask nothing of our own', async () => {
+  const driver = createDriver({ env: onPrimary })
+  const { hostname, port } = new URL(bench.primary.url)
+  const stream = openSocket(Number(port), hostname)
+  const connection = driver.createConnection({ uri: bench.primary.url, stream }).promise()
+  await connection.query('select 1')
+  await expect(driver.replication.status()).rejects.toThrow(TypeError)
+  expect((await connection.query('select 1 as one'))[0]).toEqual([{ one: 1 }])
   await connection.end()
 })

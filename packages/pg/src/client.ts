@@ -96,6 +96,11 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
       if (this.#isIdentified) return super._handleReadyForQuery?.(message)
       const isFirst = !this.#isEstablished
       this.#isEstablished = true
+      if (this.#guarded.guard.isOnlyServer) {
+        this.#isIdentified = true
+        this.#guarded.isEstablished()
+        return super._handleReadyForQuery?.(message)
+      }
       this.#established = message
       if (isFirst) void this.#identifyFirst()
       else this.#guarded.wire.questions.finish()
@@ -159,6 +164,7 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
     }
 
     async #identify(): Promise<void> {
+      if (this.#guarded.guard.isOnlyServer) return
       try {
         await this.#guarded.guard.identify()
         this.#guarded.isEstablished()

@@ -16,6 +16,10 @@ const waitsSince = 19
  * @param lost called when it has died
  */
 export async function openOwn(Client: ClientClass, options: PoolConfig, lost: () => void): Promise<AskedConnection> {
+  const { connection, stream } = options as { readonly connection?: unknown; readonly stream?: unknown }
+  // One that the app has made itself is one client's.
+  if (connection !== undefined || typeof stream === 'object')
+    throw new TypeError('There is one connection, and it is not ours')
   const config = { ...options, application_name: 'flyroute', connectionTimeoutMillis: answerMs }
   const client = new Client(config)
   keepPassword(client, config)

@@ -105,6 +105,7 @@ export function guardPool(
         this.#connectFor(query.scope, query, callback)
         return undefined
       }
+      if (this.ending) return super.connect(callback)
       const scope = currentScope()
       const { deliver, result } = checkoutTo(callback, scope)
       if (scope?.request.isReplayed) void neverSettles(this.#database.replication.name)
@@ -114,7 +115,7 @@ export function guardPool(
 
     /** A connection to the local server, or to the primary where that will not do. */
     #connectFor(scope: Scope | undefined, query: PoolQuery | undefined, deliver: Callback): void {
-      if (!this.ending && this.#isElsewhere(scope)) {
+      if (this.#isElsewhere(scope)) {
         return this.#handOverLater(query, deliver, this.#connectToPrimary(scope))
       }
       void super.connect((error, client) => {

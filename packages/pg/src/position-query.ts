@@ -3,6 +3,7 @@ import {
   readRecordEnd,
   readWalPosition,
   replayedColumns,
+  type ServerInstance,
   separatorColumns,
   walPositionColumns,
 } from '@flyroute/core/adapter'
@@ -26,21 +27,53 @@ type Taken = (taken: Position | Error) => void
  * @param isBehind write it to the wire now, right after the statement that was sent last
  */
 export function askPosition(connection: Guarded, asynchronous: boolean, taken: Taken, isBehind = false): void {
-  const { client } = connection
-  const { server, role } = connection.guard
+  const { client, guard } = connection
+  const { role } = guard
+  // Off Fly it has not said what it is: it is asked both in one go, ahead of what waits.
+  const identified = guard.server === undefined && guard.isOnlyServer ? identify(connection) : undefined
+  identified?.catch(() => undefined)
   // A server that does not tell its cluster has no positions that could be compared.
-  if (server === undefined || server.cluster === '') return taken(new Error('The server does not tell its cluster'))
+  if (identified === undefined && !tellsCluster(guard.server)) return taken(withoutCluster())
   const isReplica = role === 'replica'
   const sql = isReplica ? replayedSql : positionSql
-  if (isBehind) client.connection?.query(sql)
-  run(connection, sql, isBehind, (error, row) => {
+  const isSent = isBehind && identified === undefined
+  if (isSent) client.connection?.query(sql)
+  const read = (error: unknown, row: readonly unknown[] | undefined): void => {
+    const { server } = guard
     if (row === undefined) return taken(noPosition(error))
+    if (!tellsCluster(server)) return taken(withoutCluster())
     const position = isReplica ? readRecordEnd(row, server) : readWalPosition(row, server, asynchronous)
     if (position !== 'unreachable') return taken(position)
     run(connection, separatorSql, false, (failure, end) =>
       taken(end === undefined ? noPosition(failure) : readRecordEnd(end, server)),
     )
+  }
+  run(connection, sql, isSent, (error, row) => {
+    if (identified === undefined) return read(error, row)
+    identified.then(
+      () => read(error, row),
+      (failure: unknown) => taken(noPosition(failure)),
+    )
   })
+}
+
+/** What is asked behind a statement does not come between it and its `drain`. */
+function identify({ guard, wire, client }: Guarded): Promise<void> {
+  if (client.connection === undefined) return guard.identify()
+  return guard.identify(
+    (sql) =>
+      new Promise((resolve, reject) => {
+        wire.questions.askBehind(sql, false, (error, rows) => (rows === undefined ? reject(error) : resolve(rows)))
+      }),
+  )
+}
+
+function tellsCluster(server: ServerInstance | undefined): server is ServerInstance {
+  return server !== undefined && server.cluster !== ''
+}
+
+function withoutCluster(): Error {
+  return new Error('The server does not tell its cluster')
 }
 
 function run({ client, wire, send, Query }: Guarded, text: string, isSent: boolean, done: Done): void {

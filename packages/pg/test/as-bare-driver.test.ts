@@ -1,10 +1,12 @@
+import { Socket } from 'node:net'
 import { createDriver } from '@flyroute/pg'
-import { request } from '@flyroute/testkit/requests'
+import { rejection, request } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
 import { type Step, traceOf } from './support/program.ts'
+import { Wire } from './support/wire.ts'
 
 // Off Fly, and on the primary, a client of ours does what the driver's does: the same answers, errors and events in the same order.
 
@@ -69,6 +71,13 @@ const programs: Record<string, readonly Step[]> = {
     { do: 'query', form: 'stream', what: 'select 1 as one' },
     { do: 'settle' },
   ],
+  'asks behind a stream that may have written': [
+    { do: 'connect', form: 'nothing' },
+    { do: 'query', form: 'stream', what: 'create temp table if not exists item (id int primary key)' },
+    { do: 'settle' },
+    { do: 'query', form: 'promise', what: 'select 1 as one' },
+    { do: 'settle' },
+  ],
   'asks what cannot be asked, as the connection is there': [
     { do: 'connect', form: 'promise' },
     { do: 'query', form: 'nothing', what: {} },
@@ -82,6 +91,7 @@ const options = (): object => ({ connectionString: bench.cluster.primary.url })
 const onPrimary = { FLY_REGION: 'ord', PRIMARY_REGION: 'ord' }
 const places: Record<string, (options: object, steps: readonly Step[]) => Promise<string[]>> = {
   'off Fly': (options, steps) => traceOf(createDriver({ env: {} }), options, steps),
+  'off Fly, in a request': (options, steps) => request(() => traceOf(createDriver({ env: {} }), options, steps)),
   'on the primary': (options, steps) => traceOf(createDriver({ env: onPrimary }), options, steps),
   'on the primary, in a request': (options, steps) =>
     request(() => traceOf(createDriver({ env: onPrimary }), options, steps)),
@@ -174,4 +184,32 @@ test('a query behind a write finds the queue of the driver empty, which warns of
   })
   await client.end()
   expect(lengths).toEqual([0, 0, 0, 0, 0, 0])
+})
+
+test('off Fly, we ask nothing about a connection that is lost', async () => {
+  await using wire = await Wire.to(bench.cluster.primary.port)
+  const driver = createDriver({ env: {} })
+  const client = new driver.Client({ connectionString: wire.url(bench.cluster.primary.url) })
+  await client.connect()
+  wire.onStatement = (_, cut) => cut()
+  const ended = new Promise((resolve) => client.once('end', resolve))
+  client.on('error', () => undefined)
+  expect(await rejection(client.query('select 1'))).toMatchObject({
+    message: expect.stringMatching(/terminated|ECONNRESET/),
+  })
+  await ended
+  wire.onStatement = () => undefined
+  const other = new pg.Client({ connectionString: wire.url(bench.cluster.primary.url) })
+  await other.connect()
+  await other.end()
+  expect(wire.connections).toBe(2)
+})
+
+test('on a stream that the app has made we ask nothing of our own', async () => {
+  const driver = createDriver({ env: onPrimary })
+  const client = new driver.Client({ ...options(), stream: new Socket() } as object)
+  await client.connect()
+  await expect(driver.replication.status()).rejects.toThrow(TypeError)
+  expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  await client.end()
 })

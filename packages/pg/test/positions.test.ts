@@ -154,7 +154,7 @@ describe('there is none', () => {
     expect(ofTheApp(wire)).toEqual([insert, 'begin', insert, 'commit', `${insert} returning id`])
   })
 
-  test('and nothing is asked, outside of a request', async () => {
+  test('and nothing is asked off Fly, outside of a request', async () => {
     await using wire = await Wire.to(bench.cluster.primary.port)
     const pool = createPool({ connectionString: wire.url(bench.cluster.primary.url), env: {} })
     await pool.query(insert)
@@ -163,9 +163,22 @@ describe('there is none', () => {
       await client.query(insert)
       await client.query('commit')
     })
-    expect(ofTheApp(wire).slice(1)).toEqual([insert, 'begin', insert, 'commit'])
+    expect(ofTheApp(wire)).toEqual([insert, 'begin', insert, 'commit'])
     await pool.end()
   })
+})
+
+test.each<[string, (pool: pg.Pool) => Promise<unknown>]>([
+  ['a statement', (pool) => pool.query(insert)],
+  ['a transaction', all('begin', insert, 'commit')],
+])('off Fly, the server says what it is behind the first write of a request: %s', async (_, write) => {
+  const pool = createPool({ connectionString: bench.cluster.primary.url, env: {} })
+  await pool.query('select 1')
+  for (let i = 0; i < 2; i++) {
+    const { state } = await inRequest(() => write(pool))
+    expect(state.positions).toEqual(new Map([['app', expect.objectContaining(aPosition)]]))
+  }
+  await pool.end()
 })
 
 describe('what it costs', () => {

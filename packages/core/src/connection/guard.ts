@@ -1,10 +1,12 @@
 import type { Analysis, Classifier } from '../classify/index.ts'
+import type { Ask } from '../dialect/ask.ts'
 import type { Catalogue } from '../dialect/catalogue.ts'
 import type { DialectFacts } from '../dialect/facts.ts'
 import { ReplayUnavailableError } from '../errors.ts'
 import { asksForNothing, isPlainRead } from '../plain-read.ts'
 import type { Role, ServerInstance } from '../position.ts'
 import type { DatabaseReplication } from '../replication/index.ts'
+import { isOnlyServer } from '../replication/only-server.ts'
 import type { Scope } from '../request/scope.ts'
 import type { RequestState } from '../request/state.ts'
 import type { Freshness } from '../token.ts'
@@ -135,15 +137,21 @@ export class ConnectionGuard<S> {
     return this.refuses(new ReplayUnavailableError('stale-primary'))
   }
 
+  /** Whether it leads to the only server: then the connection is the driver's and nothing else. */
+  get isOnlyServer(): boolean {
+    return this.side === 'local' && isOnlyServer(this.database)
+  }
+
   /**
    * Asks this connection's server what it is.
    *
+   * @param ask how. Default: as the wire does
    * @throws ReplayUnavailableError where this should be the primary and is none
    */
-  async identify(): Promise<void> {
+  async identify(ask: Ask = this.wire.ask): Promise<void> {
     const { facts, replication } = this.database
     const expected = this.side === 'primary' ? 'primary' : replication.servers.expects
-    const observation = await facts.observe(this.wire.ask, expected, this.wire.address)
+    const observation = await facts.observe(ask, expected, this.wire.address)
     if (this.side === 'local') await replication.servers.comparable()
     this.identified(replication.servers.connected(observation, this.observedSide))
     if (this.side === 'primary' && this.role === 'replica') throw new ReplayUnavailableError('no-primary')
@@ -171,7 +179,7 @@ export class ConnectionGuard<S> {
   /** A primary has refused what no primary refuses: it may not be one any more. */
   doubts(): void {
     const { transaction, isReadOnly } = this.session
-    if (transaction?.readOnly || isReadOnly) return
+    if (transaction?.readOnly || isReadOnly || this.isOnlyServer) return
     this.#isDoubtful = true
     if (this.side === 'local') this.database.replication.prober.recheckRole()
   }

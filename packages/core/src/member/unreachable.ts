@@ -1,5 +1,6 @@
 import type { GuardedDatabase } from '../connection/guard.ts'
 import { findReplayUnavailable } from '../errors/find.ts'
+import { isOnlyServer } from '../replication/only-server.ts'
 import type { Scope } from '../request/scope.ts'
 
 /**
@@ -9,13 +10,13 @@ import type { Scope } from '../request/scope.ts'
  * @param isExhausted no connection was free in time: of the few there are, that is no fault of the app's either
  */
 export function noteUnreachable(
-  { facts, replication }: Pick<GuardedDatabase, 'facts' | 'replication'>,
+  database: Pick<GuardedDatabase, 'facts' | 'replication'>,
   scope: Scope | undefined,
   error: unknown,
   isExhausted = false,
 ): void {
-  const isLost = facts.readError(error) === 'unavailable'
-  if (isLost) replication.prober.recheckRole()
+  const isLost = database.facts.readError(error) === 'unavailable'
+  if (isLost && !isOnlyServer(database)) database.replication.prober.recheckRole()
   if (scope === undefined) return
   if (isLost || isExhausted || findReplayUnavailable(error) !== undefined) scope.request.primaryUnreachable = error
 }

@@ -91,7 +91,7 @@ function start(client: pg.Client, step: Exclude<Step, { do: 'settle' }>, told: T
 }
 
 /** What there is to be seen of an answer. */
-function resultOf(value: unknown): string {
+export function resultOf(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(resultOf).join(', ')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'nothing'
   if (!('rows' in value)) return 'end' in value ? 'the client' : JSON.stringify(value)
@@ -99,7 +99,7 @@ function resultOf(value: unknown): string {
   return JSON.stringify({ command, rowCount, rows, fields: fields.map(({ name, format }) => `${name} ${format}`) })
 }
 
-function describe(error: unknown): string {
+export function describe(error: unknown): string {
   const { name, code, message } = error as Error & { code?: string }
   return [name, code, message].filter(Boolean).join(' ')
 }
@@ -110,6 +110,6 @@ function messageOf(value: unknown): string {
 }
 
 /** An answer that has not come by then never comes. */
-function late(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 1_500).unref())
+export function late(ms = 1_500): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }
