@@ -184,9 +184,8 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   // --- a command's turn ---------------------------------------------------------------------------------------------
 
   begins(guarded: GuardedCommand): boolean {
-    const { command, kind } = guarded
-    // Its preparation has failed: the driver has told, and goes through the motions.
-    if (kind === 'execute' && command.statement === undefined) return true
+    const { kind } = guarded
+    if (wasNotPrepared(guarded)) return true
     if (kind === 'session') return this.#resets(guarded)
     if (this.#isIdentified) return this.#decide(guarded)
     this.identify(guarded).then(
@@ -257,6 +256,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   }
 
   answered(guarded: GuardedCommand): boolean {
+    if (wasNotPrepared(guarded)) return true
     if (guarded.kind === 'session') this.#startsOver(guarded.command, false)
     const headers = headersOf(guarded.command)
     const { session, role } = this.guard
@@ -388,4 +388,9 @@ function otherUser(command: Command): object | undefined {
 /** MariaDB: after three users that were not let in, the connection may name no other; its session stays as it is. */
 function isIgnored(error: unknown): boolean {
   return (error as { code?: unknown }).code === 'ER_UNKNOWN_COM_ERROR'
+}
+
+/** Its preparation has failed: the driver has told, and goes through the motions of an execution. Nothing is sent. */
+function wasNotPrepared({ kind, command }: GuardedCommand): boolean {
+  return kind === 'execute' && command.statement === undefined
 }

@@ -6,6 +6,7 @@ import { createRequestState, createScope, currentScope, runInScope } from '@flyr
 import { createDriver, createPool, type FlyroutePool } from '@flyroute/mysql2'
 import { createPool as createPromisePool, type FlyroutePool as PromisePool } from '@flyroute/mysql2/promise'
 import { type MysqlCluster, startMariadb } from '@flyroute/testkit'
+import { failedRequest, inRequest } from '@flyroute/testkit/requests'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import mysql, { type Connection, type QueryError } from 'mysql2'
 import mysqlPromise from 'mysql2/promise'
@@ -51,6 +52,20 @@ test('the objects are those of the driver', async () => {
     (mysql as unknown as { PoolConnection: new () => unknown }).PoolConnection,
   )
   connection.release()
+})
+
+test('an execution that was refused leaves nothing in its session: the next one can go to the primary', async () => {
+  const one = createPromisePool({ env, connectionLimit: 1 })
+  const text = "insert into form values (?, 'one') on duplicate key update name = values(name)"
+  const write = (): Promise<unknown> => one.execute(text, [1])
+  try {
+    const { error } = await failedRequest(write)
+    expect(isPrimaryRequired(error)).toBe(true)
+    const { value } = await inRequest(write, { obstacle: 'upgrade' })
+    expect(value).toMatchObject([{ warningStatus: 0 }, undefined])
+  } finally {
+    await one.end()
+  }
 })
 
 describe('a write is refused', () => {
