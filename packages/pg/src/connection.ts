@@ -8,6 +8,7 @@ import {
   type Freshness,
   type HeldConnection,
   isDropped,
+  neverSettles,
   noteUnreachable,
   type Scope,
   type Side,
@@ -25,10 +26,10 @@ import {
   type Release,
   textOf,
 } from './driver-types.ts'
-import { dropQueries } from './dropped-queries.ts'
 import type { Guarded } from './guarded.ts'
 import { OnPrimary } from './on-primary.ts'
 import { OnReplica } from './on-replica.ts'
+import { dropQueries } from './own-question.ts'
 import { Dropped, isHarmless, type PlainPoolQuery, type PoolQuery, Rerun } from './pool-query.ts'
 import { abortedError, drop, later, makeQuery, pass, reject, Statement } from './statement.ts'
 import { PgWire } from './wire.ts'
@@ -297,7 +298,8 @@ export class PgConnection implements Guarded, HeldConnection {
   losesQueries(error: unknown): void {
     const { client, database, guard } = this
     if (guard.role !== 'primary' || this.#poolQuery !== undefined || !isDropped(database, this.#user, error)) return
-    dropQueries(client, database.replication.name)
+    void neverSettles(database.replication.name)
+    dropQueries(client)
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { BareClient } from './driver-types.ts'
+import type { BareClient, Submittable } from './driver-types.ts'
 
 // Questions of ours on a connection of the app's. They go below `query`, so that no subclass, instrumentation, time-out or
 // counter of the app's sees them, beside the driver's queue, and without an event.
@@ -232,9 +232,11 @@ export function hasFailed(client: object): boolean {
   return _ended === true || _connectionError === true
 }
 
-/** Whether something in the driver's queue is a question of ours. */
-export function isOwnQuestion(query: object): boolean {
-  return query instanceof OwnQuestion
+/** The driver is about to tell all queries on a connection of its loss: the app's hear nothing, and wait for ever. */
+export function dropQueries(client: BareClient): void {
+  for (const query of [client._activeQuery, ...(client._sentQueryQueue ?? []), ...(client._queryQueue ?? [])]) {
+    if (query && !(query instanceof OwnQuestion)) (query as Submittable).handleError = () => undefined
+  }
 }
 
 function queueOf(queue: Queue): unknown[] {
