@@ -1,4 +1,4 @@
 import { describeInterleavings } from '@flyroute/testkit/interleavings/describe'
 import { adapter } from './interleavings/adapter.ts'
 
-describeInterleavings(adapter, { runs: 9_000 })
+describeInterleavings(adapter, { runs: 8_000 })

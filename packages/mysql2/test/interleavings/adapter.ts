@@ -13,6 +13,8 @@ export const adapter: InterleavingsAdapter = {
       connectTimeout: 0,
       stream: ({ config }: Made) => connect(config.host, config.connectTimeout !== 0),
       connectionLimit: max,
+      // The driver makes room for 16,000 on each connection.
+      maxPreparedStatements: 1,
       primaryPool: { connectionLimit: primaryMax },
     })
     return {

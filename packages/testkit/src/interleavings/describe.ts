@@ -35,8 +35,9 @@ export function describeInterleavings(
       async (_, bug) => {
         const takeOut = bug.plant()
         try {
-          const { failure } = await searchInterleavings(adapter, { runs: runsToFind, seed, shrinks: false })
-          expect(failure).toMatch(bug.symptom)
+          const { symptom } = bug
+          const { failure } = await searchInterleavings(adapter, { runs: runsToFind, seed, shrinks: false, symptom })
+          expect(failure).toMatch(symptom)
         } finally {
           takeOut()
         }

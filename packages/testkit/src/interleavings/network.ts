@@ -33,6 +33,9 @@ export class Network {
   readonly primaryTrouble: Set<Region> = new Set()
   /** The client has the answer that has the first run replayed. */
   isReplayed = false
+  /** How often everything has waited for a limit to pass. */
+  stalls = 0
+  readonly #last: { readonly what: string; happens(): void; isOff(): boolean }[] = []
   readonly #scheduler: fc.Scheduler
   readonly #fates: ReadonlyMap<string, Fates>
   readonly #struck: Set<string> = new Set()
@@ -51,6 +54,22 @@ export class Network {
       this.journal.push(what)
       happens()
     })
+  }
+
+  /** Something that happens when nothing else is left to happen, unless `isOff` by then. */
+  atLast(what: string, happens: () => void, isOff: () => boolean): void {
+    this.#last.push({ what, happens, isOff })
+  }
+
+  /** What happens when nothing else is left. @returns whether there is anything */
+  happensAtLast(): boolean {
+    for (let next = this.#last.shift(); next !== undefined; next = this.#last.shift()) {
+      if (next.isOff()) continue
+      this.stalls++
+      this.later(next.what, next.happens)
+      return true
+    }
+    return false
   }
 
   nextConnecting(): Connecting {

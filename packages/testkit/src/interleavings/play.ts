@@ -84,7 +84,7 @@ async function playOn(
 
   const { unhandled } = await unhandledDuring(async () => {
     begin(1, 'ams', program.isTooLarge ? { 'content-length': '2000000' } : {})
-    await drain(scheduler)
+    await drain(scheduler, network)
   })
   const leftOpen = [...network.links].filter(({ isOpen }) => isOpen).map(({ name }) => name)
   let isPoolEnded = false
@@ -92,7 +92,7 @@ async function playOn(
     void Promise.all(pools.map((pool) => pool.end())).then(() => {
       isPoolEnded = true
     })
-    await drain(scheduler)
+    await drain(scheduler, network)
   })
   const stillConnected = [...network.links].map(({ name }) => name)
   const all = [...unhandled, ...ended.unhandled]
@@ -132,12 +132,13 @@ function open(
 }
 
 /** Until nothing is left that could happen. */
-async function drain(scheduler: fc.Scheduler): Promise<void> {
+async function drain(scheduler: fc.Scheduler, network: Network): Promise<void> {
   for (let idle = 0; idle < 3; ) {
     // Promises and ticks are over then, and what the code has put off to the next turn of the loop.
     await nextTurn()
-    if (scheduler.count() === 0) idle++
-    else {
+    if (scheduler.count() === 0) {
+      if (++idle === 3 && network.happensAtLast()) idle = 0
+    } else {
       idle = 0
       await scheduler.waitOne()
     }

@@ -10,6 +10,8 @@ export interface Figures {
   replayed: number
   committed: number
   unavailable: number
+  /** In which everything has waited for a limit to pass. */
+  stalled: number
   events: number
 }
 
@@ -18,6 +20,8 @@ export interface SearchOptions {
   readonly seed: number
   /** Whether what goes wrong is made smaller. Default: true. */
   readonly shrinks?: boolean
+  /** The search is for faults that say this. Default: for any. */
+  readonly symptom?: RegExp
   readonly onProgress?: (figures: Figures) => void
 }
 
@@ -32,13 +36,13 @@ export async function searchInterleavings(
   adapter: InterleavingsAdapter,
   options: SearchOptions,
 ): Promise<SearchReport> {
-  const figures: Figures = { interleavings: 0, replayed: 0, committed: 0, unavailable: 0, events: 0 }
+  const figures: Figures = { interleavings: 0, replayed: 0, committed: 0, unavailable: 0, stalled: 0, events: 0 }
   const property = fc.asyncProperty(programs, fc.scheduler(), async (program, scheduler) => {
     const game = await play(adapter, program, scheduler)
     count(figures, game)
     options.onProgress?.(figures)
     const faults = judge(game)
-    if (faults !== undefined) throw new Error(printGame(game, faults))
+    if (faults !== undefined && options.symptom?.test(faults) !== false) throw new Error(printGame(game, faults))
   })
   const details = await fc.check(property, {
     numRuns: options.runs,
@@ -54,10 +58,11 @@ function count(figures: Figures, { runs, network }: Game): void {
   figures.events += network.journal.length
   if (runs.length > 1) figures.replayed++
   if (network.committed.length > 0) figures.committed++
+  if (network.stalls > 0) figures.stalled++
   if (runs.some(({ answer }) => answer?.status === 503)) figures.unavailable++
 }
 
 /** The figures on one line. */
-export function printFigures({ interleavings, replayed, committed, unavailable, events }: Figures): string {
-  return `${interleavings} interleavings of ${events} events: ${replayed} replayed, ${committed} have written, ${unavailable} answered 503`
+export function printFigures({ interleavings, replayed, committed, unavailable, stalled, events }: Figures): string {
+  return `${interleavings} interleavings of ${events} events: ${replayed} replayed, ${committed} have written, ${unavailable} answered 503, ${stalled} stalled`
 }

@@ -1,8 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Network } from './network.ts'
 
-/** A longer time than this (ms) does not pass: all that is under way arrives before it. */
-const longestMs = 1_000
+/** A longer time than this (ms) passes only when nothing else is left to happen: all that is under way arrives before it. */
+const longMs = 1_000
+
+/** A longer time than this (ms) does not pass. */
+const longestMs = 2_000
 
 const startedAt = 1_700_000_000_000
 
@@ -23,7 +26,7 @@ class Timer {
 
 /**
  * Puts the clock into the hands of the search, for as long as a program is played: a short timer fires at a time that the
- * search chooses, since what travels may take longer; a long one, and what repeats itself, does not fire.
+ * search chooses, since what travels may take longer; a long one, when all waits for it; what repeats itself does not fire.
  *
  * @returns what gives it back
  */
@@ -36,10 +39,12 @@ export function takeClock(network: Network): () => void {
     const timer = new Timer()
     if (ms > longestMs) return timer
     const inContext = AsyncLocalStorage.snapshot()
-    network.later(`${ms} ms are over`, () => {
+    const fires = (): void => {
       now += ms
       if (!timer.isCleared) inContext(() => fn(...args))
-    })
+    }
+    if (ms <= longMs) network.later(`${ms} ms are over`, fires)
+    else network.atLast(`${ms} ms are over, in which nothing happened`, fires, () => timer.isCleared)
     return timer
   }
   const clear =

@@ -24,6 +24,8 @@ const values = (role: keyof Fates): Readonly<Record<string, string | null>> => (
 })
 const known = { primary: values('primary'), replica: values('replica') } as const
 
+const answers = new Map<string, Buffer>()
+
 /** One column of a question: its expression and, in most, our name for it. */
 const column = /\s*((?:\([^()]*(?:\([^()]*\)[^()]*)*\)|'[^']*'|[^,'()])+?)(?: as (c\d+))?(?:,|$)/gy
 
@@ -34,6 +36,13 @@ export function asksToTrack(text: string): boolean {
 
 /** The answer to a question of flyroute's own. */
 export function answerQuestion(text: string, role: keyof Fates, status: ServerSession['status']): Buffer {
+  const key = `${role} ${status} ${text}`
+  let answer = answers.get(key)
+  if (answer === undefined) answers.set(key, (answer = answerTo(text, role, status)))
+  return answer
+}
+
+function answerTo(text: string, role: keyof Fates, status: ServerSession['status']): Buffer {
   if (asksToTrack(text)) return done(status)
   // The catalogue knows a function that writes, and nothing that hides a refusal.
   if (/\bfrom information_schema\.routines group by\b/.test(text)) {
