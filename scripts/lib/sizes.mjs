@@ -13,15 +13,15 @@ const single = {
 const whole = {
   '@flyroute/better-sqlite3': 94_500,
   '@flyroute/cli': 108_000,
-  '@flyroute/core': 80_000,
+  '@flyroute/core': 82_500,
   '@flyroute/core/adapter': 150_000,
-  '@flyroute/core/fetch': 37_000,
-  '@flyroute/core/node': 39_000,
-  '@flyroute/kysely': 140_500,
+  '@flyroute/core/fetch': 39_500,
+  '@flyroute/core/node': 41_500,
+  '@flyroute/kysely': 140_000,
   '@flyroute/lab': 75_000,
   '@flyroute/lab/databases': 41_000,
-  '@flyroute/mysql2': 162_000,
-  '@flyroute/mysql2/promise': 159_000,
+  '@flyroute/mysql2': 163_000,
+  '@flyroute/mysql2/promise': 160_500,
   '@flyroute/pg': 163_500,
 }
 

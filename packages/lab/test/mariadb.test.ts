@@ -136,10 +136,13 @@ test('settings take effect, those that need a restart too, and go back; a wrong 
   await cluster.caughtUp()
 })
 
-test('a replica can be added while the primary runs', async () => {
+test('a replica can be added while the primary runs, and taken away', async () => {
   const added = await cluster.addReplica('syd')
   expect(await has(added, 'for everybody')).toBe(true)
   expect(cluster.replicas.map((replica) => replica.name)).toEqual(['ams', 'gru', 'syd'])
+  await cluster.removeReplica('syd')
+  expect(cluster.replicas.map((replica) => replica.name)).toEqual(['ams', 'gru'])
+  await expect(added.query('SELECT 1')).rejects.toThrow()
 })
 
 test('a replica is promoted with all it has received, the others follow it, and the old primary returns', async () => {

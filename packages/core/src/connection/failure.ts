@@ -1,4 +1,4 @@
-import type { Analysis } from '../classify/index.ts'
+import type { Analysis } from '../classify/types.ts'
 import { noteUnavailable, noteUnreachable } from '../member/unreachable.ts'
 import type { Scope } from '../request/scope.ts'
 import type { ConnectionGuard, GuardedDatabase } from './guard.ts'

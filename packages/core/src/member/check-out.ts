@@ -1,9 +1,14 @@
 import type { GuardedDatabase } from '../connection/guard.ts'
-import type { DatabaseReplication } from '../replication/index.ts'
+import type { DatabaseReplication } from '../replication/database.ts'
 import type { Scope } from '../request/scope.ts'
 import { noteUnreachable } from './unreachable.ts'
 
 // Which server a connection that is checked out of a pool leads to, and what becomes of it where that one cannot be had.
+
+/** A connection is asked for: one to a server in another region may have to be made first, which takes several round trips. */
+export function asksForConnection({ prices }: DatabaseReplication, scope: Scope | undefined): void {
+  if (prices.isFar) scope?.request.crossings?.asks()
+}
 
 /** Whether a scope uses the primary, whatever it does, and the local server is a replica. */
 export function needsPrimary({ name, topology }: DatabaseReplication, scope: Scope | undefined): boolean {

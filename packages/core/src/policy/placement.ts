@@ -1,0 +1,61 @@
+import { publish } from '../events.ts'
+import type { DatabaseReplication } from '../replication/database.ts'
+import { Crossings } from '../request/crossings.ts'
+import type { ResolvedPolicy } from './options.ts'
+import type { RequestVisit } from './visit.ts'
+
+/** For so long (ms) nothing is replayed that can be served from here, after a replay has come back: no machine may be there. */
+const lonelyMs = 30_000
+
+/**
+ * The database whose reads cross an ocean from here; undefined where all have a server near, or where the primaries are in several
+ * regions, so that what one of them saves another one costs.
+ */
+export function farDatabase(databases: readonly DatabaseReplication[]): DatabaseReplication | undefined {
+  const far = databases.find(({ prices }) => prices.isFar)
+  if (far === undefined || databases.length === 1) return far
+  const { primaryRegion } = far.topology
+  return databases.every(({ topology }) => topology.primaryRegion === primaryRegion) ? far : undefined
+}
+
+/** Decides ahead of the handler, and has what its request needs counted where that is to be learned. */
+export function replaysAhead(policy: ResolvedPolicy, far: DatabaseReplication, visit: RequestVisit): boolean {
+  const { request, scope } = visit
+  const placement = policy.placement(request)
+  visit.far = far
+  if (placement !== 'learn') return placement === 'replay'
+  const { routes } = policy
+  const { method, path } = request
+  const { crossings = 0, isTrial } = routes.expects(method, path)
+  const isCheaper = far.prices.replayMs < crossings * far.prices.crossingMs
+  const isReplayed = isCheaper && !isTrial && scope.request.whyNotReplayable() === undefined
+  if (isReplayed) routes.replayed(method, path)
+  else {
+    if (isCheaper) routes.tries(method, path)
+    scope.request.crossings = new Crossings(isTrial ? 0 : crossings)
+  }
+  return isReplayed
+}
+
+/** An answer is about to leave, of the handler or a replay: what its request has needed is learned. */
+export function learnPlacement({ routes }: ResolvedPolicy, { scope, request, far }: RequestVisit): void {
+  const { crossings } = scope.request
+  if (crossings === undefined || far === undefined) return
+  const { needed } = crossings
+  const { crossingMs, replayMs } = far.prices
+  const priceMs = needed * crossingMs
+  routes.learn(request.method, request.path, needed, replayMs < priceMs)
+  const isReplayed = scope.request.refusal !== undefined
+  const choice = isReplayed ? 'replay' : 'direct'
+  publish('placement', { database: far.name, choice, crossings: needed, directMs: priceMs, replayMs })
+}
+
+/** A replay has come back. */
+export function replayFailed(policy: ResolvedPolicy, database: DatabaseReplication): void {
+  if (database.reachesFar) policy.lonely.until = performance.now() + lonelyMs
+}
+
+/** Whether a replay has come back a moment ago, and the primary can be reached without one. */
+export function isLonely({ lonely }: ResolvedPolicy, database: DatabaseReplication): boolean {
+  return database.reachesFar && performance.now() < lonely.until
+}

@@ -1,0 +1,82 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from '@jest/globals'
+import { keysOf, RouteTable } from '../src/policy/route-table.ts'
+
+test.each([
+  ['/posts/12', '/posts/:'],
+  ['/posts/12?page=3', '/posts/:'],
+  ['/users/0b5e2f5c-0d1c-4c39-9a62-4d4f9a6f6f0e/orders', '/users/:/orders'],
+  ['/assets/9f86d081884c7d65', '/assets/:'],
+  ['/o/cjld2cjxh0000qzrmn831i7rn', '/o/:'],
+  ['/posts/how-to-fly', '/posts/how-to-fly'],
+  ['/api/v2/health', '/api/v2/health'],
+  ['/deadbeef', '/deadbeef'],
+])('%s is the route %s', (path, route) => {
+  expect(keysOf('GET', path)[0]).toBe(`GET ${route}`)
+})
+
+test('what is known is an exponential mean, of each route by itself, and forgotten in time', () => {
+  const table = new RouteTable()
+  expect(table.expects('GET', '/a', 0)).toEqual({ crossings: undefined, isTrial: false })
+  table.learn('GET', '/a', 5, true, 0)
+  table.learn('GET', '/b', 1, false, 0)
+  expect(table.expects('GET', '/a', 1)).toEqual({ crossings: 5, isTrial: false })
+  table.learn('GET', '/a', 1, false, 2)
+  expect(table.expects('GET', '/a', 3).crossings).toBe(3)
+  expect(table.expects('GET', '/b', 3).crossings).toBe(1)
+  expect(table.expects('POST', '/a', 3).crossings).toBeUndefined()
+  expect(table.expects('GET', '/a', 600_003).crossings).toBeUndefined()
+})
+
+test('a slug that is new is taken for one like the others', () => {
+  const table = new RouteTable()
+  for (const slug of ['how-to-fly', 'why-to-fly', 'where-to-fly']) table.learn('GET', `/posts/${slug}`, 4, true)
+  expect(table.expects('GET', '/posts/when-to-fly').crossings).toBe(4)
+  expect(table.expects('GET', '/posts/when-to-fly/comments').crossings).toBeUndefined()
+})
+
+test('of those that are replayed one is tried where it is, ever more seldom; one that is cheap is tried again at once', () => {
+  const table = new RouteTable()
+  table.learn('GET', '/a', 5, true)
+  const replaysUntilTrial = (): number => {
+    for (let count = 0; ; count++) {
+      if (table.expects('GET', '/a').isTrial) return count
+      table.replayed('GET', '/a')
+    }
+  }
+  expect(replaysUntilTrial()).toBe(4)
+  for (let trial = 0; trial < 20; trial++) {
+    table.tries('GET', '/a')
+    table.learn('GET', '/a', 2, true)
+    replaysUntilTrial()
+  }
+  table.tries('GET', '/a')
+  expect(replaysUntilTrial()).toBe(64)
+  table.learn('GET', '/a', 1, false)
+  expect(table.expects('GET', '/a').isTrial).toBe(true)
+})
+
+test('100,000 paths take less than 1 MB', () => {
+  setFlagsFromString('--expose_gc')
+  const collect = runInNewContext('gc') as () => void
+  const heap = (): number => {
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  const pathOf = (number: number): string => `/${word(number)}/${word(number * 7)}?${'q'.repeat(1_000)}`
+  const before = heap()
+  const table = new RouteTable()
+  for (let number = 0; number < 100_000; number++) table.learn('GET', pathOf(number), 3, true)
+  const grown = heap() - before
+  expect(table.expects('GET', pathOf(99_999)).crossings).toBe(3)
+  expect(grown).toBeLessThan(1_000_000)
+})
+
+/** A word of letters alone. */
+function word(number: number): string {
+  return [...String(number)]
+    .map((digit) => 'abcdefghij'[Number(digit)])
+    .join('')
+    .padEnd(80, 'k')
+}
