@@ -42,8 +42,7 @@ export {
   type ResolvedDatabase,
 } from './identity/databases.ts'
 export { refusesMysqlLogin, refusesPostgresLogin } from './identity/login.ts'
-export { copyOptions } from './identity/options.ts'
-export { hideSecrets } from './identity/secrets.ts'
+export { copyOptions, hideSecrets } from './identity/secrets.ts'
 export type { SharedSource, SharedSourceOptions } from './identity/shared-source.ts'
 export {
   asksForConnection,
@@ -51,6 +50,8 @@ export {
   insteadOfLocal,
   isOut,
   needsPrimary,
+  noteUnavailable,
+  noteUnreachable,
   withoutConnection,
 } from './member/check-out.ts'
 export {
@@ -63,7 +64,6 @@ export {
 } from './member/open.ts'
 export { type ResolvedOptions, resolveOptions } from './member/options.ts'
 export { type AskedConnection, answerMs } from './member/own-connection.ts'
-export { noteUnavailable, noteUnreachable } from './member/unreachable.ts'
 export { lostError, unaskedLooks, Watchdog, Watched } from './member/watchdog.ts'
 export { asksForNothing, isPlainRead } from './plain-read.ts'
 export type { Observation, Position, PositionAlgebra, Role, ServerInstance } from './position.ts'

@@ -18,22 +18,22 @@ test.each([
 
 test('what is known is an exponential mean, of each route by itself, and forgotten in time', () => {
   const table = new RouteTable()
-  expect(table.expects('GET', '/a', 0)).toEqual({ crossings: undefined, isTrial: false })
+  expect(table.find('GET', '/a', 0)).toBeUndefined()
   table.learn('GET', '/a', 5, true, 0)
   table.learn('GET', '/b', 1, false, 0)
-  expect(table.expects('GET', '/a', 1)).toEqual({ crossings: 5, isTrial: false })
+  expect(table.find('GET', '/a', 1)).toMatchObject({ crossings: 5, isOnTrial: false })
   table.learn('GET', '/a', 1, false, 2)
-  expect(table.expects('GET', '/a', 3).crossings).toBe(3)
-  expect(table.expects('GET', '/b', 3).crossings).toBe(1)
-  expect(table.expects('POST', '/a', 3).crossings).toBeUndefined()
-  expect(table.expects('GET', '/a', 600_003).crossings).toBeUndefined()
+  expect(table.find('GET', '/a', 3)?.crossings).toBe(3)
+  expect(table.find('GET', '/b', 3)?.crossings).toBe(1)
+  expect(table.find('POST', '/a', 3)?.crossings).toBeUndefined()
+  expect(table.find('GET', '/a', 600_003)?.crossings).toBeUndefined()
 })
 
 test('a slug that is new is taken for one like the others', () => {
   const table = new RouteTable()
   for (const slug of ['how-to-fly', 'why-to-fly', 'where-to-fly']) table.learn('GET', `/posts/${slug}`, 4, true)
-  expect(table.expects('GET', '/posts/when-to-fly').crossings).toBe(4)
-  expect(table.expects('GET', '/posts/when-to-fly/comments').crossings).toBeUndefined()
+  expect(table.find('GET', '/posts/when-to-fly')?.crossings).toBe(4)
+  expect(table.find('GET', '/posts/when-to-fly/comments')?.crossings).toBeUndefined()
 })
 
 test('of those that are replayed one is tried where it is, ever more seldom; one that is cheap is tried again at once', () => {
@@ -41,20 +41,21 @@ test('of those that are replayed one is tried where it is, ever more seldom; one
   table.learn('GET', '/a', 5, true)
   const replaysUntilTrial = (): number => {
     for (let count = 0; ; count++) {
-      if (table.expects('GET', '/a').isTrial) return count
-      table.replayed('GET', '/a')
+      const habit = table.find('GET', '/a')
+      if (habit?.isOnTrial) return count
+      habit?.replays()
     }
   }
   expect(replaysUntilTrial()).toBe(4)
   for (let trial = 0; trial < 20; trial++) {
-    table.tries('GET', '/a')
+    table.find('GET', '/a')?.tries()
     table.learn('GET', '/a', 2, true)
     replaysUntilTrial()
   }
-  table.tries('GET', '/a')
+  table.find('GET', '/a')?.tries()
   expect(replaysUntilTrial()).toBe(64)
   table.learn('GET', '/a', 1, false)
-  expect(table.expects('GET', '/a').isTrial).toBe(true)
+  expect(table.find('GET', '/a')?.isOnTrial).toBe(true)
 })
 
 test('100,000 paths take less than 1 MB', () => {
@@ -69,7 +70,7 @@ test('100,000 paths take less than 1 MB', () => {
   const table = new RouteTable()
   for (let number = 0; number < 100_000; number++) table.learn('GET', pathOf(number), 3, true)
   const grown = heap() - before
-  expect(table.expects('GET', pathOf(99_999)).crossings).toBe(3)
+  expect(table.find('GET', pathOf(99_999))?.crossings).toBe(3)
   expect(grown).toBeLessThan(1_000_000)
 })
 

@@ -26,15 +26,15 @@ export function replaysAhead(policy: ResolvedPolicy, far: DatabaseReplication, v
   if (placement !== 'learn') return placement === 'replay'
   const { routes } = policy
   const { method, path } = request
-  const { crossings = 0, isTrial } = routes.expects(method, path)
-  const isCheaper = far.prices.replayMs < crossings * far.prices.crossingMs
-  const isReplayed = isCheaper && !isTrial && scope.request.whyNotReplayable() === undefined
-  if (isReplayed) routes.replayed(method, path)
-  else {
-    if (isCheaper) routes.tries(method, path)
-    scope.request.crossings = new Crossings(isTrial ? 0 : crossings)
+  const habit = routes.find(method, path)
+  const isCheaper = habit !== undefined && far.prices.replayMs < habit.crossings * far.prices.crossingMs
+  if (isCheaper && !habit.isOnTrial && scope.request.whyNotReplayable() === undefined) {
+    habit.replays()
+    return true
   }
-  return isReplayed
+  if (isCheaper) habit.tries()
+  scope.request.crossings = new Crossings(isCheaper ? 0 : (habit?.crossings ?? 0))
+  return false
 }
 
 /** An answer is about to leave, of the handler or a replay: what its request has needed is learned. */

@@ -16,24 +16,45 @@ const growth = 3
 const changing = /^(?:\d+|[\da-f]{8}-[\da-f-]{27}|(?=[^/]*\d)[\w-]{16,}|(?=[a-f]*\d)[\da-f]{8,})$/i
 
 /** What requests of one kind have needed, and how they were served since that was learned. */
-interface Learned {
+export class Habit {
   /** Exponential mean of the crossings. */
-  mean: number
+  crossings: number
   at: number
-  /** Replays since it was learned that they are cheaper, and since a request was last tried where it is. */
-  replays: number
-  untried: number
-}
+  /** How many were replayed since a replay was learned to be cheaper, and since one was last tried where it is. */
+  #replays = 0
+  #untried = 0
 
-/** What is expected of a request before its handler runs. */
-export interface Expectation {
-  /** The crossings that it needs, by those before it; undefined where nothing is known. */
-  readonly crossings: number | undefined
-  /** It is time to try where it is: what is known may have changed, and a replay does not show it. */
-  readonly isTrial: boolean
-}
+  constructor(crossings: number, at: number) {
+    this.crossings = crossings
+    this.at = at
+  }
 
-const unknown: Expectation = { crossings: undefined, isTrial: false }
+  /** Whether it is time to try one where it is: what is known may have changed, and a replay does not show it. */
+  get isOnTrial(): boolean {
+    return this.#untried >= Math.min(mostReplays, Math.max(fewestReplays, this.#replays / growth))
+  }
+
+  /** One is replayed ahead of its handler. */
+  replays(): void {
+    this.#replays++
+    this.#untried++
+  }
+
+  /** One is tried where it is: others meanwhile are not. */
+  tries(): void {
+    this.#untried = 0
+  }
+
+  /** @param isDear a replay would have been cheaper */
+  learns(crossings: number, isDear: boolean, now: number): this {
+    this.crossings += (crossings - this.crossings) * weight
+    this.at = now
+    // One that is cheap here again is tried again at once, until the mean says so too.
+    this.#untried = isDear ? 0 : mostReplays
+    if (!isDear) this.#replays = 0
+    return this
+  }
+}
 
 /**
  * How many crossings the routes of an app need, by what their requests have needed: of each method and path, with the parts taken
@@ -41,32 +62,17 @@ const unknown: Expectation = { crossings: undefined, isTrial: false }
  * same beginning and length. Bounded, below 1 MB, whatever paths clients think of.
  */
 export class RouteTable {
-  readonly #routes: Map<string, Learned> = new Map()
-  readonly #groups: Map<string, Learned> = new Map()
+  readonly #routes: Map<string, Habit> = new Map()
+  readonly #groups: Map<string, Habit> = new Map()
 
-  /** @param path with its query or without */
-  expects(method: string, path: string, now: number = Date.now()): Expectation {
+  /**
+   * What is known of a request before its handler runs; undefined where that is nothing.
+   *
+   * @param path with its query or without
+   */
+  find(method: string, path: string, now: number = Date.now()): Habit | undefined {
     const [route, group] = keysOf(method, path)
-    const learned = current(this.#routes.get(route), now) ?? current(this.#groups.get(group), now)
-    if (learned === undefined) return unknown
-    const pause = Math.min(mostReplays, Math.max(fewestReplays, learned.replays / growth))
-    return { crossings: learned.mean, isTrial: learned.untried >= pause }
-  }
-
-  /** A request was replayed ahead of its handler. */
-  replayed(method: string, path: string): void {
-    const [route, group] = keysOf(method, path)
-    const learned = this.#routes.get(route) ?? this.#groups.get(group)
-    if (learned === undefined) return
-    learned.replays++
-    learned.untried++
-  }
-
-  /** A request is tried where it is: others meanwhile are not. */
-  tries(method: string, path: string): void {
-    const [route, group] = keysOf(method, path)
-    const learned = this.#routes.get(route) ?? this.#groups.get(group)
-    if (learned !== undefined) learned.untried = 0
+    return current(this.#routes, route, now) ?? current(this.#groups, group, now)
   }
 
   /**
@@ -76,31 +82,22 @@ export class RouteTable {
    */
   learn(method: string, path: string, crossings: number, isDear: boolean, now: number = Date.now()): void {
     const [route, group] = keysOf(method, path)
-    note(this.#routes, route, mostRoutes, crossings, isDear, now)
-    note(this.#groups, group, mostGroups, crossings, isDear, now)
+    for (const [habits, key, most] of [
+      [this.#routes, route, mostRoutes],
+      [this.#groups, group, mostGroups],
+    ] as const) {
+      const habit = (current(habits, key, now) ?? new Habit(crossings, now)).learns(crossings, isDear, now)
+      habits.delete(key)
+      habits.set(key, habit)
+      const [oldest] = habits.keys()
+      if (habits.size > most && oldest !== undefined) habits.delete(oldest)
+    }
   }
 }
 
-function note(
-  table: Map<string, Learned>,
-  key: string,
-  most: number,
-  crossings: number,
-  isDear: boolean,
-  now: number,
-): void {
-  const before = current(table.get(key), now)
-  const mean = before === undefined ? crossings : before.mean + (crossings - before.mean) * weight
-  // One that is cheap here again is tried again at once, until the mean says so too.
-  const untried = isDear ? 0 : mostReplays
-  table.delete(key)
-  table.set(key, { mean, at: now, replays: isDear ? (before?.replays ?? 0) : 0, untried })
-  const [oldest] = table.keys()
-  if (table.size > most && oldest !== undefined) table.delete(oldest)
-}
-
-function current(learned: Learned | undefined, now: number): Learned | undefined {
-  return learned !== undefined && now - learned.at < forgottenMs ? learned : undefined
+function current(habits: Map<string, Habit>, key: string, now: number): Habit | undefined {
+  const habit = habits.get(key)
+  return habit !== undefined && now - habit.at < forgottenMs ? habit : undefined
 }
 
 /** The route of a request, and the group of routes that it belongs to. */
