@@ -13,15 +13,15 @@ const single = {
 const whole = {
   '@flyroute/better-sqlite3': 94_500,
   '@flyroute/cli': 108_000,
-  '@flyroute/core': 82_500,
+  '@flyroute/core': 83_500,
   '@flyroute/core/adapter': 152_000,
-  '@flyroute/core/fetch': 39_500,
-  '@flyroute/core/node': 41_500,
+  '@flyroute/core/fetch': 41_000,
+  '@flyroute/core/node': 43_000,
   '@flyroute/kysely': 143_000,
   '@flyroute/lab': 75_000,
   '@flyroute/lab/databases': 41_000,
-  '@flyroute/mysql2': 163_000,
-  '@flyroute/mysql2/promise': 160_500,
+  '@flyroute/mysql2': 164_000,
+  '@flyroute/mysql2/promise': 161_500,
   '@flyroute/pg': 165_500,
 }
 
