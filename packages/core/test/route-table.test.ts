@@ -19,10 +19,10 @@ test.each([
 test('what is known is an exponential mean, of each route by itself, and forgotten in time', () => {
   const table = new RouteTable()
   expect(table.find('GET', '/a', 0)).toBeUndefined()
-  table.learn('GET', '/a', 5, true, 0)
-  table.learn('GET', '/b', 1, false, 0)
+  table.learn('GET', '/a', { crossings: 5, isDear: true, writes: false }, 0)
+  table.learn('GET', '/b', { crossings: 1, isDear: false, writes: false }, 0)
   expect(table.find('GET', '/a', 1)).toMatchObject({ crossings: 5, isOnTrial: false })
-  table.learn('GET', '/a', 1, false, 2)
+  table.learn('GET', '/a', { crossings: 1, isDear: false, writes: false }, 2)
   expect(table.find('GET', '/a', 3)?.crossings).toBe(3)
   expect(table.find('GET', '/b', 3)?.crossings).toBe(1)
   expect(table.find('POST', '/a', 3)?.crossings).toBeUndefined()
@@ -31,14 +31,15 @@ test('what is known is an exponential mean, of each route by itself, and forgott
 
 test('a slug that is new is taken for one like the others', () => {
   const table = new RouteTable()
-  for (const slug of ['how-to-fly', 'why-to-fly', 'where-to-fly']) table.learn('GET', `/posts/${slug}`, 4, true)
+  for (const slug of ['how-to-fly', 'why-to-fly', 'where-to-fly'])
+    table.learn('GET', `/posts/${slug}`, { crossings: 4, isDear: true, writes: false })
   expect(table.find('GET', '/posts/when-to-fly')?.crossings).toBe(4)
   expect(table.find('GET', '/posts/when-to-fly/comments')?.crossings).toBeUndefined()
 })
 
 test('of those that are replayed one is tried where it is, ever more seldom; one that is cheap is tried again at once', () => {
   const table = new RouteTable()
-  table.learn('GET', '/a', 5, true)
+  table.learn('GET', '/a', { crossings: 5, isDear: true, writes: false })
   const replaysUntilTrial = (): number => {
     for (let count = 0; ; count++) {
       const habit = table.find('GET', '/a')
@@ -49,13 +50,20 @@ test('of those that are replayed one is tried where it is, ever more seldom; one
   expect(replaysUntilTrial()).toBe(4)
   for (let trial = 0; trial < 20; trial++) {
     table.find('GET', '/a')?.tries()
-    table.learn('GET', '/a', 2, true)
+    table.learn('GET', '/a', { crossings: 2, isDear: true, writes: false })
     replaysUntilTrial()
   }
   table.find('GET', '/a')?.tries()
   expect(replaysUntilTrial()).toBe(64)
-  table.learn('GET', '/a', 1, false)
+  table.learn('GET', '/a', { crossings: 1, isDear: false, writes: false })
   expect(table.find('GET', '/a')?.isOnTrial).toBe(true)
+})
+
+test('that one has come to a write is remembered', () => {
+  const table = new RouteTable()
+  table.learn('GET', '/visit', { crossings: 2, isDear: true, writes: true })
+  table.learn('GET', '/visit', { crossings: 1, isDear: false, writes: false })
+  expect(table.find('GET', '/visit')?.writes).toBe(true)
 })
 
 test('100,000 paths take less than 1 MB', () => {
@@ -68,7 +76,8 @@ test('100,000 paths take less than 1 MB', () => {
   const pathOf = (number: number): string => `/${word(number)}/${word(number * 7)}?${'q'.repeat(1_000)}`
   const before = heap()
   const table = new RouteTable()
-  for (let number = 0; number < 100_000; number++) table.learn('GET', pathOf(number), 3, true)
+  for (let number = 0; number < 100_000; number++)
+    table.learn('GET', pathOf(number), { crossings: 3, isDear: true, writes: false })
   const grown = heap() - before
   expect(table.find('GET', pathOf(99_999))?.crossings).toBe(3)
   expect(grown).toBeLessThan(1_000_000)

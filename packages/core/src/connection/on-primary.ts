@@ -55,8 +55,8 @@ export function decideOnPrimary<S>(
 
 /** What a statement is that goes from here to another region. */
 export function crossing<S>({ wire }: ConnectionGuard<S>, analysis: Analysis, writes: boolean): Crossing {
-  const { transaction, reason: detail } = analysis
-  return { writes, begins: transaction === 'begin', isQueued: wire.isQueued === true, detail }
+  const { transaction, readOnly = false, reason: detail } = analysis
+  return { writes, begins: transaction === 'begin', readOnly, isQueued: wire.isQueued === true, detail }
 }
 
 /**
@@ -69,7 +69,7 @@ export function leavesFar(database: GuardedDatabase, analysis: Analysis, text: s
   const { replication } = database
   if (scope === undefined || !replication.reachesFar || !mayWrite(database, analysis, text, scope)) return
   const { reason: detail } = analysis
-  replication.router.crosses(scope, { writes: true, begins: false, isQueued: false, detail })
+  replication.router.crosses(scope, { writes: true, begins: false, readOnly: false, isQueued: false, detail })
 }
 
 /** Whether another primary has taken over from this one: then its reads are old, and its writes are lost, in a transaction as well. */

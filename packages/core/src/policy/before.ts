@@ -7,7 +7,7 @@ import { answerReplay, type ReplayOrder, unavailableAnswer } from './answers.ts'
 import { type Arrival, readArrival, validateArrival } from './arrival.ts'
 import { dropImpossible, freshen } from './freshness.ts'
 import type { ResolvedPolicy } from './options.ts'
-import { isLonely, replayFailed, replaysAhead } from './placement.ts'
+import { isLonely, replayFailed, whyAhead } from './placement.ts'
 import { readTokens } from './tokens.ts'
 import { type IncomingRequest, RequestVisit } from './visit.ts'
 
@@ -39,7 +39,8 @@ export function before(policy: ResolvedPolicy, request: IncomingRequest): Reques
   const { far } = policy
   if (onFirstWay && far !== undefined) {
     visit.why = 'direct'
-    if (replaysAhead(policy, far, visit)) return replayAhead(policy, visit, { database: far, reason: 'distance' })
+    const reason = whyAhead(policy, far, visit)
+    if (reason !== undefined) return replayAhead(policy, visit, { database: far, reason })
   }
   state.obstacle ??= declaredBodyObstacle(policy, request)
   if (visit.incoming.size === 0) return visit

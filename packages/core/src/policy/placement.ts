@@ -18,23 +18,31 @@ export function farDatabase(databases: readonly DatabaseReplication[]): Database
   return databases.every(({ topology }) => topology.primaryRegion === primaryRegion) ? far : undefined
 }
 
-/** Decides ahead of the handler, and has what its request needs counted where that is to be learned. */
-export function replaysAhead(policy: ResolvedPolicy, far: DatabaseReplication, visit: RequestVisit): boolean {
+/**
+ * Decides ahead of the handler, and has what its request needs counted where that is to be learned.
+ *
+ * @returns why it is to be replayed; undefined where its handler runs here
+ */
+export function whyAhead(
+  policy: ResolvedPolicy,
+  far: DatabaseReplication,
+  visit: RequestVisit,
+): 'write' | 'distance' | undefined {
   const { request, scope } = visit
   const placement = policy.placement(request)
   visit.far = far
-  if (placement !== 'learn') return placement === 'replay'
+  if (placement !== 'learn') return placement === 'replay' ? 'distance' : undefined
   const { routes } = policy
   const { method, path } = request
   const habit = routes.find(method, path)
   const isCheaper = habit !== undefined && far.prices.replayMs < habit.crossings * far.prices.crossingMs
   if (isCheaper && !habit.isOnTrial && scope.request.whyNotReplayable() === undefined) {
     habit.replays()
-    return true
+    return habit.writes ? 'write' : 'distance'
   }
   if (isCheaper) habit.tries()
   scope.request.crossings = new Crossings(isCheaper ? 0 : (habit?.crossings ?? 0))
-  return false
+  return undefined
 }
 
 /** An answer is about to leave, of the handler or a replay: what its request has needed is learned. */
@@ -44,9 +52,10 @@ export function learnPlacement({ routes }: ResolvedPolicy, { scope, request, far
   const { needed } = crossings
   const { crossingMs, replayMs } = far.prices
   const priceMs = needed * crossingMs
-  routes.learn(request.method, request.path, needed, replayMs < priceMs)
-  const isReplayed = scope.request.refusal !== undefined
-  const choice = isReplayed ? 'replay' : 'direct'
+  const reason = scope.request.refusal?.reason
+  const writes = reason === 'write' || reason === 'refused'
+  routes.learn(request.method, request.path, { crossings: needed, isDear: replayMs < priceMs, writes })
+  const choice = reason === undefined ? 'direct' : 'replay'
   publish('placement', { database: far.name, choice, crossings: needed, directMs: priceMs, replayMs })
 }
 

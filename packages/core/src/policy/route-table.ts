@@ -15,11 +15,22 @@ const growth = 3
 /** Part of a path that says which thing is meant, and not what is done: a number, a uuid, a hash, an id of letters and digits. */
 const changing = /^(?:\d+|[\da-f]{8}-[\da-f-]{27}|(?=[^/]*\d)[\w-]{16,}|(?=[a-f]*\d)[\da-f]{8,})$/i
 
+/** What one request has shown. */
+export interface Lesson {
+  readonly crossings: number
+  /** A replay would have been cheaper. */
+  readonly isDear: boolean
+  /** It has come to a write, or may have. */
+  readonly writes: boolean
+}
+
 /** What requests of one kind have needed, and how they were served since that was learned. */
 export class Habit {
   /** Exponential mean of the crossings. */
   crossings: number
   at: number
+  /** One of them has come to a write, or may have. */
+  writes = false
   /** How many were replayed since a replay was learned to be cheaper, and since one was last tried where it is. */
   #replays = 0
   #untried = 0
@@ -45,8 +56,8 @@ export class Habit {
     this.#untried = 0
   }
 
-  /** @param isDear a replay would have been cheaper */
-  learns(crossings: number, isDear: boolean, now: number): this {
+  learns({ crossings, isDear, writes }: Lesson, now: number): this {
+    this.writes ||= writes
     this.crossings += (crossings - this.crossings) * weight
     this.at = now
     // One that is cheap here again is tried again at once, until the mean says so too.
@@ -75,18 +86,14 @@ export class RouteTable {
     return current(this.#routes, route, now) ?? current(this.#groups, group, now)
   }
 
-  /**
-   * A request has ended, or come to where it was replayed.
-   *
-   * @param isDear a replay would have been cheaper
-   */
-  learn(method: string, path: string, crossings: number, isDear: boolean, now: number = Date.now()): void {
+  /** A request has ended, or come to where it was replayed. */
+  learn(method: string, path: string, lesson: Lesson, now: number = Date.now()): void {
     const [route, group] = keysOf(method, path)
     for (const [habits, key, most] of [
       [this.#routes, route, mostRoutes],
       [this.#groups, group, mostGroups],
     ] as const) {
-      const habit = (current(habits, key, now) ?? new Habit(crossings, now)).learns(crossings, isDear, now)
+      const habit = (current(habits, key, now) ?? new Habit(lesson.crossings, now)).learns(lesson, now)
       habits.delete(key)
       habits.set(key, habit)
       const [oldest] = habits.keys()

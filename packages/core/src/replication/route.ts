@@ -26,6 +26,8 @@ export interface Crossing {
   readonly writes: boolean
   /** It begins a transaction. */
   readonly begins: boolean
+  /** It begins one that only reads. */
+  readonly readOnly: boolean
   /** It has to wait for the answer to another one, although the app does not. */
   readonly isQueued: boolean
   readonly detail: string
@@ -136,7 +138,7 @@ export class Router {
    *
    * @throws PrimaryRequiredError as `route` does
    */
-  crosses({ request, onPrimary }: Scope, { writes, begins, isQueued, detail }: Crossing): void {
+  crosses({ request, onPrimary }: Scope, { writes, begins, readOnly, isQueued, detail }: Crossing): void {
     if (request.kind === 'job' || onPrimary) return
     const { crossings, refusal } = request
     const { crossingMs, replayMs } = this.#prices
@@ -149,7 +151,8 @@ export class Router {
     const stayMs = crossings.remaining(begins) * crossingMs
     const insteadMs = replayMs + crossings.ownMs
     if (insteadMs >= stayMs || request.whyNotReplayable() !== undefined) return
-    throw this.required('distance', begins ? 'transaction' : undefined, { request })
+    // What is not known to read counts as a write: if the replay fails half-way, it is not run again here.
+    throw this.required(begins && !readOnly ? 'write' : 'distance', begins ? 'transaction' : undefined, { request })
   }
 
   #writesFar(request: RequestState, detail: string): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { Action, Effect } from '../../src/connection/action.ts'
 import { Crossings } from '../../src/request/crossings.ts'
-import { createScope, onPrimary } from '../../src/request/scope.ts'
+import { createScope, onPrimary, type Scope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'
 import { Guarded, requestScope } from '../support/guarded.ts'
 
@@ -222,7 +222,7 @@ describe('across an ocean, where there is no replica', () => {
     return scope
   }
 
-  test.each([
+  test.each<[what: string, text: string, scopeOf: () => Scope | undefined, expected: string]>([
     ['a read', 'select 1', () => learning(), 'here'],
     ['a read that its route knows to be one of many', 'select 1', () => learning({}, 5), 'refuse'],
     ['a write', 'delete from item', () => learning(), 'refuse'],
@@ -235,7 +235,7 @@ describe('across an ocean, where there is no replica', () => {
     ['a write of a job', 'delete from item', () => createScope(createRequestState('job')), 'here'],
     ['a write outside of everything', 'delete from item', () => undefined, 'here'],
     ['a write in runOnPrimary', 'delete from item', () => onPrimary(learning()), 'here'],
-  ] as const)('%s: %s', async (_, text, scopeOf, expected) => {
+  ])('%s: %s', async (_, text, scopeOf, expected) => {
     const guarded = await far()
     expect(names[guarded.run(text, scopeOf())]).toBe(expected)
   })
@@ -255,10 +255,16 @@ describe('across an ocean, where there is no replica', () => {
     const scope = learning()
     guarded.run('begin', scope)
     const { refusal } = guarded.guard
-    expect(refusal).toMatchObject({ reason: 'distance', detail: 'transaction' })
+    expect(refusal).toMatchObject({ reason: 'write', detail: 'transaction' })
     for (const text of ['rollback', 'select 1', 'delete from item']) {
       expect([names[guarded.run(text, scope)], guarded.guard.refusal]).toEqual(['refuse', refusal])
     }
+  })
+
+  test('one that only reads is no write', async () => {
+    const guarded = await far()
+    guarded.run('begin read only', learning())
+    expect(guarded.guard.refusal).toMatchObject({ reason: 'distance', detail: 'transaction' })
   })
 
   test('after a write that could not be replayed the rest stays here', async () => {

@@ -100,7 +100,7 @@ export function distance(context: Context): void {
           await query(`select ${id}`)
           await query(context.insert(id, 1))
         })
-      expect(await app.send(remote, work)).toMatchObject({ status: 200, way: [remote, home], reason: 'distance' })
+      expect(await app.send(remote, work)).toMatchObject({ status: 200, way: [remote, home], reason: 'write' })
       expect(await context.valueOnPrimary(id)).toBe(1)
       expect(ocean.timesSent(id)).toBe(0)
     })
