@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from '@jest/globals'
-import { keysOf, RouteTable } from '../src/policy/route-table.ts'
+import { keysOf, RouteTable } from '../../src/policy/route-table.ts'
 
 test.each([
   ['/posts/12', '/posts/:'],

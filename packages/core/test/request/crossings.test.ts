@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { Crossings } from '../src/request/crossings.ts'
+import { Crossings } from '../../src/request/crossings.ts'
 
 test('what is sent before an answer can be back is one crossing; what waits on its connection is one of its own', () => {
   const crossings = new Crossings(0)
