@@ -105,7 +105,5 @@ function print({ declarations, imports }) {
   return [
     ...lines,
     ...kept.map(({ docs, code, isShown }) => (isShown ? docs + code : code.replaceAll(/[ \t]*\/\*\*[^]*?\*\/\n/g, ''))),
-  ]
-    .join('')
-    .replaceAll(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 4))
+  ].join('')
 }

@@ -1,5 +1,6 @@
-// StrykerJS's runner for jest, but for each mutant only those test files are loaded that have a test which reaches it: by itself
-// the runner loads all that import the file, a second's work a mutant. (A plugin of StrykerJS, loaded in its worker processes.)
+// StrykerJS's runner for jest, which by itself loads and runs all test files that import the mutated one, to their end: seconds a
+// mutant. Here only those run that have a test which reaches the mutant, one after the other until one of them fails, and
+// those first that have noticed most so far. (A plugin of StrykerJS, loaded in its worker processes.)
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { strykerPlugins as plugins } from '@stryker-mutator/jest-runner'
 
@@ -14,6 +15,8 @@ function create(injector) {
   const runner = factory(injector)
   const { jestTestAdapter: jest } = runner
   const [dryRun, mutantRun, run] = [runner.dryRun.bind(runner), runner.mutantRun.bind(runner), jest.run.bind(jest)]
+  /** How many mutants each file has noticed. */
+  const noticed = new Map()
   let known
   let testFiles
 
@@ -27,9 +30,19 @@ function create(injector) {
 
   runner.mutantRun = async (options) => {
     known ??= existsSync(filesOfTests) ? JSON.parse(readFileSync(filesOfTests, 'utf8')) : {}
-    const found = options.testFilter?.map((id) => known[id])
-    testFiles = found?.every((files) => files !== undefined) ? [...new Set(found.flat())] : undefined
-    return mutantRun(options)
+    const found = options.testFilter?.map((id) => known[id]) ?? [undefined]
+    testFiles = undefined
+    if (found.includes(undefined)) return mutantRun(options)
+    const rank = (file) => noticed.get(file) ?? 0
+    let result
+    for (const file of [...new Set(found.flat())].toSorted((a, b) => rank(b) - rank(a))) {
+      testFiles = [file]
+      result = await mutantRun(options)
+      if (result.status === 'survived') continue
+      noticed.set(file, rank(file) + 1)
+      break
+    }
+    return result
   }
 
   jest.run = (settings) => run({ ...settings, testFiles: settings.testFiles ?? testFiles })
