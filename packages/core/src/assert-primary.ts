@@ -1,8 +1,7 @@
 import { PrimaryRequiredError } from './errors.ts'
-import type { Replication } from './replication/types.ts'
+import type { Replication } from './replication/index.ts'
 import { currentScope } from './request/scope.ts'
-import { resolveTopology } from './topology/resolve.ts'
-import type { Topology } from './topology/topology.ts'
+import { resolveTopology, type Topology } from './topology.ts'
 
 /**
  * Ends here with an error unless this process uses the primary: for migrations and release commands, ahead of the

@@ -172,6 +172,19 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
       ).toBeUndefined()
     })
 
+    test('what a text has begun and written has its position with the COMMIT, and is a write until then', async () => {
+      const connection = await open('ord', { multipleStatements: true }).getConnection()
+      const state = createRequestState('request')
+      await runInScope(createScope(state), async () => {
+        await connection.query('begin; insert into item () values ()')
+        expect(state.writesUnderWay).toBe(1)
+        await connection.query('commit')
+      })
+      connection.release()
+      expect(state).toMatchObject({ writesUnderWay: 0, committed: true })
+      expect([...state.positions.values()]).toEqual([expect.objectContaining({ at: expect.any(String) })])
+    })
+
     test('where an answer has rows and no place for the position, it is asked for', async () => {
       const pool = open('ord')
       const forms = [() => pool.query('select adds()')]

@@ -98,6 +98,20 @@ describe('there is one', () => {
     expect(await positionOf(use)).toMatchObject(aPosition)
   })
 
+  test('behind the COMMIT of what a text has begun, and written: a later one than before it', async () => {
+    const { value } = await inRequest((state) =>
+      withClient(bench.near(), async (client) => {
+        await client.query(`begin; ${insert}`)
+        const { writesUnderWay, positions } = state
+        const before = positions.get('app')
+        await client.query('commit')
+        return { writesUnderWay, before, after: positions.get('app') }
+      }),
+    )
+    expect(value).toMatchObject({ writesUnderWay: 1, after: aPosition })
+    expect(value.after).not.toEqual(value.before)
+  })
+
   test('behind statements that are not waited for, the last of which commits', async () => {
     const position = await positionOf((pool) =>
       withClient(pool, (client) => Promise.all(['begin', insert, 'commit'].map((sql) => client.query(sql)))),

@@ -9,7 +9,7 @@ import { CatchUp } from './catch-up.ts'
 import { PrimaryCluster } from './cluster.ts'
 import { ReadFreshness } from './freshness.ts'
 import { Servers } from './observed.ts'
-import { Prices } from './price.ts'
+import { estimateReplayMs } from './price.ts'
 import { foreignError, Prober } from './probe.ts'
 import { Router } from './route.ts'
 import type { ReplicationSource } from './source.ts'
@@ -47,7 +47,7 @@ const foreignNotice =
  */
 export class DatabaseReplication implements Replication {
   readonly name: string
-  readonly prices: Prices
+  readonly replayCostMs: number
   readonly algebra: PositionAlgebra
   readonly servers: Servers
   readonly prober: Prober
@@ -66,8 +66,7 @@ export class DatabaseReplication implements Replication {
     this.name = database
     this.#source = source
     this.algebra = algebra
-    this.prices = new Prices(topology, options.replayCostMs)
-    const { prices } = this
+    this.replayCostMs = options.replayCostMs ?? estimateReplayMs(topology.region, topology.primaryRegion)
     const cluster = new PrimaryCluster(algebra, source.probePrimary?.bind(source))
     const servers = new Servers({
       database,
@@ -88,7 +87,7 @@ export class DatabaseReplication implements Replication {
     )
     this.servers = servers
     this.prober = prober
-    this.router = new Router({ database, servers, prober, source, prices, outsideRequest, reachesPrimary })
+    this.router = new Router({ database, servers, prober, source, outsideRequest, reachesPrimary })
     this.written = options.written ?? new Written(database, algebra)
     this.freshness = new ReadFreshness({
       database,
@@ -97,7 +96,7 @@ export class DatabaseReplication implements Replication {
       prober,
       catchUp: this.#catchUp,
       written: this.written,
-      prices,
+      replayCostMs: this.replayCostMs,
       checksReads: source.checksReads ?? false,
     })
     for (const note of topology.notes) this.noticeOnce(note.message)
@@ -105,16 +104,6 @@ export class DatabaseReplication implements Replication {
 
   get topology(): Topology {
     return this.servers.topology
-  }
-
-  /** Whether what needs the primary is not done from here, as long as its request can be replayed where it is near. */
-  get isAway(): boolean {
-    return this.topology.role === 'replica' || this.reachesFar
-  }
-
-  /** Whether there is no replica for this region, and reads use the primary in another one. */
-  get reachesFar(): boolean {
-    return this.prices.isFar && this.servers.expects === 'primary'
   }
 
   /** Publishes something about the configuration, once. */

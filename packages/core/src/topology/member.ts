@@ -10,8 +10,6 @@ export interface MemberOptions extends Pick<ResolveTopologyOptions, 'env' | 'reg
   readonly source: string
   /** The database's name. */
   readonly database?: string | undefined
-  /** It is the primary itself, wherever this process runs: there is no replica for this region. Default: false. */
-  readonly isPrimary?: boolean | undefined
   /** What this member is thought to be. Default: the primary in the primary's region and off Fly, else a replica. */
   readonly role?: Topology['role'] | undefined
 }
@@ -25,13 +23,13 @@ export function memberTopology(options: MemberOptions): Topology {
   const problems = new ConfigurationProblems()
   const machine = resolveMachine(options, problems)
   problems.throwIfAny()
-  const { source, database, isPrimary = false } = options
+  const { source, database } = options
   const { region, primaryRegion } = machine
   const isHome = region === undefined || region === (primaryRegion ?? region)
   return createTopology({
     ...machine,
-    role: options.role ?? (isHome || isPrimary ? 'primary' : 'replica'),
-    primary: createEndpoint({ source, database, ...(isPrimary ? { region: primaryRegion } : {}) }),
+    role: options.role ?? (isHome ? 'primary' : 'replica'),
+    primary: createEndpoint({ source, database }),
     local: createEndpoint({ source, database, region }),
   })
 }

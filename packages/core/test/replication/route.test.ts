@@ -95,6 +95,14 @@ describe('a statement that meets a replica', () => {
     await replication.prober.end()
   })
 
+  test('that cannot be used goes on on the primary where its scope is there, or has written', () => {
+    const { router } = database()
+    for (const scope of [onPrimary(requestScope()), onPrimary(job()), wrote(strict)]) {
+      expect(router.toPrimary('unavailable', undefined, scope)).toBe('primary')
+    }
+    expect(router.toPrimary('unavailable', undefined, replayed())).toBe('late')
+  })
+
   test('that is behind has its request replayed', () => {
     const { router } = database()
     expect(outcome(() => router.routeStaleRead(requestScope()))).toEqual(['required', 'stale', undefined])

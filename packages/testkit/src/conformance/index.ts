@@ -1,7 +1,6 @@
 import { describe } from '@jest/globals'
 import type { AdapterUnderTest } from './adapter.ts'
 import { Context } from './context.ts'
-import { distance } from './distance.ts'
 import { endings } from './endings.ts'
 import { failures } from './failures.ts'
 import { lostAnswers } from './lost-answers.ts'
@@ -43,7 +42,6 @@ export function describeAdapter(adapter: AdapterUnderTest): void {
   describe(adapter.name, () => {
     const context = new Context(adapter)
     routing(context)
-    distance(context)
     refusals(context)
     transactions(context)
     scopes(context)

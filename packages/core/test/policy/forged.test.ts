@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
-import { readState, writeState } from '../src/policy/replay-state.ts'
-import { createReplayPolicy, type ReplayPolicyOptions } from '../src/policy.ts'
-import { FakeDatabase } from './support/fake-database.ts'
-import { attend, begin, incoming } from './support/incoming.ts'
+import { readState, writeState } from '../../src/policy/replay-state.ts'
+import { createReplayPolicy, type ReplayPolicyOptions } from '../../src/policy.ts'
+import { FakeDatabase } from '../support/fake-database.ts'
+import { attend, begin, incoming } from '../support/incoming.ts'
 
 const secret = 'a long secret of 32 characters, x'
 const failed = { 'fly-replay-failed': 'instance=1;region=ord;reason=no_candidate;elapsed_ms=1' }

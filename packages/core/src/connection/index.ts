@@ -1,0 +1,11 @@
+// What may happen to a statement on a connection, decided once for every driver.
+export { Action, Effect } from './action.ts'
+export { BorrowedPrimary, type PrimaryConnection } from './borrowed-primary.ts'
+export { decide } from './decide.ts'
+export { type Failure, interpretError, isDropped, type Verdict } from './failure.ts'
+export { ConnectionGuard, type GuardedDatabase, type Side } from './guard.ts'
+export { mayWrite } from './on-primary.ts'
+export { Session } from './session.ts'
+export { type Setting, Transaction } from './transaction.ts'
+export { whenReady } from './when-ready.ts'
+export type { TransactionStatus, Wire } from './wire.ts'
