@@ -115,22 +115,23 @@ describe('the server’s word on the transaction', () => {
 })
 
 describe('a transaction', () => {
-  test.each<[string, Subject, readonly string[], boolean]>([
-    ['has only begun', on('begin'), ['begin'], false],
-    ['was begun together with something', on('begin; select 1'), [], true],
-    ['has read', on('begin', 'select 1'), ['begin'], true],
-    ['has a mode', on('begin', 'set transaction read only'), ['begin', 'set transaction read only'], false],
-    ['has a mode that came too late', on('begin', 'select 1', 'set transaction read only'), ['begin'], true],
-    ['has a setting', on('begin', "set a.b = '1'"), ['begin', "set a.b = '1'"], false],
-    ['is begun twice', on('begin', 'begin'), ['begin'], false],
-    ['goes on after COMMIT AND CHAIN', on('begin', 'select 1', 'commit and chain'), ['begin'], false],
-    ['goes on after ROLLBACK AND CHAIN', on('begin read only', 'rollback and chain'), ['begin read only'], false],
-    ['goes on after one that was not seen', on('commit and chain'), ['BEGIN'], false],
-    ['has gone back to a savepoint', on('begin', 'rollback to a'), ['begin'], true],
-    ['of MySQL, begun twice', onMysql('begin', 'select 1', 'start transaction'), ['start transaction'], false],
-    ['of MySQL, with a mode for the next one', onMysql('set transaction read only', 'begin'), ['set transaction read only', 'begin'], false],
-    ['of MySQL, with a mode of the session', onMysql('set session transaction read only', 'begin'), ['begin'], false],
-  ])('that %s', (_, { session, begin }, expected, used) => {
+  test.each<[string, () => Subject, readonly string[], boolean]>([
+    ['has only begun', () => on('begin'), ['begin'], false],
+    ['was begun together with something', () => on('begin; select 1'), [], true],
+    ['has read', () => on('begin', 'select 1'), ['begin'], true],
+    ['has a mode', () => on('begin', 'set transaction read only'), ['begin', 'set transaction read only'], false],
+    ['has a mode that came too late', () => on('begin', 'select 1', 'set transaction read only'), ['begin'], true],
+    ['has a setting', () => on('begin', "set a.b = '1'"), ['begin', "set a.b = '1'"], false],
+    ['is begun twice', () => on('begin', 'begin'), ['begin'], false],
+    ['goes on after COMMIT AND CHAIN', () => on('begin', 'select 1', 'commit and chain'), ['begin'], false],
+    ['goes on after ROLLBACK AND CHAIN', () => on('begin read only', 'rollback and chain'), ['begin read only'], false],
+    ['goes on after one that was not seen', () => on('commit and chain'), ['BEGIN'], false],
+    ['has gone back to a savepoint', () => on('begin', 'rollback to a'), ['begin'], true],
+    ['of MySQL, begun twice', () => onMysql('begin', 'select 1', 'start transaction'), ['start transaction'], false],
+    ['of MySQL, with a mode for the next one', () => onMysql('set transaction read only', 'begin'), ['set transaction read only', 'begin'], false],
+    ['of MySQL, with a mode of the session', () => onMysql('set session transaction read only', 'begin'), ['begin'], false],
+  ])('that %s', (_, run, expected, used) => {
+    const { session, begin } = run()
     expect([session.transaction?.used, begin, session.canMove]).toEqual([used, expected, !used])
   }) // biome-ignore format: a table
 
@@ -144,16 +145,17 @@ describe('a transaction', () => {
     expect(onMysql('set transaction read only; select 1').begin).toEqual([])
   })
 
-  test.each<[string, Subject, boolean | undefined]>([
-    ['begin', on('begin'), false],
-    ['begin read only', on('begin read only'), true],
-    ['and another mode', on('begin read only', 'set transaction read write'), false],
-    ['and no mode', on('begin read only', 'set transaction isolation level serializable'), true],
-    ['by the session', on('set default_transaction_read_only = on', 'begin'), true],
-    ['against the session', on('set default_transaction_read_only = on', 'begin read write'), false],
-    ['and chained', on('begin read only', 'commit and chain'), true],
-    ['no transaction', on('begin read only', 'commit'), undefined],
-  ])('is read-only or not: %s', (_, { session }, expected) => {
+  test.each<[string, () => Subject, boolean | undefined]>([
+    ['begin', () => on('begin'), false],
+    ['begin read only', () => on('begin read only'), true],
+    ['and another mode', () => on('begin read only', 'set transaction read write'), false],
+    ['and no mode', () => on('begin read only', 'set transaction isolation level serializable'), true],
+    ['by the session', () => on('set default_transaction_read_only = on', 'begin'), true],
+    ['against the session', () => on('set default_transaction_read_only = on', 'begin read write'), false],
+    ['and chained', () => on('begin read only', 'commit and chain'), true],
+    ['no transaction', () => on('begin read only', 'commit'), undefined],
+  ])('is read-only or not: %s', (_, run, expected) => {
+    const { session } = run()
     expect(session.transaction?.readOnly).toBe(expected)
   })
 
@@ -167,6 +169,9 @@ describe('a transaction', () => {
     ['set session characteristics as transaction read only', true],
     ['set session characteristics as transaction read write', false],
     ["set application_name = 'read'", false],
+    ['set session characteristics as transaction read   only', true],
+    ['set session characteristics as transaction read   write', false],
+    ['set default_transaction_read_only  to   off', false],
   ])('sessions are read-only by a setting: %s', (text, expected) => {
     expect(on(text).session.isReadOnly).toBe(expected)
     expect(on('set default_transaction_read_only = on', text, 'discard all').session.isReadOnly).toBe(false)
@@ -211,6 +216,7 @@ describe('settings', () => {
     const subject = new Subject().runsWith(text, ['a', 1n]).runsWith(text, ['a', 2n]).runsWith(text, ['a', 1n])
     expect(subject.settings).toHaveLength(2)
     expect(new Subject().runsWith(text, undefined).runsWith(text, []).settings).toHaveLength(2)
+    expect(new Subject().runsWith(text, ['a']).runsWith(text, ['b']).settings).toHaveLength(2)
   })
 
   test('of a transaction hold with its COMMIT, and are undone without it', () => {
@@ -250,6 +256,7 @@ describe('settings', () => {
     ["  SET  LOCAL a.b = '1'", true],
     ["select set_config('a.b', '1', true)", true],
     ["select set_config('a.b', '1', 't')", true],
+    ["select set_config ('a.b', '1',true )", true],
     ["select set_config('a.b', '1', 'on')", true],
     ["select set_config('a.b', '1', false)", false],
     ["select set_config('a.b', 'true', false)", false],

@@ -64,26 +64,30 @@ test('what cannot prove where it comes from needs leave to run on the primary', 
 
 describe('a request can be replayed', () => {
   const body = (bytes: number, complete = true) => ({ maxReplayBodyBytes: 10, body: { bytes, complete } })
-  const written = createRequestState('request', { obstacle: 'upgrade' })
-  written.beginWrite('app')
-  const committed = createRequestState('request')
-  committed.noteCommit('app')
-  const answering = createRequestState('request', body(11))
-  answering.answerBegins()
+  /** A request to which that has happened. */
+  const after = (
+    happens: (request: RequestState) => unknown,
+    options: Parameters<typeof createRequestState>[1] = {},
+  ): RequestState => {
+    const request = createRequestState('request', options)
+    happens(request)
+    return request
+  }
 
-  test.each<[string, RequestState, string | undefined]>([
-    ['as it is', createRequestState('request'), undefined],
-    ['with a body at the limit', createRequestState('request', body(10)), undefined],
-    ['with a body of any length, where there is no limit', createRequestState('request', { body: { bytes: 1e9, complete: true } }), undefined],
-    ['not with one beyond it', createRequestState('request', body(11)), 'body-too-large'],
-    ['not with one that has not ended', createRequestState('request', body(1, false)), 'body-too-large'],
-    ['not with an obstacle', createRequestState('request', { ...body(11), obstacle: 'upgrade' }), 'upgrade'],
-    ['not after its answer has begun', answering, 'response-begun'],
-    ['not after an answer that came before it', createRequestState('request', { ...body(11), answerBegun: true }), 'response-begun'],
-    ['not after a write', committed, 'already-written'],
-    ['not during one', written, 'already-written'],
-    ['not as a job', createRequestState('job', { obstacle: 'upgrade' }), 'outside-request'],
-  ])('%s', (_, request, expected) => {
+  test.each<[string, () => RequestState, string | undefined]>([
+    ['as it is', () => createRequestState('request'), undefined],
+    ['with a body at the limit', () => createRequestState('request', body(10)), undefined],
+    ['with a body of any length, where there is no limit', () => createRequestState('request', { body: { bytes: 1e9, complete: true } }), undefined],
+    ['not with one beyond it', () => createRequestState('request', body(11)), 'body-too-large'],
+    ['not with one that has not ended', () => createRequestState('request', body(1, false)), 'body-too-large'],
+    ['not with an obstacle', () => createRequestState('request', { ...body(11), obstacle: 'upgrade' }), 'upgrade'],
+    ['not after its answer has begun', () => after((request) => request.answerBegins(), body(11)), 'response-begun'],
+    ['not after an answer that came before it', () => createRequestState('request', { ...body(11), answerBegun: true }), 'response-begun'],
+    ['not after a write', () => after((request) => request.noteCommit('app')), 'already-written'],
+    ['not during one', () => after((request) => request.beginWrite('app'), { obstacle: 'upgrade' }), 'already-written'],
+    ['not as a job', () => createRequestState('job', { obstacle: 'upgrade' }), 'outside-request'],
+  ])('%s', (_, make, expected) => {
+    const request = make()
     expect(request.whyNotReplayable()).toBe(expected)
     request.refuse(refusal())
     expect(request.answerReplay()).toBe(expected === undefined)
