@@ -13,16 +13,16 @@ const single = {
 const whole = {
   '@flyroute/better-sqlite3': 94_500,
   '@flyroute/cli': 108_000,
-  '@flyroute/core': 80_000,
-  '@flyroute/core/adapter': 150_000,
-  '@flyroute/core/fetch': 37_000,
-  '@flyroute/core/node': 39_000,
-  '@flyroute/kysely': 140_500,
+  '@flyroute/core': 83_500,
+  '@flyroute/core/adapter': 155_500,
+  '@flyroute/core/fetch': 41_000,
+  '@flyroute/core/node': 43_000,
+  '@flyroute/kysely': 146_000,
   '@flyroute/lab': 75_000,
   '@flyroute/lab/databases': 41_000,
-  '@flyroute/mysql2': 162_000,
-  '@flyroute/mysql2/promise': 159_000,
-  '@flyroute/pg': 163_500,
+  '@flyroute/mysql2': 166_000,
+  '@flyroute/mysql2/promise': 163_500,
+  '@flyroute/pg': 170_000,
 }
 
 /** What is downloaded: tarballs. */
