@@ -100,7 +100,7 @@ for (const [title, make] of [
   console.log(`  ${title.padEnd(14)} 1 KB ${figures[0]}   100 KB ${figures[1]}   10 MB ${figures[2]}`)
 }
 
-const classifier = new URL('./classify/index.js', import.meta.resolve('@flyroute/core'))
+const classifier = new URL('./classify/classify.js', import.meta.resolve('@flyroute/core'))
 const bundle = await build({
   entryPoints: [fileURLToPath(classifier)],
   bundle: true,

@@ -70,6 +70,11 @@ function writeCode() {
   )
   for (const file of emitted) {
     const code = readFileSync(join(fresh, 'esm', file), 'utf8')
+    // Of a file of types nothing is left that could be imported.
+    if (code.trim() === 'export {};') {
+      rmSync(join(fresh, 'esm', file))
+      continue
+    }
     write(join(fresh, 'cjs', file), small(toCommonjs(code, file)))
     write(join(fresh, 'esm', file), small(code))
   }

@@ -37,7 +37,7 @@ for (const { name, output } of failed) console.log(`\n──── ${name} ─�
 console.log(failed.length === 0 ? '\nAll checks passed.' : `\nFailed: ${failed.map(({ name }) => name).join(', ')}`)
 process.exitCode = failed.length === 0 ? 0 : 1
 
-/** Packs each published package as it would be published, weighs it, and asks publint and attw what others will see of it. */
+/** Packs each published package as it would be published, as tightly as npm does, weighs it, and asks publint and attw what others will see of it. */
 async function checkPackages() {
   const built = await run('turbo', ['run', 'build', '--output-logs=errors-only'])
   if (built) return built
@@ -45,7 +45,15 @@ async function checkPackages() {
   try {
     const names = publicPackages().map((path) => readManifest(path).name)
     const filters = names.flatMap((name) => ['--filter', name])
-    const packed = await run('pnpm', ['--recursive', ...filters, 'pack', '--pack-destination', folder])
+    const packed = await run('pnpm', [
+      '--recursive',
+      ...filters,
+      'pack',
+      '--pack-gzip-level',
+      '9',
+      '--pack-destination',
+      folder,
+    ])
     if (packed) return packed
     const tarballs = readdirSync(folder).map((file) => join(folder, file))
     if (tarballs.length !== names.length) return `${names.length} packages are public, ${tarballs.length} were packed`

@@ -105,5 +105,7 @@ function print({ declarations, imports }) {
   return [
     ...lines,
     ...kept.map(({ docs, code, isShown }) => (isShown ? docs + code : code.replaceAll(/[ \t]*\/\*\*[^]*?\*\/\n/g, ''))),
-  ].join('')
+  ]
+    .join('')
+    .replaceAll(/^(?: {4})+/gm, (indent) => ' '.repeat(indent.length / 4))
 }

@@ -34,6 +34,10 @@ test('all options are read', () => {
   })
 })
 
+test('regions without a replica are named', () => {
+  expect(parse('--no-replica gru,ams -- x').options).toMatchObject({ databases: { gru: 'none', ams: 'none' } })
+})
+
 test('kept data have a folder of their own for each project', () => {
   const folder = parse('--keep -- x').options.keepData
   expect(folder).toMatch(/flyroute\/lab\/[0-9a-f]{12}$/)

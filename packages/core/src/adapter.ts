@@ -1,37 +1,18 @@
 // The entry point for adapters: what the author of one needs. It is outside semver: it may change in any release, together
 // with the adapters of this repository.
-export {
-  type Analysis,
-  type Classifier,
-  type ClassifierOptions,
-  createClassifier,
-  createStatementMemory,
-  type Leaves,
-  type PreparedStep,
-  type StatementMemory,
-  type TransactionControl,
-} from './classify/index.ts'
-export {
-  Action,
-  BorrowedPrimary,
-  ConnectionGuard,
-  decide,
-  Effect,
-  type Failure,
-  type GuardedDatabase,
-  interpretError,
-  isDropped,
-  mayWrite,
-  type PrimaryConnection,
-  Session,
-  type Setting,
-  type Side,
-  Transaction,
-  type TransactionStatus,
-  type Verdict,
-  type Wire,
-  whenReady,
-} from './connection/index.ts'
+export { type Classifier, type ClassifierOptions, createClassifier } from './classify/classifier.ts'
+export { createStatementMemory, type StatementMemory } from './classify/memory.ts'
+export type { Analysis, Leaves, PreparedStep, TransactionControl } from './classify/types.ts'
+export { Action, Effect } from './connection/action.ts'
+export { BorrowedPrimary, type PrimaryConnection } from './connection/borrowed-primary.ts'
+export { decide } from './connection/decide.ts'
+export { type Failure, interpretError, isDropped, type Verdict } from './connection/failure.ts'
+export { ConnectionGuard, type GuardedDatabase, type Side } from './connection/guard.ts'
+export { leavesFar, mayWrite } from './connection/on-primary.ts'
+export { Session } from './connection/session.ts'
+export { type Setting, Transaction } from './connection/transaction.ts'
+export { whenReady } from './connection/when-ready.ts'
+export type { TransactionStatus, Wire } from './connection/wire.ts'
 export type { Ask, AskRows } from './dialect/ask.ts'
 export { Catalogue, type CatalogueOptions } from './dialect/catalogue.ts'
 export type { DialectFacts, DialectFactsOptions, ServerProblem } from './dialect/facts.ts'
@@ -61,10 +42,18 @@ export {
   type ResolvedDatabase,
 } from './identity/databases.ts'
 export { refusesMysqlLogin, refusesPostgresLogin } from './identity/login.ts'
-export { copyOptions } from './identity/options.ts'
-export { hideSecrets } from './identity/secrets.ts'
+export { copyOptions, hideSecrets } from './identity/secrets.ts'
 export type { SharedSource, SharedSourceOptions } from './identity/shared-source.ts'
-export { canReplay, insteadOfLocal, isOut, needsPrimary, withoutConnection } from './member/check-out.ts'
+export {
+  asksForConnection,
+  canReplay,
+  insteadOfLocal,
+  isOut,
+  needsPrimary,
+  noteUnavailable,
+  noteUnreachable,
+  withoutConnection,
+} from './member/check-out.ts'
 export {
   DriverDatabase,
   type Member,
@@ -75,14 +64,15 @@ export {
 } from './member/open.ts'
 export { type ResolvedOptions, resolveOptions } from './member/options.ts'
 export { type AskedConnection, answerMs } from './member/own-connection.ts'
-export { noteUnavailable, noteUnreachable } from './member/unreachable.ts'
 export { lostError, unaskedLooks, Watchdog, Watched } from './member/watchdog.ts'
 export { asksForNothing, isPlainRead } from './plain-read.ts'
 export type { Observation, Position, PositionAlgebra, Role, ServerInstance } from './position.ts'
-export { DatabaseReplication, type DatabaseReplicationOptions, type ReplicationSource } from './replication/index.ts'
+export { DatabaseReplication, type DatabaseReplicationOptions } from './replication/database.ts'
+export type { ReplicationSource } from './replication/source.ts'
 export { neverSettles } from './request/late.ts'
 export { createScope, currentScope, runInScope, type Scope } from './request/scope.ts'
 export { createRequestState, type HeldConnection, RequestState, type WriteOutcome } from './request/state.ts'
 export { failBack } from './request/unhandled.ts'
 export { encodeToken, type Freshness, type TokenContent } from './token.ts'
-export { createTopology, type MemberOptions, memberTopology, withRole } from './topology.ts'
+export { type MemberOptions, memberTopology } from './topology/member.ts'
+export { createTopology, withRole } from './topology/topology.ts'

@@ -1,7 +1,8 @@
 import { PrimaryRequiredError } from './errors.ts'
-import type { Replication } from './replication/index.ts'
+import type { Replication } from './replication/types.ts'
 import { currentScope } from './request/scope.ts'
-import { resolveTopology, type Topology } from './topology.ts'
+import { resolveTopology } from './topology/resolve.ts'
+import type { Topology } from './topology/topology.ts'
 
 /**
  * Ends here with an error unless this process uses the primary: for migrations and release commands, ahead of the

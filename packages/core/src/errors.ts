@@ -1,5 +1,4 @@
 import { setOrigin } from './errors/origin.ts'
-import { safeWord } from './errors/words.ts'
 import type { ReplayTarget } from './replay/target.ts'
 import type { Topology } from './topology/topology.ts'
 
@@ -52,9 +51,10 @@ export class ConfigurationError extends FlyrouteError {
  * - `write`: the statement writes, and was not sent to the replica;
  * - `refused`: the replica itself refused it;
  * - `stale`: the replica is behind what this client has already seen, and did not catch up in time;
- * - `unavailable`: no replica can be reached.
+ * - `unavailable`: no replica can be reached;
+ * - `distance`: no replica is near, and to answer from here would take longer than a replay.
  */
-export type PrimaryRequiredReason = 'write' | 'refused' | 'stale' | 'unavailable'
+export type PrimaryRequiredReason = 'write' | 'refused' | 'stale' | 'unavailable' | 'distance'
 
 export interface PrimaryRequiredOptions extends ErrorOptions {
   readonly reason: PrimaryRequiredReason
@@ -168,6 +168,14 @@ for (const [name, { prototype }] of Object.entries({
   Object.defineProperty(prototype, 'name', { value: name, configurable: true, writable: true })
 }
 
+/**
+ * A detail as a message may show it: one word without white space or quotes. A statement's text or a parameter never passes, even
+ * if it is handed in by mistake.
+ */
+function safeWord(detail: unknown): string | undefined {
+  return typeof detail === 'string' && /^[\w.:-]{1,64}$/.test(detail) ? detail : undefined
+}
+
 /** Only what there is: `cause: undefined` would be printed with every error. */
 function causeOf(options: ErrorOptions | undefined): ErrorOptions | undefined {
   return options?.cause === undefined ? undefined : { cause: options.cause }
@@ -175,13 +183,16 @@ function causeOf(options: ErrorOptions | undefined): ErrorOptions | undefined {
 
 function primaryRequiredMessage(options: PrimaryRequiredOptions, detail: string | undefined): string {
   const { reason, topology, outsideRequest, reachesPrimary = true } = options
-  const replica = topology.region === undefined ? 'a replica' : `a replica (region ${topology.region})`
+  const { region, role, inPrimaryRegion } = topology
+  const place = role === 'primary' && !inPrimaryRegion ? 'a region without a replica' : 'a replica'
+  const replica = region === undefined ? place : `${place} (region ${region})`
   const what = detail === undefined ? '' : ` (${detail})`
   const happened = {
     write: `a statement that writes${what} reached ${replica}`,
     refused: `${replica} refused a statement${what}`,
     stale: `${replica} is behind what this client has already seen${what}`,
     unavailable: `${replica} cannot be reached${what}`,
+    distance: `several statements${what} would go from ${replica} to a server far away`,
   }[reason]
   if (!reachesPrimary) {
     return outsideRequest

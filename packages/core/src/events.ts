@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import type { Access } from './classify/index.ts'
+import type { Access } from './classify/types.ts'
 import type { PrimaryRequiredReason, ReplayUnavailableReason } from './errors.ts'
 import type { Role } from './position.ts'
 
@@ -11,7 +11,15 @@ export interface FlyrouteEvents {
   /** A statement that needs the primary was met on a replica. */
   write: { database: string; access: Access; detail: string; sentTo: 'primary' | 'nowhere' }
   /** A request is answered with a replay. */
-  replay: { reason: PrimaryRequiredReason | 'method'; detail?: string | undefined; target: string }
+  replay: { reason: PrimaryRequiredReason | 'method'; detail?: string | undefined; target: string; priceMs: number }
+  /** A request whose reads have no server near was served, or replayed: the crossings it has needed, and what both ways cost (ms). */
+  placement: {
+    database: string
+    choice: 'direct' | 'replay'
+    crossings: number
+    directMs: number
+    replayMs: number
+  }
   /** A request waited for the replica (ms), or did not even begin to. */
   wait: { database: string; waitedMs: number; reached: boolean; predictedMs?: number | undefined }
   /** A request that cannot be replayed, or whose replay failed, goes on with the primary connection. */

@@ -1,6 +1,7 @@
 import { errorCode } from './events.ts'
-import type { HttpAnswer } from './replay.ts'
-import type { DatabaseReplication, Replication, ReplicationStatus } from './replication/index.ts'
+import type { HttpAnswer } from './replay/response.ts'
+import type { DatabaseReplication } from './replication/database.ts'
+import type { Replication, ReplicationStatus } from './replication/types.ts'
 
 /** What makes a health check fail. Without thresholds a replica that lags stays in service: replays serve its clients. */
 export interface HealthOptions {

@@ -1,15 +1,8 @@
 export { assertPrimary } from './assert-primary.ts'
-export {
-  type Access,
-  type Classification,
-  type ClassificationExplanation,
-  type ClassifyOptions,
-  classify,
-  type Dialect,
-  explainClassification,
-  type FunctionNames,
-  type StatementExplanation,
-} from './classify/index.ts'
+export { classify } from './classify/classify.ts'
+export { type ClassificationExplanation, explainClassification, type StatementExplanation } from './classify/explain.ts'
+export type { Access, Classification, ClassifyOptions, Dialect, FunctionNames } from './classify/types.ts'
+export type { Connection, Endpoint } from './endpoint.ts'
 export type { Environment } from './env.ts'
 export { findPrimaryRequired, isPrimaryRequired } from './errors/find.ts'
 export {
@@ -29,6 +22,7 @@ export {
   createReplayPolicy,
   type IncomingRequest,
   type Outcome,
+  type Placement,
   type ReplayPolicy,
   type ReplayPolicyOptions,
   type RequestFacts,
@@ -37,31 +31,23 @@ export {
   type Verdict,
   type Visit,
 } from './policy.ts'
+export type { ReplayCache, ReplayCacheInvalidation } from './replay/cache.ts'
 export {
   type HeaderValue,
-  type HttpAnswer,
   parseReplayFailure,
   parseReplaySource,
-  type ReplayCache,
-  type ReplayCacheInvalidation,
   type ReplayFailure,
-  type ReplayResponseOptions,
-  type ReplayRouting,
   type ReplaySource,
-  type ReplayTarget,
-  type ReplayTransform,
-  replayResponse,
-} from './replay.ts'
-export type { Replication, ReplicationStatus } from './replication/index.ts'
+} from './replay/parse.ts'
+export { type HttpAnswer, type ReplayResponseOptions, replayResponse } from './replay/response.ts'
+export type { ReplayRouting } from './replay/routing.ts'
+export type { ReplayTarget } from './replay/target.ts'
+export type { ReplayTransform } from './replay/transform.ts'
+export type { Replication, ReplicationStatus } from './replication/types.ts'
 export { runOnPrimary, runWithConsistency } from './request/scope.ts'
 export type { Consistency } from './request/state.ts'
 export { requirePrimary } from './require-primary.ts'
 export { runWithToken } from './run-with-token.ts'
-export {
-  type Connection,
-  type Endpoint,
-  type ResolveTopologyOptions,
-  resolveTopology,
-  type Topology,
-  type TopologyNote,
-} from './topology.ts'
+export type { ResolveTopologyOptions } from './topology/options.ts'
+export { resolveTopology } from './topology/resolve.ts'
+export type { Topology, TopologyNote } from './topology/topology.ts'

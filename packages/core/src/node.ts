@@ -7,7 +7,7 @@ import { clearAnswer } from './node/headers.ts'
 import { NodeRequest } from './node/request.ts'
 import { guardServers } from './node/servers.ts'
 import { asReplayPolicy, type ReplayPolicy, type ReplayPolicyOptions, scopeOf, type Visit } from './policy.ts'
-import type { HttpAnswer } from './replay.ts'
+import type { HttpAnswer } from './replay/response.ts'
 
 /** A handler of `node:http`, `node:https`, `node:http2`, or of anything that looks like them. */
 export type NodeHandler = {

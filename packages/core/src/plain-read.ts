@@ -1,4 +1,4 @@
-import type { Analysis } from './classify/index.ts'
+import type { Analysis } from './classify/types.ts'
 import type { Scope } from './request/scope.ts'
 
 // Most statements are plain reads in a scope that asks for nothing: on a replica that is well, nothing is left to decide about

@@ -8,7 +8,7 @@ import { lookAfterUnhandled } from './request/unhandled.ts'
 
 export type { Outcome, Verdict } from './policy/after.ts'
 export type { TokenCookie } from './policy/cookie.ts'
-export type { ReplayPolicyOptions, RequestFacts } from './policy/options.ts'
+export type { Placement, ReplayPolicyOptions, RequestFacts } from './policy/options.ts'
 export type { IncomingRequest, UnmeasuredBody, Visit } from './policy/visit.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { assertPrimary } from './assert-primary.ts'
-import type { Replication } from './replication/index.ts'
+import type { Replication } from './replication/types.ts'
 import { neverSettles } from './request/late.ts'
 import { currentScope } from './request/scope.ts'
 import type { PrimarySeeker } from './request/state.ts'

@@ -16,8 +16,8 @@ import {
   ReplayUnavailableError,
   type ReplayUnavailableReason,
 } from '../src/errors.ts'
-import { replayResponse } from '../src/replay.ts'
-import { createTopology } from '../src/topology.ts'
+import { replayResponse } from '../src/replay/response.ts'
+import { createTopology } from '../src/topology/topology.ts'
 
 const password = 'correct-horse-battery-staple'
 const primary = createEndpoint({ source: 'DATABASE_URL', url: `postgres://u:${password}@h/d`, password, host: 'h' })

@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { FlyrouteEvent, FlyrouteEvents } from '../src/events.ts'
 import { replayable } from '../src/node.ts'
+import { estimateReplayMs } from '../src/replication/price.ts'
 import { Connection, head } from './support/http.ts'
 import { cookieOf, Regions } from './support/postgres.ts'
 
@@ -9,6 +10,7 @@ const regions = new Regions('create table note (id serial primary key, text text
 const names = Object.keys({
   write: 0,
   replay: 0,
+  placement: 0,
   wait: 0,
   fallback: 0,
   'role-mismatch': 0,
@@ -19,6 +21,9 @@ const names = Object.keys({
   'position-unavailable': 0,
   notice: 0,
 } satisfies Record<FlyrouteEvent, 0>) as FlyrouteEvent[]
+
+/** By distance. */
+const oceanMs = estimateReplayMs('ams', 'ord')
 
 const told: { [Event in FlyrouteEvent]?: FlyrouteEvents[Event][] } = {}
 const listeners = names.map(
@@ -53,7 +58,7 @@ test('tells of writes, replays, fallbacks and tokens that come too late', async 
   await using fly = await app()
   expect(await fly.send('ams', 'GET', '/write')).toMatchObject({ status: 200, region: 'ord' })
   expect(told.write).toEqual([{ database: 'app', access: 'write', detail: 'insert', sentTo: 'nowhere' }])
-  expect(told.replay).toEqual([{ reason: 'write', detail: 'insert', target: 'ord' }])
+  expect(told.replay).toEqual([{ reason: 'write', detail: 'insert', target: 'ord', priceMs: oceanMs }])
   expect(told.fallback).toBeUndefined()
 
   expect(await fly.send('ams', 'POST', '/write', {}, 'x'.repeat(1_000_001))).toMatchObject({
@@ -87,7 +92,7 @@ test('tells of waits, with what was expected of them', async () => {
   await fly.send('ams', 'GET', '/read', cookieOf(hidden))
   await regions.replica.resumeReplay()
   expect(told.wait?.at(-1)).toMatchObject({ reached: false })
-  expect(told.replay?.at(-1)).toEqual({ reason: 'stale', detail: undefined, target: 'ord' })
+  expect(told.replay?.at(-1)).toEqual({ reason: 'stale', detail: undefined, target: 'ord', priceMs: oceanMs })
 })
 
 test('tells of a position that cannot be had, and the write goes through', async () => {

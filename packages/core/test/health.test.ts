@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { type HealthOptions, healthResponse } from '../src/health.ts'
-import type { ReplicationStatus } from '../src/replication/index.ts'
+import type { ReplicationStatus } from '../src/replication/types.ts'
 import { FakeDatabase } from './support/fake-database.ts'
 import { Regions } from './support/postgres.ts'
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { type HeaderValue, parseReplayFailure, parseReplaySource, replayResponse } from '../src/replay.ts'
+import { type HeaderValue, parseReplayFailure, parseReplaySource } from '../src/replay/parse.ts'
+import { replayResponse } from '../src/replay/response.ts'
 
 describe('fly-replay-src', () => {
   test.each<[HeaderValue, object | undefined]>([

@@ -3,8 +3,9 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { createEndpoint } from '../src/endpoint.ts'
 import { PrimaryRequiredError, ReplayUnavailableError } from '../src/errors.ts'
-import { type ReplayResponseOptions, type ReplayTarget, replayResponse } from '../src/replay.ts'
-import { createTopology } from '../src/topology.ts'
+import { type ReplayResponseOptions, replayResponse } from '../src/replay/response.ts'
+import type { ReplayTarget } from '../src/replay/target.ts'
+import { createTopology } from '../src/topology/topology.ts'
 
 const primary = createEndpoint({ source: 'DATABASE_URL' })
 const local = createEndpoint({ source: 'DATABASE_URL_AMS' })

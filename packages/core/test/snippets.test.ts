@@ -110,6 +110,14 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     await run({ ...reader, pool: home }, { migrate })
     expect(migrated).toBe(1)
   },
+  'placement: ({ path })': async (reader, run) => {
+    const env = { FLY_REGION: 'gru', PRIMARY_REGION: 'ord', DATABASE_URL: regions.primary.url }
+    await using pool = regions.pool('ams', { env })
+    await run({ ...reader, pool })
+    reader.app.use(async (_, response) => void response.json((await pool.query('select 1 as one')).rows))
+    expect((await reader.ask('GET', '/dashboard')).header('fly-replay')).toHaveLength(1)
+    for (const path of ['/export', '/']) expect((await reader.ask('GET', path)).body).toBe('[{"one":1}]')
+  },
   'secret: [newSecret': async (reader, run) => {
     await run(reader, { newSecret: 'n'.repeat(32), oldSecret: 'o'.repeat(32) })
     reader.app.get('/', (_, response) => void response.send('read'))

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { ConfigurationError } from '../src/errors.ts'
-import { type ResolveTopologyOptions, resolveTopology } from '../src/topology.ts'
+import type { ResolveTopologyOptions } from '../src/topology/options.ts'
+import { resolveTopology } from '../src/topology/resolve.ts'
 
 type Env = Record<string, string>
 const fly: Env = { FLY_REGION: 'ams', PRIMARY_REGION: 'ord', DATABASE_URL: 'postgres://u:p@primary/d' }

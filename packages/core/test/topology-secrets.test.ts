@@ -2,7 +2,9 @@ import { inspect } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { PrimaryRequiredError } from '../src/errors.ts'
-import { type ResolveTopologyOptions, resolveTopology, type Topology, withRole } from '../src/topology.ts'
+import type { ResolveTopologyOptions } from '../src/topology/options.ts'
+import { resolveTopology } from '../src/topology/resolve.ts'
+import { type Topology, withRole } from '../src/topology/topology.ts'
 
 const fly = { FLY_REGION: 'ams', PRIMARY_REGION: 'ord' }
 const secret = 's3cret-Hunter2'

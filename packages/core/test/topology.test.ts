@@ -1,5 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
-import { type Connection, type ResolveTopologyOptions, resolveTopology, withRole } from '../src/topology.ts'
+import type { Connection } from '../src/endpoint.ts'
+import type { ResolveTopologyOptions } from '../src/topology/options.ts'
+import { resolveTopology } from '../src/topology/resolve.ts'
+import { withRole } from '../src/topology/topology.ts'
 
 type Env = Record<string, string>
 
@@ -296,10 +299,15 @@ describe('replicas that are configured', () => {
     expect(local.url).toBe('mysql://abc%7Creplica:p@aws.connect.psdb.cloud/d?ssl={}')
   })
 
-  test('a replica that is farther away than the primary is used, and that is said', () => {
-    const env = { FLY_REGION: 'yyz', DATABASE_URL: primary, DATABASE_URL_AMS: 'postgres://ams/d' }
-    expect(localUrl(env)).toBe('postgres://ams/d')
-    expect(codes(env)).toEqual(['nearest-replica', 'primary-nearer'])
+  test('a replica of another region that is farther away than the primary is not read, and that is said', () => {
+    const env = {
+      FLY_REGION: 'ewr',
+      PRIMARY_REGION: 'iad',
+      DATABASE_URL: primary,
+      DATABASE_URL_SYD: 'postgres://syd/d',
+    }
+    expect(resolve(env)).toMatchObject({ role: 'primary', local: { url: primary } })
+    expect(codes(env)).toEqual(['primary-nearer'])
   })
 
   test('a replica setting that leads to the primary makes the role primary, and that is said', () => {

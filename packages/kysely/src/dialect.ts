@@ -20,7 +20,8 @@ import { DialectSource } from './replication.ts'
  * Kysely has compiled, raw or built, so nothing can be forgotten.
  *
  * With one dialect, connected to the member of this region, a request that writes is replayed in the primary's region.
- * With two, what cannot be replayed runs on the primary from here (`runOnPrimary`).
+ * With two, what cannot be replayed runs on the primary from here (`runOnPrimary`). Where this region has no replica, give `primary`
+ * alone: then requests that would go across several times are replayed as well.
  *
  * @throws TypeError for a dialect whose language is not known
  * @throws ConfigurationError that lists everything that is wrong in the environment
@@ -48,16 +49,19 @@ export class FlyrouteDialect implements Dialect {
       return
     }
     const { env, region, primaryRegion, name, functions, outsideRequest, replayCostMs } = options
-    const { topology = memberTopology({ env, region, primaryRegion, source: 'the dialect', database: name }) } = options
-    const isReplica = topology.role === 'replica'
-    const one = options.dialect ?? (isReplica ? options.replica : options.primary)
+    const isPrimary = options.dialect === undefined && options.replica === undefined
+    const where = { env, region, primaryRegion, source: 'the dialect', database: name, isPrimary }
+    const { topology = memberTopology(where) } = options
+    const isReplica = topology.role === 'replica' && !isPrimary
+    const one = options.dialect ?? (isReplica && options.replica !== undefined ? options.replica : options.primary)
     const facts = factsOf(options.language ?? languageOf(one), {
       onProblem: (problem) => {
         if (problem === 'accepts-writes') replication.noticeOnce(problemNotices[problem])
       },
     })
     // One dialect is connected to whatever it is connected to; a file that is not replicated is written where it is.
-    const expected = withRole(topology, facts.language === 'sqlite' && options.dialect ? 'primary' : topology.role)
+    const isWritable = isPrimary || (facts.language === 'sqlite' && options.dialect !== undefined)
+    const expected = withRole(topology, isWritable ? 'primary' : topology.role)
     const other = options.dialect === undefined && isReplica ? options.primary : undefined
     const source = new DialectSource(facts, expected.role)
     const replication: DatabaseReplication = new DatabaseReplication({

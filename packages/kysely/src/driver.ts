@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  asksForConnection,
   currentScope,
   insteadOfLocal,
   neverSettles,
@@ -93,6 +94,7 @@ export class FlyrouteDriver implements Driver, Owner {
     const { replication } = this.database
     const scope = currentScope()
     if (scope?.request.isReplayed) return this.drops(scope)
+    asksForConnection(replication, scope)
     if (replication.topology.role === 'replica' && (replication.prober.isUnavailable || this.#goesToPrimary(scope))) {
       return this.#acquireAtOnce(scope, options)
     }

@@ -36,10 +36,10 @@ export interface OneDialect {
   readonly replica?: undefined
 }
 
-/** A dialect connected to the primary, and one connected to this region's replica. Only what is used is opened. */
+/** A dialect connected to the primary, and one connected to this region's replica, if it has one. Only what is used is opened. */
 export interface TwoDialects {
   readonly primary: Dialect
-  readonly replica: Dialect
+  readonly replica?: Dialect | undefined
   readonly dialect?: undefined
   readonly database?: undefined
 }

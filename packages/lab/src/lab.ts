@@ -171,6 +171,16 @@ export class Lab implements AsyncDisposable {
     await Promise.all(this.#machinesIn(region).map(async (machine) => machine.start()))
   }
 
+  /** Adds a replica in a region that has none. A Machine that is started after that is told of it: `restart(region)`. */
+  async addReplica(region: string): Promise<void> {
+    await this.databases.addReplica(this.#known(region))
+  }
+
+  /** Takes the replica of a region away for good. A Machine that is started after that is not told of it any more. */
+  async removeReplica(region: string): Promise<void> {
+    await this.databases.removeReplica(this.#known(region))
+  }
+
   /** Cuts what lies between two regions, for requests, databases and replication: nothing arrives and nothing says so. */
   cut(a: string, b: string): void {
     this.#network.cut(this.#known(a), this.#known(b))

@@ -28,6 +28,8 @@ export interface LabOptions {
   database?: DatabaseKind
   /** Regions with a replica of the database. Default: all but the primary's. */
   replicas?: readonly string[]
+  /** The same by region, where only some differ from the default: `{ gru: 'none' }` leaves gru without a replica. Not beside `replicas`. */
+  databases?: Readonly<Record<string, 'primary' | 'replica' | 'none'>>
   /** Folder in which the primary's data stay for the next lab. Default: nothing stays. Postgres only. */
   keepData?: string
   /** Settings of the database servers. */
@@ -72,7 +74,7 @@ export interface OtherApp {
 }
 
 /** The options with all defaults. */
-export interface ResolvedOptions extends Required<Omit<LabOptions, 'setup' | 'otherApps' | 'keepData'>> {
+export interface ResolvedOptions extends Required<Omit<LabOptions, 'setup' | 'otherApps' | 'keepData' | 'databases'>> {
   readonly keepData?: string
   readonly setup: readonly string[]
   readonly otherApps: Readonly<Record<string, Required<OtherApp>>>
@@ -84,14 +86,14 @@ export function resolveOptions(options: LabOptions): ResolvedOptions {
   if (problems.length > 0)
     throw new TypeError(`The lab cannot start:\n${problems.map((text) => `- ${text}`).join('\n')}`)
   const { regions, setup = [], otherApps = {}, cwd = process.cwd() } = options
-  const primaryRegion = options.primaryRegion ?? regions[0] ?? ''
+  const primaryRegion = primaryOf(options)
   const others = Object.entries(otherApps).map(([name, app]) => [name, { regions, cwd, env: {}, ...app }] as const)
   return {
     env: {},
     appName: 'app',
     machinesPerRegion: 1,
     database: 'postgres',
-    replicas: regions.filter((region) => region !== primaryRegion),
+    replicas: regions.filter((region) => region !== primaryRegion && options.databases?.[region] !== 'none'),
     databaseSettings: {},
     replicaVariables: 'per-region',
     rtt: {},
@@ -107,6 +109,12 @@ export function resolveOptions(options: LabOptions): ResolvedOptions {
   }
 }
 
+const kindsOfServer: readonly unknown[] = ['primary', 'replica', 'none']
+
+function primaryOf({ regions, primaryRegion, databases = {} }: LabOptions): string {
+  return primaryRegion ?? regions.find((region) => databases[region] === 'primary') ?? regions[0] ?? ''
+}
+
 function findProblems(options: LabOptions): string[] {
   const { regions, command, database = 'postgres', machinesPerRegion = 1, port = 0, rtt = {} } = options
   const problems: string[] = []
@@ -119,12 +127,21 @@ function findProblems(options: LabOptions): string[] {
   const mentioned = [
     options.primaryRegion ?? [],
     options.replicas ?? [],
+    Object.keys(options.databases ?? {}),
     Object.values(options.otherApps ?? {}).map((app) => app.regions ?? []),
   ]
   for (const region of new Set(mentioned.flat(2))) {
     check(regions.includes(region), `${region} is not among the regions ${regions.join(', ')}`)
   }
-  const primaryRegion = options.primaryRegion ?? regions[0]
+  const primaryRegion = primaryOf(options)
+  for (const [region, what] of Object.entries(options.databases ?? {})) {
+    check(kindsOfServer.includes(what), `databases: ${region} has primary, replica or none, not ${String(what)}`)
+    check(
+      (what === 'primary') === (region === primaryRegion),
+      `databases: the primary is in ${primaryRegion}, and nowhere else`,
+    )
+  }
+  check(!(options.databases && options.replicas), 'databases: give it or replicas, not both')
   check(
     !options.replicas?.some((region) => region === primaryRegion),
     `replicas: the primary itself is in ${primaryRegion}`,

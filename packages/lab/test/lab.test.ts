@@ -88,7 +88,25 @@ test('a region without a replica has the replicas of the others in reach', async
   expect(env).not.toHaveProperty('DATABASE_URL_GRU')
 })
 
+test('a replica is added in a region and taken away again; a Machine that starts is told of what there is then', async () => {
+  const urlOf = async (): Promise<string | undefined> =>
+    ((await (await lab.fetch('ams', '/env')).json()) as Record<string, string>)['DATABASE_URL_GRU']
+  const ports: unknown[] = []
+  for (let time = 0; time < 2; time += 1) {
+    await lab.addReplica('gru')
+    await Promise.all([lab.restart('gru'), lab.restart('ams')])
+    expect((await ask('gru', '/local', 'SELECT pg_is_in_recovery() AS standby')).row).toEqual({ standby: true })
+    ports.push(new URL((await urlOf()) ?? '').port)
+    await lab.removeReplica('gru')
+    await Promise.all([lab.restart('gru'), lab.restart('ams')])
+    expect(await urlOf()).toBeUndefined()
+  }
+  expect(ports[0]).not.toBe(ports[1])
+  await expect(lab.removeReplica('ord')).rejects.toThrow('ord is the primary, which cannot be taken away')
+})
+
 test('the log crosses the ocean too', async () => {
+  await ask('ams', '/local', 'SELECT 1')
   await ask('ord', '/primary', "INSERT INTO migrations VALUES ('late')")
   const seen = 'SELECT count(*)::int AS n FROM migrations'
   expect((await ask('ams', '/local', seen)).row).toEqual({ n: 1 })

@@ -142,6 +142,13 @@ test('a replica can be added while the primary runs', async () => {
   expect(cluster.replicas.map((replica) => replica.name)).toEqual(['ams', 'gru', 'syd'])
 })
 
+test('a replica can be taken away', async () => {
+  const added = await cluster.addReplica('sin')
+  await cluster.removeReplica('sin')
+  expect(cluster.replicas.map((replica) => replica.name)).toEqual(['ams', 'gru', 'syd'])
+  await expect(added.query('SELECT 1')).rejects.toThrow()
+})
+
 test('a replica is promoted with all it has received, the others follow it, and the old primary returns', async () => {
   const old = cluster.primary
   await near.pauseReplay()

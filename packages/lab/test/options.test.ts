@@ -18,6 +18,11 @@ test('what is not said has a default', () => {
     replicas: ['ord', 'ams'],
     setup: ['sh', '-c', 'npm run migrate'],
   })
+  expect(resolveOptions({ ...good, databases: { gru: 'none' } }).replicas).toEqual(['ams'])
+  expect(resolveOptions({ ...good, databases: { gru: 'primary', ams: 'none' } })).toMatchObject({
+    primaryRegion: 'gru',
+    replicas: ['ord'],
+  })
 })
 
 test.each<[Partial<LabOptions>, RegExp]>([
@@ -27,6 +32,11 @@ test.each<[Partial<LabOptions>, RegExp]>([
   [{ primaryRegion: 'syd' }, /syd is not among the regions ord, ams, gru/],
   [{ replicas: ['ord'] }, /replicas: the primary itself is in ord/],
   [{ replicas: ['syd'] }, /syd is not among the regions/],
+  [{ databases: { syd: 'none' } }, /syd is not among the regions/],
+  [{ databases: { gru: 'nothing' as 'none' } }, /databases: gru has primary, replica or none, not nothing/],
+  [{ databases: { ord: 'none' } }, /databases: the primary is in ord, and nowhere else/],
+  [{ databases: { ams: 'primary' }, primaryRegion: 'ord' }, /databases: the primary is in ord, and nowhere else/],
+  [{ databases: {}, replicas: [] }, /databases: give it or replicas, not both/],
   [{ otherApps: { worker: { command: ['x'], regions: ['syd'] } } }, /syd is not among the regions/],
   [{ command: [] }, /command: say how to start the app/],
   [{ database: 'oracle' as 'none' }, /database: oracle is none of postgres, mariadb, mysql, none/],

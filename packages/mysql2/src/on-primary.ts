@@ -53,7 +53,8 @@ export class OnPrimary {
   begins(guarded: GuardedCommand): boolean {
     if (guarded.scope === undefined) return true
     if (guarded.effect !== Effect.none) guarded.holdEvents()
-    if (this.#tracks !== undefined) return true
+    // Across an ocean, what only reads does not wait for that.
+    if (this.#tracks !== undefined || (guarded.effect === Effect.none && this.#connection.guard.isFar)) return true
     this.#track(guarded).then(
       () => guarded.send(),
       (error: unknown) => this.failed(guarded, error, false),

@@ -1,5 +1,6 @@
 import type { Replication } from '@flyroute/core'
 import {
+  asksForConnection,
   currentScope,
   hideSecrets,
   insteadOfLocal,
@@ -102,6 +103,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
     }
     const scope = currentScope()
     if (scope?.request.isReplayed) return void neverSettles(replication.name)
+    asksForConnection(replication, scope)
     const callback = isForStatement || scope === undefined ? asked : checkOut(asked, scope)
     const isElsewhere = !pool._closed && (isWithoutLocal || needsPrimary(replication, scope))
     // One that is idle is handed over as it is, and where it was asked for.

@@ -1,10 +1,12 @@
 import type { Replication } from '@flyroute/core'
 import {
+  asksForConnection,
   currentScope,
   hideSecrets,
   insteadOfLocal,
   isDropped,
   isOut,
+  leavesFar,
   needsPrimary,
   neverSettles,
   runInScope,
@@ -115,6 +117,7 @@ export function guardPool(
 
     /** A connection to the local server, or to the primary where that will not do. */
     #connectFor(scope: Scope | undefined, query: PoolQuery | undefined, deliver: Callback): void {
+      asksForConnection(this.#database.replication, scope)
       if (this.#isElsewhere(scope)) {
         return this.#handOverLater(query, deliver, this.#connectToPrimary(scope))
       }
@@ -174,6 +177,11 @@ export function guardPool(
       const { replication } = this.#database
       if (scope?.request.isReplayed) return void neverSettles(replication.name)
       if (isPrimary) {
+        try {
+          if (analysis !== undefined) leavesFar(this.#database, analysis, textOf(config as QueryArgument) ?? '', scope)
+        } catch (error) {
+          return process.nextTick(deliver, error)
+        }
         if (!query.registersIntent(this.#database)) return process.nextTick(deliver, scope?.request.refusal)
       } else if (analysis !== undefined) {
         try {

@@ -46,6 +46,10 @@ export class PgWire implements Wire {
     this.#hasDied ||= this.#client._ending !== true
   }
 
+  get isQueued(): boolean {
+    return !this.isQuiet && this.#client.pipeline !== true
+  }
+
   get isQuiet(): boolean {
     const { readyForQuery, _activeQuery: active, _queryQueue: queue, _sentQueryQueue: sent } = this.#client
     // After an error nothing is being read, although the server has yet to say that it is ready.

@@ -18,6 +18,7 @@ const known = {
   setup: { type: 'string' },
   database: { type: 'string' },
   replicas: { type: 'string' },
+  'no-replica': { type: 'string' },
   machines: { type: 'string' },
   rtt: { type: 'string' },
   port: { type: 'string' },
@@ -47,6 +48,7 @@ export function parseLabArguments(args: readonly string[], cwd: string): LabArgu
     setup: line.text('setup'),
     database: line.text('database'),
     replicas: line.list('replicas'),
+    databases: line.withoutReplica('no-replica'),
     machinesPerRegion: line.number('machines'),
     rtt: line.roundTrips('rtt'),
     port: line.number('port'),
@@ -94,6 +96,12 @@ class CommandLine {
     return this.text(name)
       ?.split(',')
       .map((part) => part.trim())
+  }
+
+  /** `gru,syd` */
+  withoutReplica(name: Name): Record<string, 'none'> | undefined {
+    const regions = this.list(name)
+    return regions && Object.fromEntries(regions.map((region) => [region, 'none']))
   }
 
   number(name: Name): number | undefined {

@@ -9,6 +9,7 @@ PRIMARY_REGION, DATABASE_URL (the primary) and DATABASE_URL_<REGION> (the replic
   --setup "npm run migrate" a shell command that runs once before the app, in the primary region
   --database postgres       postgres, mariadb, mysql or none (default: postgres)
   --replicas ams            regions with a replica (default: all but the primary's)
+  --no-replica gru          regions without one; the others have one
   --machines 1              copies of the app in each region (default: 1)
   --rtt ord-ams=95,…        round trip times in milliseconds (default: by distance)
   --port 8000               port of the first region; the others follow (default: any that are free)

@@ -1,4 +1,4 @@
-import type { Analysis } from '../classify/index.ts'
+import type { Analysis } from '../classify/types.ts'
 import { Action } from './action.ts'
 import type { ConnectionGuard } from './guard.ts'
 

@@ -1,4 +1,4 @@
-import type { Analysis } from '../classify/index.ts'
+import type { Analysis } from '../classify/types.ts'
 import type { Scope } from '../request/scope.ts'
 import { Action, Effect } from './action.ts'
 import type { ConnectionGuard } from './guard.ts'

@@ -1,5 +1,5 @@
-import type { Analysis } from '../classify/index.ts'
-import { noteUnavailable, noteUnreachable } from '../member/unreachable.ts'
+import type { Analysis } from '../classify/types.ts'
+import { noteUnavailable, noteUnreachable } from '../member/check-out.ts'
 import type { Scope } from '../request/scope.ts'
 import type { ConnectionGuard, GuardedDatabase } from './guard.ts'
 import { staysHere } from './on-replica.ts'

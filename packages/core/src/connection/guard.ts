@@ -1,11 +1,12 @@
-import type { Analysis, Classifier } from '../classify/index.ts'
+import type { Classifier } from '../classify/classifier.ts'
+import type { Analysis } from '../classify/types.ts'
 import type { Ask } from '../dialect/ask.ts'
 import type { Catalogue } from '../dialect/catalogue.ts'
 import type { DialectFacts } from '../dialect/facts.ts'
 import { ReplayUnavailableError } from '../errors.ts'
 import { asksForNothing, isPlainRead } from '../plain-read.ts'
 import type { Role, ServerInstance } from '../position.ts'
-import type { DatabaseReplication } from '../replication/index.ts'
+import type { DatabaseReplication } from '../replication/database.ts'
 import { isOnlyServer } from '../replication/only-server.ts'
 import type { Scope } from '../request/scope.ts'
 import type { RequestState } from '../request/state.ts'
@@ -40,6 +41,8 @@ export class ConnectionGuard<S> {
   readonly database: GuardedDatabase
   readonly side: Side
   readonly wire: Wire
+  /** Each statement that is waited for crosses an ocean. */
+  readonly isFar: boolean
   readonly session: Session<S>
   readonly writes: Writes<S>
   /** The run of the server that this connection leads to; undefined until it has said what it is. */
@@ -69,6 +72,7 @@ export class ConnectionGuard<S> {
     this.database = database
     this.side = side
     this.wire = wire
+    this.isFar = side === 'local' && database.replication.prices.isFar
     this.session = new Session(wire, database.facts.language, begin)
     this.writes = new Writes(database.replication, this.session)
   }
@@ -88,6 +92,7 @@ export class ConnectionGuard<S> {
     return (
       this.server?.role === 'replica' &&
       this.side === 'local' &&
+      !this.isFar &&
       isPlainRead(analysis) &&
       asksForNothing(scope) &&
       this.isIdle &&
@@ -151,10 +156,19 @@ export class ConnectionGuard<S> {
   async identify(ask: Ask = this.wire.ask): Promise<void> {
     const { facts, replication } = this.database
     const expected = this.side === 'primary' ? 'primary' : replication.servers.expects
-    const observation = await facts.observe(ask, expected, this.wire.address)
+    const observation = await facts.observe(this.isFar ? this.#timed(ask) : ask, expected, this.wire.address)
     if (this.side === 'local') await replication.servers.comparable()
     this.identified(replication.servers.connected(observation, this.observedSide))
     if (this.side === 'primary' && this.role === 'replica') throw new ReplayUnavailableError('no-primary')
+  }
+
+  #timed(ask: Ask): Ask {
+    return async (sql) => {
+      const begun = performance.now()
+      const rows = await ask(sql)
+      this.database.replication.prices.measured(performance.now() - begun)
+      return rows
+    }
   }
 
   /** What a node is says nothing of the local server. */

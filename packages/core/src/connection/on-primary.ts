@@ -1,4 +1,5 @@
-import type { Analysis } from '../classify/index.ts'
+import type { Analysis } from '../classify/types.ts'
+import type { Crossing } from '../replication/route.ts'
 import type { Scope } from '../request/scope.ts'
 import { inAborted } from './aborted.ts'
 import { Action } from './action.ts'
@@ -26,7 +27,18 @@ export function decideOnPrimary<S>(
     if (action !== Action.here) return action
   }
   if (scope === undefined) return Action.here
+  // A transaction whose beginning was refused has no end to wait for.
+  const { refusal } = scope.request
+  if (guard.isFar && control === 'rollback' && !several && transaction === undefined && refusal !== undefined)
+    return guard.refuses(refusal)
   const writes = mayWrite(database, analysis, text, scope)
+  if (guard.isFar && replication.reachesFar && (control === undefined || control === 'begin' || several)) {
+    try {
+      replication.router.crosses(scope, crossing(guard, analysis, writes))
+    } catch (refusal) {
+      return guard.refuses(refusal)
+    }
+  }
   // This connection may have been given out for reads, because the replica could not be reached.
   if (side === 'primary' && writes && control === undefined && replication.topology.role === 'replica') {
     try {
@@ -39,6 +51,25 @@ export function decideOnPrimary<S>(
   if (effect === undefined) return guard.refuses(scope.request.refusal)
   guard.effect = effect
   return Action.here
+}
+
+/** What a statement is that goes from here to another region. */
+export function crossing<S>({ wire }: ConnectionGuard<S>, analysis: Analysis, writes: boolean): Crossing {
+  const { transaction, readOnly = false, reason: detail } = analysis
+  return { writes, begins: transaction === 'begin', readOnly, isQueued: wire.isQueued === true, detail }
+}
+
+/**
+ * A statement of a pool is about to be registered as a write, and to get a connection: asked before that, where there is no
+ * replica for this region.
+ *
+ * @throws PrimaryRequiredError where its request is replayed instead
+ */
+export function leavesFar(database: GuardedDatabase, analysis: Analysis, text: string, scope: Scope | undefined): void {
+  const { replication } = database
+  if (scope === undefined || !replication.reachesFar || !mayWrite(database, analysis, text, scope)) return
+  const { reason: detail } = analysis
+  replication.router.crosses(scope, { writes: true, begins: false, readOnly: false, isQueued: false, detail })
 }
 
 /** Whether another primary has taken over from this one: then its reads are old, and its writes are lost, in a transaction as well. */

@@ -1,10 +1,10 @@
-import type { Analysis } from '../classify/index.ts'
+import type { Analysis } from '../classify/types.ts'
 import { ReplayUnavailableError } from '../errors.ts'
 import type { Scope } from '../request/scope.ts'
 import { inAborted } from './aborted.ts'
 import { Action } from './action.ts'
 import type { ConnectionGuard } from './guard.ts'
-import { mayWrite } from './on-primary.ts'
+import { crossing, mayWrite } from './on-primary.ts'
 
 /**
  * On a replica what writes is refused before a byte is sent, or goes to the primary where its request cannot be replayed; reads
@@ -45,6 +45,7 @@ export function decideOnReplica<S>(
   try {
     if (replication.router.route(access, analysis.reason, scope) === 'primary')
       return moves(guard, analysis, text, scope)
+    if (scope !== undefined && guard.isFar) replication.router.crosses(scope, crossing(guard, analysis, false))
   } catch (refusal) {
     return guard.refuses(refusal)
   }

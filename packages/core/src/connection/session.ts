@@ -1,4 +1,4 @@
-import type { Analysis, Dialect } from '../classify/index.ts'
+import type { Analysis, Dialect } from '../classify/types.ts'
 import { type Setting, Transaction } from './transaction.ts'
 import type { Wire } from './wire.ts'
 

@@ -1,4 +1,4 @@
-import type { Analysis } from '../classify/index.ts'
+import type { Analysis } from '../classify/types.ts'
 import type { Scope } from '../request/scope.ts'
 import type { Freshness } from '../token.ts'
 import { Action } from './action.ts'
@@ -49,7 +49,7 @@ async function catchesUp<S>(guard: ConnectionGuard<S>, need: Freshness, { reques
   if (replication.servers.isProbed(guard.server))
     return replication.freshness.catchUp(need, { timeoutMs, signal, patient: isJob })
   // One name may lead to several replicas: only this connection can ask its own.
-  const until = Date.now() + Math.min(timeoutMs, isJob ? timeoutMs : replication.replayCostMs)
+  const until = Date.now() + Math.min(timeoutMs, isJob ? timeoutMs : replication.prices.replayMs)
   for (;;) {
     try {
       await guard.identify()

@@ -1,6 +1,6 @@
-import type { Analysis } from '../classify/index.ts'
+import type { Analysis } from '../classify/types.ts'
 import type { Position } from '../position.ts'
-import type { DatabaseReplication } from '../replication/index.ts'
+import type { DatabaseReplication } from '../replication/database.ts'
 import type { Scope } from '../request/scope.ts'
 import type { RequestState, WriteOutcome } from '../request/state.ts'
 import { Effect } from './action.ts'

@@ -1,4 +1,4 @@
-import type { Analysis } from '../classify/index.ts'
+import type { Analysis } from '../classify/types.ts'
 import { MAY_BE_A_VIEW, MAY_HIDE_REFUSAL, MAY_WRITE, NOT_KNOWN_YET, type Writers } from './writers.ts'
 
 /** How often (ms) the server is asked at most. */

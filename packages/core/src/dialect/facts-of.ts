@@ -1,4 +1,4 @@
-import type { Dialect } from '../classify/index.ts'
+import type { Dialect } from '../classify/types.ts'
 import type { DialectFacts, DialectFactsOptions } from './facts.ts'
 import { mysqlFacts } from './mysql-facts.ts'
 import { postgresFacts } from './postgres-facts.ts'

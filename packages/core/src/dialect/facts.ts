@@ -1,4 +1,4 @@
-import type { Dialect } from '../classify/index.ts'
+import type { Dialect } from '../classify/types.ts'
 import type { Observation, Position, PositionAlgebra, Role, ServerInstance } from '../position.ts'
 import type { Ask, AskRows } from './ask.ts'
 import type { ServerWord } from './postgres.ts'

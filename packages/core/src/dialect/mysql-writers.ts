@@ -1,4 +1,4 @@
-import { type Classifier, createClassifier } from '../classify/index.ts'
+import { type Classifier, createClassifier } from '../classify/classifier.ts'
 import type { Ask } from './ask.ts'
 import { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers, WritersBuilder } from './writers.ts'
 

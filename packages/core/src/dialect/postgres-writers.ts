@@ -1,4 +1,4 @@
-import { isServersOwn } from '../classify/index.ts'
+import { isServersOwn } from '../classify/effects.ts'
 import type { Ask } from './ask.ts'
 import { dependents } from './postgres-dependents.ts'
 import { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers, WritersBuilder } from './writers.ts'

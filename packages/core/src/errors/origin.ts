@@ -8,7 +8,7 @@ import type { Topology } from '../topology/topology.ts'
 export type Origin =
   | {
       readonly code: 'ERR_PRIMARY_REQUIRED'
-      readonly reason: 'write' | 'refused' | 'stale' | 'unavailable'
+      readonly reason: 'write' | 'refused' | 'stale' | 'unavailable' | 'distance'
       readonly detail: string | undefined
       readonly target: ReplayTarget
       readonly topology: Topology

@@ -1,9 +1,15 @@
 import type { GuardedDatabase } from '../connection/guard.ts'
-import type { DatabaseReplication } from '../replication/index.ts'
+import { findReplayUnavailable } from '../errors/find.ts'
+import type { DatabaseReplication } from '../replication/database.ts'
+import { isOnlyServer } from '../replication/only-server.ts'
 import type { Scope } from '../request/scope.ts'
-import { noteUnreachable } from './unreachable.ts'
 
 // Which server a connection that is checked out of a pool leads to, and what becomes of it where that one cannot be had.
+
+/** A connection is asked for: one to a server in another region may have to be made first, which takes several round trips. */
+export function asksForConnection({ prices }: DatabaseReplication, scope: Scope | undefined): void {
+  if (prices.isFar) scope?.request.crossings?.asks()
+}
 
 /** Whether a scope uses the primary, whatever it does, and the local server is a replica. */
 export function needsPrimary({ name, topology }: DatabaseReplication, scope: Scope | undefined): boolean {
@@ -68,6 +74,29 @@ export function withoutConnection(
   } catch (required) {
     return required
   }
+}
+
+/**
+ * The primary cannot be had, or was lost: where the app makes a failure of it, its request is answered 503. Another server may
+ * have taken over from it, perhaps the local one, so that is asked for its role.
+ *
+ * @param isExhausted no connection was free in time: of the few there are, that is no fault of the app's either
+ */
+export function noteUnreachable(
+  database: Pick<GuardedDatabase, 'facts' | 'replication'>,
+  scope: Scope | undefined,
+  error: unknown,
+  isExhausted = false,
+): void {
+  const isLost = database.facts.readError(error) === 'unavailable'
+  if (isLost && !isOnlyServer(database)) database.replication.prober.recheckRole()
+  if (scope === undefined) return
+  if (isLost || isExhausted || findReplayUnavailable(error) !== undefined) scope.request.primaryUnreachable = error
+}
+
+/** A statement can be done neither here nor by a replay. */
+export function noteUnavailable(scope: Scope | undefined, error: unknown): void {
+  if (scope !== undefined) scope.request.unavailable ??= findReplayUnavailable(error)
 }
 
 function answers({ prober }: DatabaseReplication): Promise<boolean> {

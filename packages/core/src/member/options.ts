@@ -1,8 +1,10 @@
-import type { FunctionNames } from '../classify/index.ts'
+import type { FunctionNames } from '../classify/types.ts'
 import type { Connection } from '../endpoint.ts'
 import type { DatabaseSettings, ResolvedDatabase } from '../identity/databases.ts'
 import { quietTls } from '../identity/secrets.ts'
-import { createTopology, type ResolveTopologyOptions, resolveTopology, type Topology } from '../topology.ts'
+import type { ResolveTopologyOptions } from '../topology/options.ts'
+import { resolveTopology } from '../topology/resolve.ts'
+import { createTopology, type Topology } from '../topology/topology.ts'
 
 /** What flyroute wants to know beside a driver's own options. */
 export interface DriverAdapterOptions<PoolOptions> extends Omit<ResolveTopologyOptions, 'connection' | 'dialect'> {

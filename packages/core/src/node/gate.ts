@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { ReplayPolicy, Verdict, Visit } from '../policy.ts'
-import type { HttpAnswer } from '../replay.ts'
+import type { HttpAnswer } from '../replay/response.ts'
 import { addHeaders, clearAnswer, type HeadersArgument } from './headers.ts'
 
 /** Stands between an app and its response, until the headers leave. */

@@ -1,11 +1,12 @@
 import { findPrimaryRequired, findReplayUnavailable } from '../errors/find.ts'
 import { originOf } from '../errors/origin.ts'
 import { type PrimaryRequiredError, ReplayUnavailableError } from '../errors.ts'
-import type { HttpAnswer } from '../replay.ts'
-import type { DatabaseReplication } from '../replication/index.ts'
+import type { HttpAnswer } from '../replay/response.ts'
+import type { DatabaseReplication } from '../replication/database.ts'
 import { answerReplay, type ReplayOrder, unavailableAnswer } from './answers.ts'
 import { writeCookie } from './cookie.ts'
 import type { ResolvedPolicy } from './options.ts'
+import { learnPlacement } from './placement.ts'
 import { nextCookies, nextToken } from './tokens.ts'
 import type { RequestVisit } from './visit.ts'
 
@@ -31,6 +32,7 @@ const untouched: Verdict = { answer: undefined, headers: noHeaders }
 /** Decides what becomes of the handler's answer, at once and for good: what its request does afterwards changes nothing of it. */
 export function after(policy: ResolvedPolicy, visit: RequestVisit, outcome: Outcome): Verdict {
   visit.leavePlace?.()
+  if (visit.scope.request.crossings !== undefined) learnPlacement(policy, visit)
   const verdict = conclude(policy, visit, outcome)
   // Whatever it is, unless it is a replay: an answer has begun.
   visit.scope.request.answerBegins()
@@ -92,9 +94,17 @@ function addedHeaders(policy: ResolvedPolicy, visit: RequestVisit): Verdict['hea
   return headers
 }
 
-function debugText(policy: ResolvedPolicy, { scope, why }: RequestVisit): string {
+function debugText(policy: ResolvedPolicy, { scope, why, far }: RequestVisit): string {
   const { name, topology } = policy.databases[0] as DatabaseReplication
   const { region, role } = topology
   const ran = scope.onPrimary || scope.request.hasWritten(name) ? 'primary' : role
-  return `region=${region ?? 'none'}; role=${ran}; reason=${why}`
+  return `region=${region ?? 'none'}; role=${ran}; reason=${why}${priceText(far, scope)}`
+}
+
+/** What the answer has cost in crossings, and what a replay would have. */
+function priceText(far: DatabaseReplication | undefined, { request }: RequestVisit['scope']): string {
+  const { crossings } = request
+  if (far === undefined || crossings === undefined) return ''
+  const { crossingMs, replayMs } = far.prices
+  return `; price-ms=${Math.round(crossings.needed * crossingMs)}; replay-ms=${Math.round(replayMs)}`
 }

@@ -1,7 +1,8 @@
 import { type PrimaryRequiredError, ReplayUnavailableError } from '../errors.ts'
 import { publish } from '../events.ts'
-import { type HttpAnswer, type ReplayTarget, replayResponse } from '../replay.ts'
-import type { DatabaseReplication } from '../replication/index.ts'
+import { type HttpAnswer, replayResponse } from '../replay/response.ts'
+import type { ReplayTarget } from '../replay/target.ts'
+import type { DatabaseReplication } from '../replication/database.ts'
 import type { ResolvedPolicy } from './options.ts'
 import { writeState } from './replay-state.ts'
 import type { RequestVisit } from './visit.ts'
@@ -30,7 +31,7 @@ export function answerReplay(policy: ResolvedPolicy, visit: RequestVisit, order:
   if (place === undefined) return unavailableAnswer(new ReplayUnavailableError('no-primary'))
   if (!visit.scope.request.answerReplay()) return undefined
   policy.fallbacks.remember(visit.request.header('fly-request-id'), reason)
-  publish('replay', { reason, detail, target: String(place) })
+  publish('replay', { reason, detail, target: String(place), priceMs: database.prices.replayMs })
   return replayResponse(target, {
     state: writeState({ reason, detail, database: database.name }, policy.secrets),
     // A primary region that is down then answers within this time, with our own words and not the proxy's.

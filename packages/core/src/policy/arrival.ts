@@ -1,6 +1,6 @@
 import { ReplayUnavailableError, type ReplayUnavailableReason } from '../errors.ts'
-import { parseReplayFailure, parseReplaySource, type ReplayFailure } from '../replay.ts'
-import type { DatabaseReplication } from '../replication/index.ts'
+import { parseReplayFailure, parseReplaySource, type ReplayFailure } from '../replay/parse.ts'
+import type { DatabaseReplication } from '../replication/database.ts'
 import type { ResolvedPolicy } from './options.ts'
 import { plain, readState } from './replay-state.ts'
 import type { IncomingRequest } from './visit.ts'

@@ -1,5 +1,5 @@
 import { ReplayUnavailableError } from '../errors.ts'
-import type { DatabaseReplication } from '../replication/index.ts'
+import type { DatabaseReplication } from '../replication/database.ts'
 import type { Freshness } from '../token.ts'
 import { answerReplay, unavailableAnswer } from './answers.ts'
 import type { ResolvedPolicy } from './options.ts'
@@ -27,6 +27,14 @@ async function catchUp(
   behind: readonly [DatabaseReplication, Freshness][],
 ): Promise<RequestVisit> {
   const { request: state } = visit.scope
+  // To ask the primary takes as long as to have all of the request done there.
+  const [far] = behind.find(([database]) => database.reachesFar) ?? []
+  if (far !== undefined) {
+    far.prober.recheckRole()
+    visit.answer = answerReplay(policy, visit, { database: far, reason: 'stale' })
+    visit.why = 'stale'
+    if (visit.answer !== undefined) return visit
+  }
   const options = { timeoutMs: state.waitTimeoutMs, signal: state.signal }
   const outcomes = await Promise.all(
     behind.map(([database, need]) => database.freshness.meet(need, options).catch(() => 'behind' as const)),

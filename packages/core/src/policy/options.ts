@@ -1,7 +1,9 @@
-import type { DatabaseReplication, Replication } from '../replication/index.ts'
-import type { Consistency, RequestState } from '../request/state.ts'
+import type { DatabaseReplication } from '../replication/database.ts'
+import type { Replication } from '../replication/types.ts'
+import type { Consistency } from '../request/state.ts'
 import type { TokenCookie } from './cookie.ts'
 import type { Fallbacks } from './fallbacks.ts'
+import type { RouteTable } from './route-table.ts'
 
 /** What a predicate sees of a request. */
 export interface RequestFacts {
@@ -10,6 +12,14 @@ export interface RequestFacts {
   readonly path: string
   readonly headers: Headers
 }
+
+/**
+ * Where requests are served whose reads have no server in this region:
+ * - `learn`: where it is cheaper, by what requests of the same route have needed;
+ * - `replay`: in the primary's region, always;
+ * - `direct`: here, with each statement sent across, as without flyroute. What writes is replayed all the same.
+ */
+export type Placement = 'learn' | 'replay' | 'direct'
 
 /** How requests are served; the same for every middleware. */
 export interface ReplayPolicyOptions {
@@ -30,9 +40,14 @@ export interface ReplayPolicyOptions {
   /** The longest body (bytes) that Fly Proxy can replay. Default: 1,000,000. */
   readonly maxReplayBodyBytes?: number
   /** What cannot be replayed runs on the primary connection, or is answered 413 or 503. Default: `primary`. */
-  readonly whenReplayUnavailable?: RequestState['whenReplayUnavailable']
+  readonly whenReplayUnavailable?: 'primary' | 'error'
   /** Whether a request may run twice: it is then run here after a replay that failed half-way. Default: GET, HEAD, OPTIONS only. */
   readonly isIdempotent?: (request: RequestFacts) => boolean
+  /**
+   * Where requests are served whose reads have no server in this region: where it is cheaper, by what their routes have needed;
+   * always by a replay; or always from here. One for all, or for each request. Default: `learn`.
+   */
+  readonly placement?: Placement | ((request: RequestFacts) => Placement)
   /** How long (ms) the proxy may try to reach the primary region before the request comes back here. Default: 5,000. */
   readonly replayTimeoutMs?: number
   /** Adds `flyroute-debug` to every answer: region, role and why. Default: false. */
@@ -52,7 +67,13 @@ export interface ResolvedPolicy {
   readonly secrets: readonly string[]
   readonly fallbacks: Fallbacks
   readonly maxReplayBodyBytes: number
-  readonly whenReplayUnavailable: RequestState['whenReplayUnavailable']
+  readonly whenReplayUnavailable: 'primary' | 'error'
   readonly replayTimeoutMs: number
   readonly debugHeader: boolean
+  readonly placement: (request: RequestFacts) => Placement
+  /** The database whose reads cross an ocean from here; undefined where there is none, or that decides nothing. */
+  readonly far: DatabaseReplication | undefined
+  readonly routes: RouteTable
+  /** Until when (by `performance.now()`) nothing is replayed that can be served from here: a replay has come back. */
+  readonly lonely: { until: number }
 }

@@ -1,14 +1,17 @@
 import { tokenSecrets } from '../env.ts'
 import { ConfigurationError, type ConfigurationProblem } from '../errors.ts'
 import { errorCode, publish } from '../events.ts'
-import type { DatabaseReplication } from '../replication/index.ts'
+import type { DatabaseReplication } from '../replication/database.ts'
 import { consistencies } from '../request/scope.ts'
 import { requestWaitMs } from '../request/state.ts'
 import { cookieOfMachine, type TokenCookie } from './cookie.ts'
 import { Fallbacks } from './fallbacks.ts'
-import type { ReplayPolicyOptions, RequestFacts, ResolvedPolicy } from './options.ts'
+import type { Placement, ReplayPolicyOptions, RequestFacts, ResolvedPolicy } from './options.ts'
+import { farDatabase } from './placement.ts'
+import { RouteTable } from './route-table.ts'
 
 const unsafeMethods = ['POST', 'PUT', 'PATCH', 'DELETE']
+const placements: readonly unknown[] = ['learn', 'replay', 'direct']
 const sameSites: readonly unknown[] = [undefined, 'Lax', 'Strict', 'None']
 /** A header's name, and a cookie's: the same characters (RFC 9110, RFC 6265). */
 const token = /^[!#$%&'*+.^_`|~\w-]+$/
@@ -36,6 +39,7 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
   const { consistency = 'read-your-writes', whenReplayUnavailable = 'primary', debugHeader = false } = options
   const { tokenHeader = 'flyroute-token', replayBeforeHandler = unsafeMethods, isIdempotent = () => false } = options
   const { waitTimeoutMs = requestWaitMs, maxReplayBodyBytes = 1_000_000, replayTimeoutMs = 5_000 } = options
+  const { placement = 'learn' } = options
   const replaysBeforeHandler = predicate(replayBeforeHandler)
   const databases = replicationsOf(options.databases, require)
   const cookie = cookieOf(options.cookie, require)
@@ -46,6 +50,7 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
   oneOf(consistencies, 'consistency', consistency)
   oneOf(['primary', 'error'], 'whenReplayUnavailable', whenReplayUnavailable)
   oneOf([true, false], 'debugHeader', debugHeader)
+  if (typeof placement !== 'function') oneOf(placements, 'placement', placement)
   for (const [setting, value, least] of [
     ['waitTimeoutMs', waitTimeoutMs, 0],
     ['maxReplayBodyBytes', maxReplayBodyBytes, 0],
@@ -80,15 +85,28 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
     whenReplayUnavailable,
     replayTimeoutMs,
     debugHeader,
+    placement: placementOf(placement),
+    far: farDatabase(databases),
+    routes: new RouteTable(),
+    lonely: { until: 0 },
+  }
+}
+
+function placementOf(placement: NonNullable<ReplayPolicyOptions['placement']>): ResolvedPolicy['placement'] {
+  if (typeof placement !== 'function') return () => placement
+  const chosen = unlessItThrows<RequestFacts, Placement>(placement, 'placement', 'learn')
+  return (request) => {
+    const choice = chosen(request)
+    return placements.includes(choice) ? choice : 'learn'
   }
 }
 
 /** What the app decides by code of its own: where that throws, the answer that does no harm, and an event. */
-function unlessItThrows<T>(
-  decide: (request: T) => boolean,
+function unlessItThrows<T, Choice extends string | boolean>(
+  decide: (request: T) => Choice,
   setting: string,
-  otherwise: boolean,
-): (request: T) => boolean {
+  otherwise: Choice,
+): (request: T) => Choice {
   return (request) => {
     try {
       return decide(request)

@@ -1,4 +1,5 @@
-import type { HttpAnswer } from '../replay.ts'
+import type { HttpAnswer } from '../replay/response.ts'
+import type { DatabaseReplication } from '../replication/database.ts'
 import { createScope, runInScope, type Scope } from '../request/scope.ts'
 import type { RequestState } from '../request/state.ts'
 import type { TokenContent } from '../token.ts'
@@ -60,6 +61,8 @@ export class RequestVisit implements Visit {
   why = 'local'
   /** Names of databases whose token no primary can have given: the client forgets them. */
   forged: readonly string[] = []
+  /** The database whose distance decides where it is served. */
+  far: DatabaseReplication | undefined = undefined
   /** It has one of the few places for requests that cannot prove where they come from. */
   leavePlace: (() => void) | undefined = undefined
 

@@ -1,7 +1,7 @@
 import { findPrimaryRequired } from '../errors/find.ts'
 import { originOf } from '../errors/origin.ts'
 import type { PrimaryRequiredError } from '../errors.ts'
-import type { Topology } from '../topology.ts'
+import type { Topology } from '../topology/topology.ts'
 import { cacheFields, type ReplayCache, type ReplayCacheInvalidation } from './cache.ts'
 import { isHeaderName, isHeaderValue, isRecord, Problems } from './check.ts'
 import { addRoutingFields, type ReplayRouting } from './routing.ts'

@@ -9,7 +9,7 @@ import { CatchUp } from './catch-up.ts'
 import { PrimaryCluster } from './cluster.ts'
 import { ReadFreshness } from './freshness.ts'
 import { Servers } from './observed.ts'
-import { estimateReplayMs } from './price.ts'
+import { Prices } from './price.ts'
 import { foreignError, Prober } from './probe.ts'
 import { Router } from './route.ts'
 import type { ReplicationSource } from './source.ts'
@@ -47,7 +47,7 @@ const foreignNotice =
  */
 export class DatabaseReplication implements Replication {
   readonly name: string
-  readonly replayCostMs: number
+  readonly prices: Prices
   readonly algebra: PositionAlgebra
   readonly servers: Servers
   readonly prober: Prober
@@ -66,7 +66,8 @@ export class DatabaseReplication implements Replication {
     this.name = database
     this.#source = source
     this.algebra = algebra
-    this.replayCostMs = options.replayCostMs ?? estimateReplayMs(topology.region, topology.primaryRegion)
+    this.prices = new Prices(topology, options.replayCostMs)
+    const { prices } = this
     const cluster = new PrimaryCluster(algebra, source.probePrimary?.bind(source))
     const servers = new Servers({
       database,
@@ -87,7 +88,7 @@ export class DatabaseReplication implements Replication {
     )
     this.servers = servers
     this.prober = prober
-    this.router = new Router({ database, servers, prober, source, outsideRequest, reachesPrimary })
+    this.router = new Router({ database, servers, prober, source, prices, outsideRequest, reachesPrimary })
     this.written = options.written ?? new Written(database, algebra)
     this.freshness = new ReadFreshness({
       database,
@@ -96,7 +97,7 @@ export class DatabaseReplication implements Replication {
       prober,
       catchUp: this.#catchUp,
       written: this.written,
-      replayCostMs: this.replayCostMs,
+      prices,
       checksReads: source.checksReads ?? false,
     })
     for (const note of topology.notes) this.noticeOnce(note.message)
@@ -104,6 +105,16 @@ export class DatabaseReplication implements Replication {
 
   get topology(): Topology {
     return this.servers.topology
+  }
+
+  /** Whether what needs the primary is not done from here, as long as its request can be replayed where it is near. */
+  get isAway(): boolean {
+    return this.topology.role === 'replica' || this.reachesFar
+  }
+
+  /** Whether there is no replica for this region, and reads use the primary in another one. */
+  get reachesFar(): boolean {
+    return this.prices.isFar && this.servers.expects === 'primary'
   }
 
   /** Publishes something about the configuration, once. */

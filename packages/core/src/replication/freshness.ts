@@ -5,6 +5,7 @@ import { type Freshness, stricter } from '../token.ts'
 import { type Assessment, assess, type Knowledge } from './assess.ts'
 import type { CatchUp } from './catch-up.ts'
 import type { Servers } from './observed.ts'
+import type { Prices } from './price.ts'
 import type { Prober } from './probe.ts'
 import type { Written } from './written.ts'
 
@@ -31,7 +32,7 @@ export interface FreshnessParts {
   readonly prober: Prober
   readonly catchUp: CatchUp
   readonly written: Written
-  readonly replayCostMs: number
+  readonly prices: Prices
   /** Reads are sent together with the question how far their server has come. */
   readonly checksReads: boolean
 }
@@ -44,8 +45,7 @@ export class ReadFreshness implements Knowledge {
   readonly #prober: Prober
   readonly #catchUp: CatchUp
   readonly #written: Written
-  readonly #replayCostMs: number
-  readonly #stallMs: number
+  readonly #prices: Prices
   readonly #checksReads: boolean
   #validatedAt = Number.NEGATIVE_INFINITY
 
@@ -56,8 +56,7 @@ export class ReadFreshness implements Knowledge {
     this.#prober = parts.prober
     this.#catchUp = parts.catchUp
     this.#written = parts.written
-    this.#replayCostMs = parts.replayCostMs
-    this.#stallMs = Math.max(shortestStallMs, parts.replayCostMs / 4)
+    this.#prices = parts.prices
     this.#checksReads = parts.checksReads
   }
 
@@ -125,15 +124,17 @@ export class ReadFreshness implements Knowledge {
       return false
     }
     if (!this.algebra.isValid(need.at) || this.#prober.isUnavailable) return false
+    const { replayMs } = this.#prices
+    const stall = Math.max(shortestStallMs, replayMs / 4)
     const predictedMs = this.#catchUp.predict(need)
     // What is known may be a moment old: one probe is made even where no wait would be worth while.
-    const looksOnce = !patient && predictedMs !== undefined && predictedMs > Math.min(timeoutMs, this.#replayCostMs)
+    const looksOnce = !patient && predictedMs !== undefined && predictedMs > Math.min(timeoutMs, replayMs)
     // Waiting longer than a replay takes never pays: what is not there by then is fetched where it is.
-    const limit = patient ? timeoutMs : Math.min(timeoutMs, looksOnce ? this.#stallMs : Math.max(this.#replayCostMs, 5))
+    const limit = patient ? timeoutMs : Math.min(timeoutMs, looksOnce ? stall : Math.max(replayMs, 5))
     const begun = performance.now()
     const reached = await this.#catchUp.wait(need, {
       timeoutMs: limit,
-      stallMs: patient ? undefined : this.#stallMs,
+      stallMs: patient ? undefined : stall,
       looksOnce,
       signal,
     })

@@ -8,7 +8,9 @@ import {
 import { publish } from '../events.ts'
 import type { ReplayTarget } from '../replay/target.ts'
 import { currentScope, type Scope } from '../request/scope.ts'
+import type { RequestState } from '../request/state.ts'
 import type { Servers } from './observed.ts'
+import type { Prices } from './price.ts'
 import type { Prober } from './probe.ts'
 import type { ReplicationSource } from './source.ts'
 
@@ -18,11 +20,25 @@ import type { ReplicationSource } from './source.ts'
  */
 export type Route = 'local' | 'primary' | 'late'
 
+/** A statement on its way to a server in another region. */
+export interface Crossing {
+  /** It writes, or may, as far as is known. */
+  readonly writes: boolean
+  /** It begins a transaction. */
+  readonly begins: boolean
+  /** It begins one that only reads. */
+  readonly readOnly: boolean
+  /** It has to wait for the answer to another one, although the app does not. */
+  readonly isQueued: boolean
+  readonly detail: string
+}
+
 export interface RouterParts {
   readonly database: string
   readonly servers: Servers
   readonly prober: Prober
   readonly source: ReplicationSource
+  readonly prices: Prices
   readonly outsideRequest: 'error' | 'primary'
   readonly reachesPrimary: boolean
 }
@@ -33,6 +49,7 @@ export class Router {
   readonly #servers: Servers
   readonly #prober: Prober
   readonly #source: ReplicationSource
+  readonly #prices: Prices
   readonly #outsideRequest: 'error' | 'primary'
   readonly #reachesPrimary: boolean
 
@@ -41,6 +58,7 @@ export class Router {
     this.#servers = parts.servers
     this.#prober = parts.prober
     this.#source = parts.source
+    this.#prices = parts.prices
     this.#outsideRequest = parts.outsideRequest
     this.#reachesPrimary = parts.reachesPrimary
   }
@@ -114,6 +132,43 @@ export class Router {
     return this.toPrimary(this.#prober.isUnavailable ? 'unavailable' : 'stale', undefined, scope)
   }
 
+  /**
+   * A statement is about to go from here to a server in another region. Goes on where that is cheaper than a replay of its whole
+   * request, as far as is known, or the request cannot be replayed.
+   *
+   * @throws PrimaryRequiredError as `route` does
+   */
+  crosses({ request, onPrimary }: Scope, { writes, begins, readOnly, isQueued, detail }: Crossing): void {
+    if (request.kind === 'job' || onPrimary) return
+    const { crossings, refusal } = request
+    const { crossingMs, replayMs } = this.#prices
+    const isOwn = crossings?.begins(performance.now(), isQueued ? 0 : crossingMs)
+    if (request.hasWritten(this.#database)) return
+    // What it still wants, the replay will do.
+    if (refusal !== undefined) throw refusal
+    if (writes) return this.#writesFar(request, detail)
+    if (crossings === undefined || !(isOwn || begins)) return
+    const stayMs = crossings.remaining(begins) * crossingMs
+    const insteadMs = replayMs + crossings.ownMs
+    if (insteadMs >= stayMs || request.whyNotReplayable() !== undefined) return
+    // What is not known to read counts as a write: if the replay fails half-way, it is not run again here.
+    throw this.required(begins && !readOnly ? 'write' : 'distance', begins ? 'transaction' : undefined, { request })
+  }
+
+  #writesFar(request: RequestState, detail: string): void {
+    const obstacle = request.whyNotReplayable()
+    if (obstacle === undefined) {
+      this.#publishWrite('write', detail, 'nowhere')
+      throw this.required('write', detail, { request })
+    }
+    if (request.whenReplayUnavailable !== 'error' || obstacle === 'already-written') {
+      this.#fallBack(obstacle, 'write', detail)
+      return
+    }
+    request.unavailable ??= new ReplayUnavailableError(obstacle)
+    throw request.unavailable
+  }
+
   /** Where a replay is the only way there: a request that can be replayed is, and everything else is refused. */
   #toReplayOnly(
     reason: PrimaryRequiredReason,
@@ -137,7 +192,7 @@ export class Router {
   required(
     reason: PrimaryRequiredReason,
     detail: string | undefined,
-    scope: Scope | undefined,
+    scope: Pick<Scope, 'request'> | undefined,
     cause?: unknown,
   ): PrimaryRequiredError {
     const error = new PrimaryRequiredError({

@@ -1,5 +1,6 @@
 import type { PrimaryRequiredError, ReplayUnavailableError, ReplayUnavailableReason } from '../errors.ts'
 import type { Freshness } from '../token.ts'
+import type { Crossings } from './crossings.ts'
 import { belongsTo, throwUnhandled } from './unhandled.ts'
 
 /** How fresh the reads of a scope must be. */
@@ -91,6 +92,8 @@ export class RequestState {
   unavailable: ReplayUnavailableError | undefined = undefined
   /** Why it cannot be replayed, as far as the middleware knows; undefined while it can. */
   obstacle: ReplayUnavailableReason | undefined
+  /** Counted where no server is near and the request may be replayed for that; undefined where its reads go where they go. */
+  crossings: Crossings | undefined = undefined
   #phase: (typeof phases)[keyof typeof phases] = phases.running
   #writesUnderWay = 0
   #committed = false

@@ -29,19 +29,17 @@ export function chooseLocal(choice: Choice): { local: Endpoint; notes: TopologyN
   }
 
   const { region: other = region } = replica
-  const notes: TopologyNote[] = []
-  if (other !== region) {
-    const message = `no replica is configured for ${region}: it reads from the nearest one, in ${other}`
-    notes.push({ code: 'nearest-replica', message })
+  if (other === region) return { local: replica, notes: [] }
+  const toPrimary = distanceKm(region, primaryRegion)
+  if (toPrimary < Number.POSITIVE_INFINITY && toPrimary <= distanceKm(region, other)) {
+    const message = `the primary in ${primaryRegion} is nearer to ${region} than the replica in ${other}: it is read instead`
+    return { local: primary, notes: [{ code: 'primary-nearer', message }] }
   }
-  if (distanceKm(region, primaryRegion) < distanceKm(region, other)) {
-    const message = `the primary in ${primaryRegion} is nearer to ${region} than the replica in ${other}`
-    notes.push({ code: 'primary-nearer', message })
-  }
-  return { local: replica, notes }
+  const message = `no replica is configured for ${region}: it reads from the nearest one, in ${other}`
+  return { local: replica, notes: [{ code: 'nearest-replica', message }] }
 }
 
-/** This region's own replica, else the one for any region, else the nearest of the others. */
+/** This region's own replica, else the one for any region, else the nearest of the others (which may be further than the primary). */
 function configuredReplica({ region, replicas: { byRegion, anywhere } }: Choice): Endpoint | undefined {
   const nearest = nearestRegion(region, byRegion.keys())
   return byRegion.get(region) ?? anywhere ?? (nearest === undefined ? undefined : byRegion.get(nearest))

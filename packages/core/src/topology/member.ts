@@ -10,6 +10,8 @@ export interface MemberOptions extends Pick<ResolveTopologyOptions, 'env' | 'reg
   readonly source: string
   /** The database's name. */
   readonly database?: string | undefined
+  /** It is the primary itself, wherever this process runs: there is no replica for this region. Default: false. */
+  readonly isPrimary?: boolean | undefined
   /** What this member is thought to be. Default: the primary in the primary's region and off Fly, else a replica. */
   readonly role?: Topology['role'] | undefined
 }
@@ -23,13 +25,13 @@ export function memberTopology(options: MemberOptions): Topology {
   const problems = new ConfigurationProblems()
   const machine = resolveMachine(options, problems)
   problems.throwIfAny()
-  const { source, database } = options
+  const { source, database, isPrimary = false } = options
   const { region, primaryRegion } = machine
   const isHome = region === undefined || region === (primaryRegion ?? region)
   return createTopology({
     ...machine,
-    role: options.role ?? (isHome ? 'primary' : 'replica'),
-    primary: createEndpoint({ source, database }),
+    role: options.role ?? (isHome || isPrimary ? 'primary' : 'replica'),
+    primary: createEndpoint({ source, database, ...(isPrimary ? { region: primaryRegion } : {}) }),
     local: createEndpoint({ source, database, region }),
   })
 }

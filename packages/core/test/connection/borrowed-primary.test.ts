@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { BorrowedPrimary } from '../../src/connection/index.ts'
+import { BorrowedPrimary } from '../../src/connection/borrowed-primary.ts'
 import { Guarded } from '../support/guarded.ts'
 
 async function borrow(run: readonly string[], use: readonly string[] = []) {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { Action, Effect } from '../../src/connection/index.ts'
-import { createScope } from '../../src/request/scope.ts'
+import { Action, Effect } from '../../src/connection/action.ts'
+import { Crossings } from '../../src/request/crossings.ts'
+import { createScope, onPrimary, type Scope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'
 import { Guarded, requestScope } from '../support/guarded.ts'
 
@@ -210,5 +211,77 @@ describe('on a primary', () => {
     expect(guard.isMisplaced).toBe(false)
     guarded.run('select 1', reader)
     expect([server.leftAt, guard.isMisplaced]).toEqual([leftAt, true])
+  })
+})
+
+describe('across an ocean, where there is no replica', () => {
+  const far = () => Guarded.ready({ role: 'primary', region: 'gru', primaryRegion: 'ord', primaryIn: 'ord' })
+  const learning = (options: Parameters<typeof requestScope>[0] = {}, expected = 0) => {
+    const scope = requestScope(options)
+    scope.request.crossings = new Crossings(expected)
+    return scope
+  }
+
+  test.each<[what: string, text: string, scopeOf: () => Scope | undefined, expected: string]>([
+    ['a read', 'select 1', () => learning(), 'here'],
+    ['a read that its route knows to be one of many', 'select 1', () => learning({}, 5), 'refuse'],
+    ['a write', 'delete from item', () => learning(), 'refuse'],
+    ['a write where reads are not replayed', 'delete from item', () => requestScope(), 'refuse'],
+    ['a write that cannot be replayed', 'delete from item', () => learning({ obstacle: 'upgrade' }), 'here'],
+    ['a call that may write', 'select writes()', () => learning(), 'refuse'],
+    ['the beginning of a transaction', 'begin', () => learning(), 'refuse'],
+    ['one where reads are not replayed', 'begin', () => requestScope(), 'here'],
+    ['one that cannot be replayed', 'begin', () => learning({ obstacle: 'upgrade' }), 'here'],
+    ['a write of a job', 'delete from item', () => createScope(createRequestState('job')), 'here'],
+    ['a write outside of everything', 'delete from item', () => undefined, 'here'],
+    ['a write in runOnPrimary', 'delete from item', () => onPrimary(learning()), 'here'],
+  ])('%s: %s', async (_, text, scopeOf, expected) => {
+    const guarded = await far()
+    expect(names[guarded.run(text, scopeOf())]).toBe(expected)
+  })
+
+  test('a transaction that turns into a write is replayed as a whole, and its ROLLBACK is sent', async () => {
+    const guarded = await far()
+    const scope = requestScope()
+    expect(names[guarded.run('begin', scope)]).toBe('here')
+    expect(names[guarded.run('delete from item', scope)]).toBe('refuse')
+    expect(guarded.guard.refusal).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'write' })
+    expect(names[guarded.run('select 1', scope)]).toBe('refuse')
+    expect(names[guarded.run('rollback', scope)]).toBe('here')
+  })
+
+  test('a refused beginning has no ROLLBACK, and what the request still wants is refused with it', async () => {
+    const guarded = await far()
+    const scope = learning()
+    guarded.run('begin', scope)
+    const { refusal } = guarded.guard
+    expect(refusal).toMatchObject({ reason: 'write', detail: 'transaction' })
+    for (const text of ['rollback', 'select 1', 'delete from item']) {
+      expect([names[guarded.run(text, scope)], guarded.guard.refusal]).toEqual(['refuse', refusal])
+    }
+  })
+
+  test('one that only reads is no write', async () => {
+    const guarded = await far()
+    guarded.run('begin read only', learning())
+    expect(guarded.guard.refusal).toMatchObject({ reason: 'distance', detail: 'transaction' })
+  })
+
+  test('after a write that could not be replayed the rest stays here', async () => {
+    const guarded = await far()
+    const scope = learning({ obstacle: 'upgrade' })
+    guarded.run('delete from item', scope)
+    scope.request.obstacle = undefined
+    for (const text of ['select 1', 'begin', 'delete from item']) expect(names[guarded.run(text, scope)]).toBe('here')
+  })
+
+  test('a read of a replica in another region crosses an ocean too', async () => {
+    const guarded = await Guarded.ready({ region: 'gru', primaryRegion: 'ord', localIn: 'eze' })
+    expect(guarded.guard.passes(guarded.guard.database.classifier.classify('select 1'), 'select 1', undefined)).toBe(
+      false,
+    )
+    expect(names[guarded.run('select 1', learning())]).toBe('here')
+    expect(names[guarded.run('select 1', learning({}, 40))]).toBe('refuse')
+    expect(names[guarded.run('select 1', requestScope())]).toBe('here')
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { interpretError } from '../../src/connection/index.ts'
+import { interpretError } from '../../src/connection/failure.ts'
 import type { Scope } from '../../src/request/scope.ts'
 import { Guarded, requestScope } from '../support/guarded.ts'
 

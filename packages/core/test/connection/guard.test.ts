@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { Action } from '../../src/connection/index.ts'
+import { Action } from '../../src/connection/action.ts'
 import type { Observation } from '../../src/position.ts'
 import { createScope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { Action, Effect } from '../../src/connection/index.ts'
+import { Action, Effect } from '../../src/connection/action.ts'
 import { createScope, onPrimary, type Scope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'
 import { Guarded, requestScope } from '../support/guarded.ts'

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
-import { Action, whenReady } from '../../src/connection/index.ts'
+import { Action } from '../../src/connection/action.ts'
 import { moves } from '../../src/connection/on-replica.ts'
+import { whenReady } from '../../src/connection/when-ready.ts'
 import type { Observation } from '../../src/position.ts'
 import { createScope, onPrimary, type Scope } from '../../src/request/scope.ts'
 import { createRequestState, type RequestState } from '../../src/request/state.ts'
@@ -321,7 +322,7 @@ describe('when a wait is over', () => {
 
     test('no longer than a replay takes, where no job waits', async () => {
       const scope = await elsewhere(async () => observation(at))
-      const cost = guarded.standIn.replication.replayCostMs
+      const cost = guarded.standIn.replication.prices.replayMs
       expect(cost).toBeLessThan(1_000)
       const begun = performance.now()
       expect(

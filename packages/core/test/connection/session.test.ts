@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { createClassifier, type Dialect } from '../../src/classify/index.ts'
+import { createClassifier } from '../../src/classify/classifier.ts'
+import type { Dialect } from '../../src/classify/types.ts'
 import { Session } from '../../src/connection/session.ts'
 import type { TransactionStatus } from '../../src/connection/wire.ts'
 

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import { describe, expect, test } from '@jest/globals'
-import { Effect } from '../../src/connection/index.ts'
+import { Effect } from '../../src/connection/action.ts'
 import { Guarded, requestScope } from '../support/guarded.ts'
 
 async function written(before: readonly string[] = ['begin', 'delete from item']) {

@@ -1,8 +1,15 @@
 import { describe, expect, test } from '@jest/globals'
 import { factsOf } from '../../src/dialect/facts-of.ts'
 import { ReplayUnavailableError } from '../../src/errors.ts'
-import { canReplay, insteadOfLocal, isOut, needsPrimary, withoutConnection } from '../../src/member/check-out.ts'
-import { noteUnavailable, noteUnreachable } from '../../src/member/unreachable.ts'
+import {
+  canReplay,
+  insteadOfLocal,
+  isOut,
+  needsPrimary,
+  noteUnavailable,
+  noteUnreachable,
+  withoutConnection,
+} from '../../src/member/check-out.ts'
 import { createScope, onPrimary, type Scope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'
 import { FakeDatabase, type FakeDatabaseOptions } from '../support/fake-database.ts'

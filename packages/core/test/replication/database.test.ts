@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { DatabaseReplication } from '../../src/replication/index.ts'
+import { DatabaseReplication } from '../../src/replication/database.ts'
 import { Written } from '../../src/replication/written.ts'
 import { createScope, runInScope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'
@@ -25,9 +25,9 @@ test('its name is the one that it is given, or the database’s; and a replay co
   expect(new DatabaseReplication({ topology, source }).name).toBe('app')
   expect(new DatabaseReplication({ topology: unnamed, source }).name).toBe('default')
   expect(new DatabaseReplication({ topology, source, name: 'orders' }).name).toBe('orders')
-  const far = new DatabaseReplication({ topology, source }).replayCostMs
+  const far = new DatabaseReplication({ topology, source }).prices.replayMs
   expect([far > 5, far < 1_000]).toEqual([true, true])
-  expect(new DatabaseReplication({ topology, source, replayCostMs: 7 }).replayCostMs).toBe(7)
+  expect(new DatabaseReplication({ topology, source, replayCostMs: 7 }).prices.replayMs).toBe(7)
   const written = new Written('app', source.algebra)
   expect(new DatabaseReplication({ topology, source, written }).written).toBe(written)
 })

@@ -5,7 +5,7 @@ import { createScope, currentScope, runInScope, runOnPrimary, runWithConsistency
 import { createRequestState } from '../../src/request/state.ts'
 import { runWithToken } from '../../src/run-with-token.ts'
 import { encodeToken } from '../../src/token.ts'
-import { createTopology } from '../../src/topology.ts'
+import { createTopology } from '../../src/topology/topology.ts'
 import { FakeDatabase } from '../support/fake-database.ts'
 
 const secret = 'a secret of thirty-two characters'

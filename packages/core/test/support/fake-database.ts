@@ -2,10 +2,10 @@ import { lsn } from '../../src/dialect/postgres.ts'
 import { createEndpoint } from '../../src/endpoint.ts'
 import type { Observation, Position, Role } from '../../src/position.ts'
 import { DatabaseReplication, type DatabaseReplicationOptions } from '../../src/replication/database.ts'
-import type { Route } from '../../src/replication/index.ts'
+import type { Route } from '../../src/replication/route.ts'
 import type { ReplicationSource } from '../../src/replication/source.ts'
 import { currentScope } from '../../src/request/scope.ts'
-import { createTopology } from '../../src/topology.ts'
+import { createTopology } from '../../src/topology/topology.ts'
 
 export interface FakeDatabaseOptions {
   readonly name?: string
@@ -18,6 +18,9 @@ export interface FakeDatabaseOptions {
   /** What differs from a database with no more than a position. */
   readonly source?: Partial<ReplicationSource>
   readonly replication?: Partial<DatabaseReplicationOptions>
+  /** The region of the primary, or of the local server, where it is known. */
+  readonly primaryIn?: string
+  readonly localIn?: string
 }
 
 /**
@@ -39,8 +42,20 @@ export class FakeDatabase {
     this.role = role
     this.cluster = cluster
     this.at = at
-    const primary = createEndpoint({ source: 'DATABASE_URL', url: `postgres://h/${name}`, host: 'h', database: name })
-    const local = createEndpoint({ source: 'DATABASE_URL_AMS', url: `postgres://r/${name}`, host: 'r', database: name })
+    const primary = createEndpoint({
+      source: 'DATABASE_URL',
+      url: `postgres://h/${name}`,
+      host: 'h',
+      database: name,
+      region: options.primaryIn,
+    })
+    const local = createEndpoint({
+      source: 'DATABASE_URL_AMS',
+      url: `postgres://r/${name}`,
+      host: 'r',
+      database: name,
+      region: options.localIn,
+    })
     const topology = createTopology({
       region: 'region' in options ? options.region : region,
       primaryRegion: 'primaryRegion' in options ? options.primaryRegion : primaryRegion,

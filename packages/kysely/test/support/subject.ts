@@ -30,7 +30,9 @@ export function subjectOf(
   const primary = dialectTo(env['DATABASE_URL'] as string, max)
   const replica = env['DATABASE_URL_AMS']
   const dialects: FlyrouteDialectOptions =
-    replica === undefined ? { dialect: primary } : { primary, replica: dialectTo(replica, max) }
+    replica === undefined && env['FLY_REGION'] === undefined
+      ? { dialect: primary }
+      : { primary, replica: replica === undefined ? undefined : dialectTo(replica, max) }
   return subjectOver(version, new FlyrouteDialect({ ...dialects, env, name: 'app', ...options }))
 }
 

@@ -15,7 +15,8 @@ export class Routes {
   async toNode(region: string, node: DatabaseNode): Promise<number> {
     if (region === node.name) return node.port
     const link = this.#network.link(region, node.name)
-    return this.#open(`${region}→${node.name}`, () => ({ link, port: node.port }))
+    // A replica that was added in the place of one that was taken away has another port.
+    return this.#open(`${region}→${node.name}:${node.port}`, () => ({ link, port: node.port }))
   }
 
   /** The port by which an app in a region reaches the primary, whichever that is when it connects: as port 5432 of Fly Postgres. */

@@ -47,6 +47,8 @@ export interface DatabaseCluster<Node extends DatabaseNode = DatabaseNode> exten
   node(name: string): Node
   /** Adds a replica of the primary while it runs. */
   addReplica(name?: string): Promise<Node>
+  /** Takes a replica away for good, as when its Machine is destroyed: connections to it break off, and nothing listens any more. */
+  removeReplica(name: string): Promise<void>
   /**
    * Waits until every running replica has applied what the primary has committed so far.
    * @param timeoutMs default 10,000

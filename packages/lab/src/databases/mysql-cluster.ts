@@ -83,6 +83,13 @@ export class Cluster implements MysqlCluster {
     return replica
   }
 
+  async removeReplica(name: string): Promise<void> {
+    const node = this.node(name)
+    if (node.role === 'primary') throw new TypeError(`${name} is the primary, which cannot be taken away.`)
+    this.nodes.splice(this.nodes.indexOf(node), 1)
+    await node.kill()
+  }
+
   async caughtUp(timeoutMs = 10_000): Promise<void> {
     const position = await this.primary.position()
     const running = this.replicas.filter((replica) => replica.isRunning)

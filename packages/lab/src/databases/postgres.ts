@@ -115,6 +115,13 @@ class Cluster implements PostgresCluster {
     return standby
   }
 
+  async removeReplica(name: string): Promise<void> {
+    const node = this.node(name)
+    if (node.role === 'primary') throw new TypeError(`${name} is the primary, which cannot be taken away.`)
+    this.nodes.splice(this.nodes.indexOf(node), 1)
+    await node.kill()
+  }
+
   async caughtUp(timeoutMs = 10_000): Promise<void> {
     const position = await this.#position()
     const running = this.replicas.filter((replica) => replica.isRunning)

@@ -10,6 +10,8 @@ export interface SendOptions {
   readonly method?: string
   readonly headers?: Record<string, string>
   readonly body?: string
+  /** The proxy finds no machine for a replay, and gives the request back. Default: it finds one. */
+  readonly comesBack?: boolean
   /** The token that the client has from an earlier answer. */
   readonly token?: string | undefined
 }
@@ -72,9 +74,10 @@ export class App {
     this.#work.set(id, work)
     const way: string[] = []
     let state: string | undefined
+    let failed = false
     for (let target = region; ; ) {
       if (way.push(target) > 3) throw new Error(`A replay that goes in circles: ${way.join(' → ')}`)
-      const response = await this.#handle(target, this.#request(id, options, region, state))
+      const response = await this.#handle(target, this.#request(id, options, region, state, failed))
       const error = this.#errors.get(id)
       // What a test expects of its work is not the framework's to answer.
       if (error instanceof Error && 'matcherResult' in error) throw error
@@ -91,8 +94,9 @@ export class App {
         }
       }
       // A machine is called by its region here: there is one in each.
-      target = /(?:^|;)(?:region|instance)=(\w+)/.exec(replay)?.[1] ?? ''
       state = /(?:^|;)state=([^;]+)/.exec(replay)?.[1]
+      failed = options.comesBack === true
+      if (!failed) target = /(?:^|;)(?:region|instance)=(\w+)/.exec(replay)?.[1] ?? ''
     }
   }
 
@@ -106,7 +110,7 @@ export class App {
     }
   }
 
-  #request(id: string, options: SendOptions, from: string, state: string | undefined): Request {
+  #request(id: string, options: SendOptions, from: string, state: string | undefined, failed: boolean): Request {
     const { method = 'GET', body, token, headers } = options
     const request = new Request('http://app.test/', {
       method,
@@ -114,6 +118,8 @@ export class App {
       body: body ?? null,
     })
     if (token !== undefined) request.headers.set('flyroute-token', token)
+    request.headers.set('fly-request-id', id)
+    if (failed) request.headers.set('fly-replay-failed', 'reason=no_candidate')
     if (state !== undefined) {
       request.headers.set('fly-replay-src', `instance=one;region=${from};t=1;state=${state}`)
     }

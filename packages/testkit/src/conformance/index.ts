@@ -1,6 +1,7 @@
 import { describe } from '@jest/globals'
 import type { AdapterUnderTest } from './adapter.ts'
 import { Context } from './context.ts'
+import { distance } from './distance.ts'
 import { endings } from './endings.ts'
 import { failures } from './failures.ts'
 import { lostAnswers } from './lost-answers.ts'
@@ -42,6 +43,7 @@ export function describeAdapter(adapter: AdapterUnderTest): void {
   describe(adapter.name, () => {
     const context = new Context(adapter)
     routing(context)
+    distance(context)
     refusals(context)
     transactions(context)
     scopes(context)

@@ -13,6 +13,7 @@ export const onLitefs: Pick<AdapterUnderTest, 'startCluster' | 'replaysTo' | 'wi
     hanging: noServer,
     dying: noServer,
     servers: noServer,
+    distance: noServer,
     'lost-answer': noServer,
     promotion: 'the primary that was is a replica then, not dead: see the tests of failover on LiteFS',
     'primary-connection': 'LiteFS has no connection to the primary, only a replay',

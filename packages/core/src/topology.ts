@@ -1,5 +1,0 @@
-export type { Connection, Endpoint } from './endpoint.ts'
-export { type MemberOptions, memberTopology } from './topology/member.ts'
-export type { ResolveTopologyOptions } from './topology/options.ts'
-export { resolveTopology } from './topology/resolve.ts'
-export { createTopology, type Topology, type TopologyNote, withRole } from './topology/topology.ts'

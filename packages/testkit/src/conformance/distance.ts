@@ -1,0 +1,173 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ReplayPolicyOptions } from '@flyroute/core'
+import { describe, expect } from '@jest/globals'
+import type { Subject } from './adapter.ts'
+import { App, type Work } from './app.ts'
+import { type Context, home } from './context.ts'
+import { Ocean } from './ocean.ts'
+
+/** A region without a replica, and how far it is from the primary's (ms, there and back): wider than a busy machine is slow. */
+const remote = 'gru'
+const roundTripMs = 200
+
+/** What is different in each test. */
+interface Remote extends AsyncDisposable {
+  readonly app: App
+  readonly far: Subject
+  readonly ocean: Ocean
+}
+
+/** Where no replica is near: each request is served where that is cheapest, and what writes is served in the primary's region. */
+export function distance(context: Context): void {
+  const open = async (options: Omit<ReplayPolicyOptions, 'databases'> = {}): Promise<Remote> => {
+    const ocean = await Ocean.to(context.primary.port, roundTripMs)
+    const env = { FLY_REGION: remote, PRIMARY_REGION: home, DATABASE_URL: ocean.url(context.primary.url) }
+    const [near, far] = await Promise.all([context.open(home), context.open(remote, { env })])
+    // Two connections that are open, as in an app that has run for a while.
+    await Promise.all([far.query('select 1'), far.query('select 1')])
+    const app = new App({ [home]: near, [remote]: far }, options)
+    return { app, far, ocean, [Symbol.asyncDispose]: () => ocean[Symbol.asyncDispose]() }
+  }
+
+  const read: Work = async (subject) => subject.query('select 1')
+  const page: Work = async (subject) => {
+    for (let count = 0; count < 5; count++) await subject.query('select 1')
+  }
+
+  describe('where no replica is near', () => {
+    context.testWith(
+      'distance',
+      'a method that writes is replayed, and what else writes before it is sent',
+      async () => {
+        await using remotely = await open()
+        const { app, ocean } = remotely
+        const [posted, hidden] = [context.nextMark(), context.nextMark()]
+        const write = (id: number) => (subject: Subject) => subject.query(context.insert(id, 1))
+        expect(await app.send(remote, write(posted), { method: 'POST' })).toMatchObject({
+          way: [remote, home],
+          reason: 'method',
+        })
+        expect(await app.send(remote, write(hidden))).toMatchObject({
+          status: 200,
+          way: [remote, home],
+          reason: 'write',
+        })
+        for (const id of [posted, hidden]) {
+          expect(await context.valueOnPrimary(id)).toBe(1)
+          expect(ocean.timesSent(id)).toBe(0)
+        }
+      },
+    )
+
+    context.testWith('distance', 'one read goes across, time and again', async () => {
+      await using remotely = await open()
+      for (let count = 0; count < 4; count++) {
+        expect(await remotely.app.send(remote, read)).toMatchObject({ status: 200, way: [remote] })
+      }
+    })
+
+    context.testWith(
+      'distance',
+      'a second one is not waited for: replayed, and from then on ahead of the handler',
+      async () => {
+        await using remotely = await open()
+        const { app, ocean } = remotely
+        const mark = context.nextMark()
+        const work: Work = async (subject) => {
+          for (let count = 0; count < 5; count++) await subject.query(`select ${mark}`)
+        }
+        expect(await app.send(remote, work)).toMatchObject({ status: 200, way: [remote, home], reason: 'distance' })
+        expect(ocean.timesSent(mark)).toBe(1)
+        expect(await app.send(remote, work)).toMatchObject({ status: 200, way: [remote, home], reason: 'distance' })
+        expect(ocean.timesSent(mark)).toBe(1)
+      },
+    )
+
+    context.testWith('distance', 'reads that are sent together are one crossing', async () => {
+      await using remotely = await open()
+      const both: Work = (subject) => Promise.all([subject.query('select 1'), subject.query('select 2')])
+      for (let count = 0; count < 3; count++) {
+        expect(await remotely.app.send(remote, both)).toMatchObject({ status: 200, way: [remote] })
+      }
+    })
+
+    context.testWith('distance', 'a transaction is replayed where it begins, and nothing of it is sent', async () => {
+      await using remotely = await open()
+      const { app, ocean } = remotely
+      const id = context.nextMark()
+      const work: Work = (subject) =>
+        subject.transaction(async (query) => {
+          await query(`select ${id}`)
+          await query(context.insert(id, 1))
+        })
+      expect(await app.send(remote, work)).toMatchObject({ status: 200, way: [remote, home], reason: 'write' })
+      expect(await context.valueOnPrimary(id)).toBe(1)
+      expect(ocean.timesSent(id)).toBe(0)
+    })
+
+    context.testWith('distance', 'a route with a wait of its own is not made to wait twice', async () => {
+      await using remotely = await open()
+      const slow: Work = async (subject) => {
+        await sleep(3 * roundTripMs)
+        await subject.query('select 1')
+        await subject.query('select 1')
+      }
+      expect(await remotely.app.send(remote, slow)).toMatchObject({ status: 200, way: [remote] })
+      // It needs two: known before its wait, it is replayed.
+      expect(await remotely.app.send(remote, slow)).toMatchObject({ status: 200, way: [remote, home] })
+    })
+
+    context.testWith('distance', 'a route that changes settles within ten requests, whichever way', async () => {
+      await using remotely = await open()
+      const { app } = remotely
+      const settle = async (work: Work, way: readonly string[]): Promise<void> => {
+        const ways: string[] = []
+        for (let count = 0; count < 12; count++) ways.push((await app.send(remote, work)).way.join())
+        expect(new Set(ways.slice(10))).toEqual(new Set([way.join()]))
+      }
+      await settle(read, [remote])
+      await settle(page, [remote, home])
+      await settle(read, [remote])
+    })
+
+    context.testWith('distance', 'who has written sees it', async () => {
+      await using remotely = await open()
+      const { app } = remotely
+      const id = context.nextId()
+      const { token } = await app.send(remote, (subject) => subject.query(context.insert(id, 3)), { method: 'POST' })
+      const seen = await app.send(remote, (subject) => context.valueOf(subject, id), { token })
+      expect(seen).toMatchObject({ status: 200, value: 3 })
+    })
+
+    context.testWith('distance', 'placement fixes it: direct, or replay, for all or for each request', async () => {
+      for (const [placement, work, way] of [
+        ['direct', page, [remote]],
+        ['replay', read, [remote, home]],
+        [({ method }: { method: string }) => (method === 'GET' ? 'replay' : 'direct'), read, [remote, home]],
+      ] as const) {
+        await using remotely = await open({ placement })
+        expect(await remotely.app.send(remote, work)).toMatchObject({ status: 200, way })
+      }
+    })
+
+    context.testWith(
+      'distance',
+      'a replay that comes back is served from here, and so are those after it',
+      async () => {
+        await using remotely = await open({ replayBeforeHandler: [] })
+        const { far, ocean } = remotely
+        // No machine runs in the primary's region.
+        const app = new App({ [remote]: far }, {})
+        const [mark, id] = [context.nextMark(), context.nextMark()]
+        const work: Work = async (subject) => {
+          for (let count = 0; count < 3; count++) await subject.query(`select ${mark}`)
+          await subject.query(context.insert(id, 1))
+        }
+        expect(await app.send(remote, work, { comesBack: true })).toMatchObject({ status: 200, way: [remote, remote] })
+        expect(await context.valueOnPrimary(id)).toBe(1)
+        expect(await app.send(remote, page)).toMatchObject({ status: 200, way: [remote] })
+        expect(ocean.timesSent(mark)).toBe(4)
+      },
+    )
+  })
+}
