@@ -1,7 +1,7 @@
-// `pnpm check:sessions [adapter] [--sessions=N] [--seed=S] [--keep-going]`: random sessions (settings, transactions, temporary tables, locks,
-// reads, writes, errors) on one bare server and through flyroute on a replica, and the same is expected of both. Without an
-// adapter it is all of them, one after the other. A seed plays the same sessions again; with --keep-going the
-// first session that goes wrong is not the last one.
+// `pnpm check:sessions [adapter] [--sessions=N] [--meetings=N] [--seed=S] [--keep-going]`: random sessions (settings,
+// transactions, temporary tables, locks, reads, writes, errors) on one bare server and through flyroute on a replica, one by
+// one and with others in the same pool, and the same is expected of both. Without an adapter it is all of them, one after the
+// other. A seed plays the same sessions again; with --keep-going the first one that goes wrong is not the last one.
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { assertGround, root } from './lib/ground.mjs'
@@ -22,6 +22,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     sessions: { type: 'string', default: '20000' },
+    meetings: { type: 'string' },
     seed: { type: 'string' },
     'keep-going': { type: 'boolean' },
   },
@@ -34,6 +35,7 @@ if (unknown !== undefined) {
 
 const marked = markRun()
 const options = [`--sessions=${values.sessions}`]
+if (values.meetings !== undefined) options.push(`--meetings=${values.meetings}`)
 if (values.seed !== undefined) options.push(`--seed=${values.seed}`)
 if (values['keep-going']) options.push('--keep-going')
 let well = true

@@ -17,8 +17,8 @@ export const postgres: SessionAdapter = adapterOf({
   name: 'Kysely over Postgres',
   dialect: withoutDestroying(postgresSessions),
   startCluster: () => startPostgres({ replicas: 1 }),
-  dialectTo(connectionString) {
-    const pool = new pg.Pool({ connectionString, max: 1 })
+  dialectTo(connectionString, max) {
+    const pool = new pg.Pool({ connectionString, max })
     pool.on('error', () => undefined)
     pool.on('connect', (client) => client.on('error', () => undefined))
     return new PostgresDialect({ pool })
@@ -30,21 +30,23 @@ export const mariadb: SessionAdapter = adapterOf({
   name: 'Kysely over MariaDB',
   dialect: withoutDestroying(mariadbSessions({ hasMethods: false })),
   startCluster: () => startMariadb({ replicas: 1 }),
-  dialectTo: (uri) => new MysqlDialect({ pool: createPool({ uri, connectionLimit: 1, multipleStatements: true }) }),
+  dialectTo: (uri, connectionLimit) =>
+    new MysqlDialect({ pool: createPool({ uri, connectionLimit, multipleStatements: true }) }),
 })
 
-interface Parts extends Omit<SessionAdapter, 'bare' | 'open'> {
-  /** The dialect with a pool of one connection to a server. */
-  dialectTo(url: string): Dialect
+interface Parts extends Omit<SessionAdapter, 'bare' | 'open' | 'ends'> {
+  /** The dialect with a pool to a server. */
+  dialectTo(url: string, connections: number): Dialect
 }
 
 function adapterOf({ dialectTo, ...rest }: Parts): SessionAdapter {
   return {
     ...rest,
-    bare: (url) => subjectOf(dialectTo(url)),
-    open({ env, outsideRequest }) {
-      const primary = dialectTo(env['DATABASE_URL'] as string)
-      const replica = dialectTo(env['DATABASE_URL_AMS'] as string)
+    ends: false,
+    bare: (url, connections) => subjectOf(dialectTo(url, connections)),
+    open({ env, outsideRequest, connections }) {
+      const primary = dialectTo(env['DATABASE_URL'] as string, connections)
+      const replica = dialectTo(env['DATABASE_URL_AMS'] as string, connections)
       const dialect = new FlyrouteDialect({ primary, replica, env, name: 'app', outsideRequest })
       return { ...subjectOf(dialect), database: dialect }
     },

@@ -10,12 +10,13 @@ import {
 import type { FieldPacket } from 'mysql2'
 import * as mysql2 from 'mysql2/promise'
 
-const driverOptions = { connectionLimit: 1, multipleStatements: true } as const
+const multipleStatements = true
 
 const common = {
-  bare: (uri: string) => subjectOf(mysql2.createPool({ uri, ...driverOptions })),
-  open(options: Parameters<SessionAdapter['open']>[0]) {
-    const pool = createPool({ ...options, ...driverOptions, primaryPool: { connectionLimit: 1 } })
+  bare: (uri: string, connectionLimit: number) =>
+    subjectOf(mysql2.createPool({ uri, connectionLimit, multipleStatements })),
+  open({ connections: connectionLimit, ...options }: Parameters<SessionAdapter['open']>[0]) {
+    const pool = createPool({ ...options, connectionLimit, multipleStatements, primaryPool: { connectionLimit } })
     return { ...subjectOf(pool), database: pool }
   },
 }

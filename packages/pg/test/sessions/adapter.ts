@@ -14,9 +14,9 @@ export const adapter: SessionAdapter = {
   name: 'pg',
   dialect: postgresSessions,
   startCluster: () => startPostgres({ replicas: 1 }),
-  bare: (url) => subjectOf(new pg.Pool({ connectionString: url, max: 1 })),
-  open(options) {
-    const pool = createPool({ ...options, max: 1, primaryPool: { max: 1 } })
+  bare: (url, max) => subjectOf(new pg.Pool({ connectionString: url, max })),
+  open({ connections: max, ...options }) {
+    const pool = createPool({ ...options, max, primaryPool: { max } })
     return { ...subjectOf(pool), database: pool }
   },
 }

@@ -1,18 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { printFigures, runBareSessions, runSessions } from './run.ts'
+import { printFigures, runBareSessions, runMeetings, runSessions } from './run.ts'
 import { type SessionAdapter, World } from './world.ts'
 
 /** How many sessions each adapter plays among the tests; `pnpm check:sessions` plays more. */
 const sessions = 100
+/** And how many times several of them meet in one pool. */
+const meetings = 15
 const seed = 20
 
-export interface DescribeOptions {
-  /** For as long as the adapter is known to get sessions wrong: the test is there, and tells when it no longer does. */
-  readonly isKnownToFail?: boolean
-}
-
 /** Plays random sessions on one bare server and through the adapter, and expects the same of both. */
-export function describeSessions(adapter: SessionAdapter, { isKnownToFail = false }: DescribeOptions = {}): void {
+export function describeSessions(adapter: SessionAdapter): void {
   describe(`Sessions of ${adapter.name}`, () => {
     let world: World
     beforeAll(async () => {
@@ -24,16 +21,19 @@ export function describeSessions(adapter: SessionAdapter, { isKnownToFail = fals
       expect(await runBareSessions(world, 25, seed)).toEqual([])
     }, 60_000)
 
-    const title = 'are as on one server, or refused before they have written anything'
-    const compare = async (): Promise<void> => {
-      const { figures, failures } = await runSessions(world, { sessions, seed, shrinks: !isKnownToFail })
+    test('are as on one server, or refused before they have written anything', async () => {
+      const { figures, failures } = await runSessions(world, { sessions, seed })
       if (failures.length > 0)
         throw new Error(`A session went otherwise than on one server:\n\n${failures.join('\n\n')}`)
       console.log(`${adapter.name}: ${printFigures(figures)}`)
       // Who refuses everything makes no mistake either.
       for (const way of ['job', 'answering'] as const) expect(figures[way].equal).toBeGreaterThan(sessions / 2)
-    }
-    if (isKnownToFail) test.failing(title, compare, 300_000)
-    else test(title, compare, 300_000)
+    }, 300_000)
+
+    test('are so where they meet in one pool, their statements interleaved', async () => {
+      const { refused, failures } = await runMeetings(world, { meetings, seed })
+      expect(failures).toEqual([])
+      expect(refused).toBeLessThan(meetings / 2)
+    }, 120_000)
   })
 }

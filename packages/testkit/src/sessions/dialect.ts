@@ -8,6 +8,8 @@ export type Contents = Readonly<Record<string, unknown>>
 /** What the differential test has to know of a database. */
 export interface SessionDialect {
   readonly sessions: fc.Arbitrary<Session>
+  /** Texts that keep other sessions waiting: where sessions meet, they are left out. */
+  readonly blocks: RegExp
   /** Sent ahead of each session, where a new connection could be told from one that was asked something by flyroute. */
   readonly first?: Step
   /**

@@ -11,8 +11,17 @@ export interface Leftovers {
   readonly primary: readonly string[]
 }
 
-/** Takes the pool's connection once more, and asks what its session holds. */
-export async function leftoversOf(subject: SessionSubject, questions: readonly Step[]): Promise<readonly string[]> {
+/** Takes the pool's connections once more, and asks what their sessions hold. */
+export async function leftoversOf(
+  subject: SessionSubject,
+  questions: readonly Step[],
+  connections = 1,
+): Promise<readonly string[]> {
+  const all = Array.from({ length: connections }, () => leftoversOfOne(subject, questions))
+  return (await Promise.all(all)).flat()
+}
+
+async function leftoversOfOne(subject: SessionSubject, questions: readonly Step[]): Promise<readonly string[]> {
   let connection: SessionConnection
   try {
     connection = await inTime(subject.connect(), 'a connection')
@@ -36,7 +45,11 @@ export async function leftoversOf(subject: SessionSubject, questions: readonly S
 }
 
 /** The same of both pools that flyroute has in a replica's region. */
-export async function leftoversOfBoth(subject: SessionSubject, questions: readonly Step[]): Promise<Leftovers> {
-  const local = await leftoversOf(subject, questions)
-  return { local, primary: await runOnPrimary(() => leftoversOf(subject, questions)) }
+export async function leftoversOfBoth(
+  subject: SessionSubject,
+  questions: readonly Step[],
+  connections = 1,
+): Promise<Leftovers> {
+  const local = await leftoversOf(subject, questions, connections)
+  return { local, primary: await runOnPrimary(() => leftoversOf(subject, questions, connections)) }
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { printFigures, runSessions } from './run.ts'
+import { printFigures, runMeetings, runSessions } from './run.ts'
 import { type SessionAdapter, World } from './world.ts'
 
 /** Plays as many sessions as the command line says, and tells what came of it. */
@@ -9,6 +9,7 @@ export async function playSessions(adapters: Readonly<Record<string, SessionAdap
     options: {
       adapter: { type: 'string' },
       sessions: { type: 'string' },
+      meetings: { type: 'string' },
       seed: { type: 'string' },
       'keep-going': { type: 'boolean' },
     },
@@ -34,7 +35,14 @@ export async function playSessions(adapters: Readonly<Record<string, SessionAdap
       },
     })
     console.log(`${adapter.name}: ${printFigures(figures)}, in ${seconds(performance.now() - startedAt)}`)
-    if (failures.length > 0) process.exitCode = 1
+    const meetings = Number(values.meetings ?? Math.ceil(sessions / 10))
+    const met = await runMeetings(world, { meetings, seed, keepsGoing: values['keep-going'] === true })
+    for (const failure of met.failures)
+      console.log(`\n✗ These sessions met, and went otherwise than on one server:\n\n${failure}\n`)
+    console.log(
+      `${adapter.name}: ${meetings} times some met, ${met.refused} of them refused, ${met.failures.length} wrong`,
+    )
+    if (failures.length + met.failures.length > 0) process.exitCode = 1
   } finally {
     await world[Symbol.asyncDispose]()
   }

@@ -16,12 +16,24 @@ export interface Transcript {
   readonly refusal?: { readonly step: Step; readonly code: string; readonly error: unknown }
 }
 
-/** Runs a session on a connection of its own, statement by statement. */
-export async function play(
+/** Runs a session on a connection of its own. */
+export async function play(subject: SessionSubject, session: Session, first?: Step): Promise<Transcript> {
+  const playing = plays(subject, session, first)
+  for (;;) {
+    const { done, value } = await playing.next()
+    if (done) return value
+  }
+}
+
+/** A step that is not run; it only takes its turn. */
+export const skipped: Step = { kind: 'skipped', text: '', form: 'text', values: [] }
+
+/** The same, statement by statement. */
+export async function* plays(
   subject: SessionSubject,
   { steps, ending, swallows }: Session,
   first?: Step,
-): Promise<Transcript> {
+): AsyncGenerator<void, Transcript> {
   const connection = await inTime(subject.connect(), 'a connection')
   const outcomes: Outcome[] = []
   const passed: Step[] = []
@@ -30,6 +42,8 @@ export async function play(
   try {
     if (first !== undefined) await connection.run(first)
     for (const step of steps) {
+      yield
+      if (step === skipped) break
       const outcome = await attempt(connection, step)
       if ('refused' in outcome) {
         refusal ??= { step, ...outcome.refused }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { judge, judgeBare, type Verdict, type Way, ways } from './judge.ts'
+import { judgeMeeting, meetingsOf, printMeeting } from './meeting.ts'
 import { shrink } from './shrink.ts'
 import { printSession, type Session } from './step.ts'
 import type { World } from './world.ts'
@@ -8,8 +9,6 @@ export interface RunOptions {
   /** How many sessions. */
   readonly sessions: number
   readonly seed: number
-  /** Whether a session that goes wrong is made smaller, which takes as long as dozens of sessions. Default: true. */
-  readonly shrinks?: boolean
   /** Whether the others are still played after one has gone wrong. Default: false. */
   readonly keepsGoing?: boolean
   /** Told after each session. */
@@ -39,7 +38,7 @@ export async function runBareSessions(world: World, sessions: number, seed: numb
 
 /** Compares random sessions. */
 export async function runSessions(world: World, options: RunOptions): Promise<RunReport> {
-  const { sessions, seed, shrinks = true, keepsGoing = false, onProgress, onFailure } = options
+  const { sessions, seed, keepsGoing = false, onProgress, onFailure } = options
   const none = { equal: 0, refused: 0, wrong: 0 }
   const figures = { job: { ...none }, answering: { ...none }, replayed: { ...none } }
   const failures = new Map<string, string>()
@@ -49,9 +48,7 @@ export async function runSessions(world: World, options: RunOptions): Promise<Ru
       const how = verdict[way]
       figures[way][typeof how === 'string' ? how : 'wrong']++
       if (typeof how === 'string') continue
-      const smallest = shrinks
-        ? await shrink(session, async (smaller) => faultIn(way, await judge(world, smaller, [way])))
-        : { session, fault: how.fault }
+      const smallest = await shrink(session, async (smaller) => faultIn(way, await judge(world, smaller, [way])))
       const failure = `${printSession(smallest.session)}\n\n[${way}] ${smallest.fault ?? `${how.fault} (once only)`}`
       const kind = kindOf(smallest.session, smallest.fault)
       if (failures.has(kind)) continue
@@ -72,6 +69,23 @@ function faultIn(way: Way, verdict: Verdict): string | undefined {
 /** Sessions of the same kinds of steps that go wrong alike are one failure. */
 function kindOf({ steps }: Session, fault: string | undefined): string {
   return [...steps.map(({ kind }) => kind), fault?.replace(/\d+/g, '').slice(0, 24)].join(' → ')
+}
+
+/** Has sessions meet in one pool. Returns those meetings that go wrong, in words: the first one, or all. */
+export async function runMeetings(
+  world: World,
+  { meetings, seed, keepsGoing = false }: { meetings: number; seed: number; keepsGoing?: boolean },
+): Promise<{ refused: number; failures: string[] }> {
+  const failures: string[] = []
+  let refused = 0
+  for (const meeting of fc.sample(meetingsOf(world.adapter), { numRuns: meetings, seed })) {
+    const how = await judgeMeeting(world, meeting)
+    if (how === 'refused') refused++
+    if (typeof how === 'string') continue
+    failures.push(`${printMeeting(meeting)}\n\n${how.fault}`)
+    if (!keepsGoing) break
+  }
+  return { refused, failures }
 }
 
 /** The figures on one line. */

@@ -9,7 +9,7 @@ export interface SessionConnection {
   release(destroy: boolean): void
 }
 
-/** A pool of at most one connection: the bare driver's, or flyroute's. */
+/** A pool: the bare driver's, or flyroute's. */
 export interface SessionSubject {
   /** What is handed to a request's handler; only flyroute's have it. */
   readonly database?: { readonly replication: Replication }
@@ -21,4 +21,6 @@ export interface SessionSubject {
 export interface SessionOpenOptions {
   readonly env: Readonly<Record<string, string>>
   readonly outsideRequest: 'primary'
+  /** How many connections at most to the local server, and to the primary. */
+  readonly connections: number
 }

@@ -11,11 +11,13 @@ import type { SessionOpenOptions, SessionSubject } from './subject.ts'
 export interface SessionAdapter {
   readonly name: string
   readonly dialect: SessionDialect
+  /** An app can end a connection in place of giving it back. Default: true. */
+  readonly ends?: boolean
   /** One primary with one replica. */
   startCluster(): Promise<DatabaseCluster>
-  /** The driver without flyroute, on one server. */
-  bare(url: string): SessionSubject
-  /** The driver with flyroute. At most one connection to the local server, and one to the primary. */
+  /** The driver without flyroute, on one server, with so many connections at most. */
+  bare(url: string, connections: number): SessionSubject
+  /** The driver with flyroute. */
   open(options: SessionOpenOptions): SessionSubject
 }
 
@@ -32,8 +34,8 @@ class Servers implements AsyncDisposable {
     this.primary = cluster.primary
     this.replica = replica
     this.admins = {
-      primary: new Admin(adapter.bare(cluster.primary.adminUrl)),
-      replica: new Admin(adapter.bare(replica.adminUrl)),
+      primary: new Admin(adapter.bare(cluster.primary.adminUrl, 1)),
+      replica: new Admin(adapter.bare(replica.adminUrl, 1)),
     }
     this.#cluster = cluster
   }
@@ -89,6 +91,11 @@ export class World implements AsyncDisposable {
     return this.#clean
   }
 
+  /** Waits until the replica has what the primary has. */
+  caughtUp(): Promise<void> {
+    return this.adapter.dialect.caughtUp(this.#admins)
+  }
+
   contents(): Promise<Contents> {
     return this.adapter.dialect.contents(this.#admins.primary)
   }
@@ -133,15 +140,16 @@ export class World implements AsyncDisposable {
     await this.#prepare()
   }
 
-  bare(): SessionSubject {
-    return this.adapter.bare(this.#servers.primary.url)
+  bare(connections = 1): SessionSubject {
+    return this.adapter.bare(this.#servers.primary.url, connections)
   }
 
   /** The adapter as a machine in the replica's region opens it, or one in the primary's. */
-  open(region: 'away' | 'home' = 'away'): SessionSubject {
+  open(region: 'away' | 'home' = 'away', connections = 1): SessionSubject {
     const { primary, replica } = this.#servers
     return this.adapter.open({
       outsideRequest: 'primary',
+      connections,
       env: {
         FLY_REGION: region === 'away' ? away : home,
         PRIMARY_REGION: home,

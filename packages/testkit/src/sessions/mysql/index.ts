@@ -118,7 +118,8 @@ function caughtUpBy(position: string, wait: string): SessionDialect['caughtUp'] 
   }
 }
 
-const shared = { first: asked('select count(*) as n from app.item'), reset, contents, leftovers }
+const blocks = /\b(lock tables|truncate|create table|drop table|alter table|handler)\b/i
+const shared = { blocks, first: asked('select count(*) as n from app.item'), reset, contents, leftovers }
 
 /** MariaDB; without what only mysql2's own connections have methods for, where `hasMethods` is false. */
 export function mariadbSessions(options: { hasMethods: boolean }): SessionDialect {

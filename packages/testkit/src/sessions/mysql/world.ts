@@ -23,6 +23,9 @@ const routines = [
 ]
 
 const setUpTexts = [
+  // Where sessions meet, one may wait for what another one has locked.
+  'set global innodb_lock_wait_timeout = 1',
+  'set global lock_wait_timeout = 2',
   'create database tenant_a',
   'create database tenant_b',
   "create user other@'%' identified by 'pw'",

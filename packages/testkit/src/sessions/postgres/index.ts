@@ -59,6 +59,8 @@ const asked = (text: string): Step => ({ kind: 'leftovers', text, form: 'text', 
 /** PostgreSQL. */
 export const postgresSessions: SessionDialect = {
   sessions,
+  blocks:
+    /\b(lock table|truncate|create (table|view|function)|drop (table|view|function)|alter table|serializable)\b|\bhold\(|pg_advisory_(xact_)?lock/i,
   setUp,
   reset,
   contents,
