@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { PassThrough } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import { describe, expect, test } from '@jest/globals'
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
@@ -324,6 +325,8 @@ describe('read your writes', () => {
     const forged = Buffer.from(JSON.stringify([['app', 'nobody', 1, 'FFFFFFFF/0', Date.now()]])).toString('base64url')
     await using unsigned = await regions.serve(app())
     const cookie = { cookie: `flyroute=1.${forged}` }
+    // As long as it is not known which views write, a read of a table may be a write, which has a token.
+    while ('cookie' in cookieOf(await unsigned.send('ord', 'GET', path('x')))) await sleep(5)
     const answer = await unsigned.send('ams', 'GET', path('x'), cookie)
     expect(answer).toMatchObject({ status: 200, region: 'ord', replays: ['flyroute:stale@app'] })
     expect(cookieOf(answer)).toEqual({ cookie: 'flyroute=' })

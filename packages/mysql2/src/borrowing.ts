@@ -55,6 +55,8 @@ export class Borrowing {
     loan.borrowed.ready
       .then(async ({ connection }) => {
         const { command, kind } = guarded
+        // The connection in between may be lost before what prepares it has ended: its turn has come too soon then.
+        await guarded.preparation?.endsElsewhere
         if (kind === 'execute' && needsPreparation(guarded, connection)) {
           command.statement = await prepare(connection, this.#connection.textOf(command))
         }

@@ -40,10 +40,14 @@ export class GuardedCommand extends InterceptedEntry {
   execution: GuardedCommand | undefined
   /** Of an execution: its preparation was lost here without a word to its caller; it is prepared anew where it runs. */
   isUnprepared = false
+  /** Of an execution: what prepares for it. */
+  preparation: GuardedCommand | undefined
   readonly #handler: CommandInterceptor
   #state: 'new' | 'held' | 'sent' | 'over' = 'new'
   /** Its command has gone to another connection: what becomes of this one is of no concern to it. */
   #isElsewhere = false
+  #endsElsewhere: Promise<void> | undefined
+  #tellEnd: (() => void) | undefined
   #isDelivered = false
   #isGivenUp = false
   #wasSent = false
@@ -125,6 +129,7 @@ export class GuardedCommand extends InterceptedEntry {
 
   /** The turn is over; what has come of its command is none of this connection's business. */
   finish(): void {
+    this.#tellEnd?.()
     if (this.#state === 'over') return
     this.#state = 'over'
     this.advance()
@@ -133,6 +138,12 @@ export class GuardedCommand extends InterceptedEntry {
   /** Its command is run on another connection: the turn goes on until it has ended there. */
   moves(): void {
     this.#isElsewhere = true
+    this.#endsElsewhere ??= new Promise((resolve) => (this.#tellEnd = resolve))
+  }
+
+  /** Resolves when its command has ended on another connection; undefined where it has not gone to one. */
+  get endsElsewhere(): Promise<void> | undefined {
+    return this.#endsElsewhere
   }
 
   /** Ends the turn of a command whose request was answered with a replay: its caller hears nothing. */

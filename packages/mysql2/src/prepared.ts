@@ -54,6 +54,7 @@ export class PreparedStatements {
     this.#preparing = undefined
     if (preparing !== undefined && preparing.command.options === guarded.command._executeOptions) {
       preparing.execution = guarded
+      guarded.preparation = preparing
     }
   }
 }
