@@ -115,7 +115,7 @@ function firstAnswer(
     }
     running
       .then(
-        (response) => (closes() ? resolve(answered(response)) : discard(response)),
+        (response) => (closes() ? resolve(answered(response)) : discard(visit, response)),
         (error) => void (closes() && resolve(failed(error))),
       )
       .catch(reject)

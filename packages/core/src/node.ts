@@ -44,7 +44,7 @@ export function replayable<H extends NodeHandler>(handler: H, policy: ReplayPoli
     return attend(rules, request, response, (visit, gate) => {
       /** The handler's error: an answer, where it is ours; else its own affair, as without us. */
       const failed = (error: unknown): void => {
-        if (gate.isReplaced && isPrimaryRequired(error)) return
+        if (gate.isReplaced && (scopeOf(visit).request.isReplayed || isPrimaryRequired(error))) return
         const verdict = response.headersSent ? undefined : rules.after(visit, { error })
         if (verdict?.answer === undefined) throw error
         gate.replace(verdict.answer, verdict.headers)

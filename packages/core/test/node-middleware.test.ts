@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { PassThrough, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals'
 import { assertPrimary } from '../src/assert-primary.ts'
 import { type NodeHandler, replayable, replayMiddleware, replayServers, sendReplay } from '../src/node.ts'
@@ -147,7 +148,7 @@ describe('a replay', () => {
     expect((await connection.answer()).body).toBe('/b true')
   })
 
-  test('ends what is piped into the answer it replaces, and leaves alone what others read as well', async () => {
+  test('ends at last what is piped into the answer it replaces, and leaves alone what others read as well', async () => {
     const [piped, pipelined, shared] = [endless(), endless(), endless()]
     const other = new PassThrough()
     shared.pipe(other.resume())
@@ -161,8 +162,9 @@ describe('a replay', () => {
     for (const path of ['/pipe', '/pipeline', '/shared']) {
       expect(await request(server.port, 'GET', path)).toMatchObject(replays)
     }
-    expect([piped.destroyed, pipelined.destroyed, shared.destroyed]).toEqual([true, true, false])
-    expect(outcomes).toEqual(['ERR_STREAM_PREMATURE_CLOSE'])
+    while (!(piped.destroyed && pipelined.destroyed && outcomes.length > 0)) await sleep(10)
+    expect(shared.destroyed).toBe(false)
+    expect(outcomes).toEqual(['ERR_PRIMARY_REQUIRED'])
     shared.destroy()
   })
 

@@ -1,11 +1,11 @@
 import { type ReplayPolicy, scopeOf, type Verdict, type Visit } from '../policy.ts'
-import { readInScope } from './stream.ts'
+import { drainInScope, readInScope } from './stream.ts'
 
 /** Replaces the handler's response by ours, or lets it pass with what is added. */
 export function finish(policy: ReplayPolicy, visit: Visit, response: Response): Response {
   const { answer, headers } = policy.after(visit, { status: response?.status })
   if (answer !== undefined) {
-    discard(response)
+    discard(visit, response)
     return withHeaders(new Response(answer.body, answer), headers)
   }
   const stream = isResponse(response) ? streamOf(response) : undefined
@@ -13,10 +13,10 @@ export function finish(policy: ReplayPolicy, visit: Visit, response: Response): 
   return headers.length === 0 || !isResponse(response) ? response : withHeaders(response, headers)
 }
 
-/** The app's own answer is not read: what makes it is told. */
-export function discard(response: Response): void {
+/** The app's own answer is not sent: to what makes its body it is as if it were. */
+export function discard(visit: Visit, response: Response): void {
   const stream = isResponse(response) ? streamOf(response) : undefined
-  if (stream !== undefined && !stream.locked) stream.cancel().catch(() => undefined)
+  if (stream !== undefined && !stream.locked) drainInScope(stream, scopeOf(visit))
 }
 
 /** Servers have answers of their own besides (an upgraded connection, say): they pass as they are. */

@@ -30,3 +30,27 @@ export function readInScope(stream: ReadableStream, scope: Scope): void {
     Reflect.defineProperty(object as object, name, { value, configurable: true, writable: true })
   }
 }
+
+/** How long (ms) a stream that is sent nowhere may go on. */
+const patienceMs = 1_000
+/** So many chunks are read before other code has its turn: a stream that always has one more would let nothing else happen. */
+const chunksATurn = 64
+
+/**
+ * Reads a stream to nowhere. What does not end is given up after a while, with the request's refusal as the reason: that is what the code that
+ * writes into it meets, and no code has to handle it.
+ */
+export function drainInScope(stream: ReadableStream, scope: Scope): void {
+  const reader = stream.getReader()
+  const giveUp = (): void => void reader.cancel(scope.request.refusal).catch(() => undefined)
+  const drain = async (): Promise<void> => {
+    const timer = setTimeout(giveUp, patienceMs)
+    timer.unref?.()
+    for (let chunks = 1; !(await reader.read()).done; chunks++) {
+      if (chunks % chunksATurn === 0) await new Promise((resolve) => setTimeout(resolve))
+    }
+    clearTimeout(timer)
+  }
+  // What fails in it is told to what makes it.
+  runInScope(scope, drain).catch(() => undefined)
+}

@@ -1,15 +1,20 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { ReplayPolicy, Verdict, Visit } from '../policy.ts'
+import { type ReplayPolicy, scopeOf, type Verdict, type Visit } from '../policy.ts'
 import type { HttpAnswer } from '../replay/response.ts'
 import { addHeaders, clearAnswer, type HeadersArgument } from './headers.ts'
+import { UnsentAnswer } from './unsent.ts'
 
 /** Stands between an app and its response, until the headers leave. */
 export interface Gate {
   /** The app's answer was replaced by ours. */
   readonly isReplaced: boolean
-  /** Sends this, with what is added to it, in place of the app's answer, whose headers must not have left. */
-  replace(answer: HttpAnswer, added: Verdict['headers']): void
+  /**
+   * Sends this, with what is added to it, in place of the app's answer, whose headers must not have left.
+   *
+   * @param isUnderWay the app has begun to answer, or may yet. Default: where a stream is piped into the answer
+   */
+  replace(answer: HttpAnswer, added: Verdict['headers'], isUnderWay?: boolean): void
   /** Decides now what the request comes to: the app may not answer any more. */
   answerNow(): void
 }
@@ -19,15 +24,18 @@ export interface Gate {
  * replaces it, a token is added to it. Before that moment nothing is touched, after it everything passes.
  */
 export function guardResponse(response: ServerResponse, policy: ReplayPolicy, visit: Visit): Gate {
-  const { writeHead, write, end, flushHeaders } = response
+  const { writeHead, write, end, flushHeaders, destroy } = response
+  const ahead = response.listenerCount('finish')
   const sources: Readable[] = []
-  let state: 'open' | 'passed' | 'replaced' = 'open'
+  let state: 'open' | 'passed' = 'open'
+  /** What becomes of the app's answer, once another one is sent. */
+  let unsent: UnsentAnswer | undefined
 
   const gate: Gate = {
     get isReplaced() {
-      return state === 'replaced'
+      return unsent !== undefined
     },
-    replace(answer, added) {
+    replace(answer, added, isUnderWay = sources.length > 0) {
       // Ours passes, also where `end` calls `write`, as in HTTP/2; from then on nothing of the app's does.
       state = 'passed'
       try {
@@ -37,11 +45,10 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
         end.call(response, answer.body, 'utf8')
       } catch {
         // Headers of the app's that cannot be sent, say: no answer of ours may end the process.
-        response.destroy()
+        destroy.call(response)
       }
-      state = 'replaced'
-      // What is piped into an answer that is not sent is ended, as when its client goes away.
-      for (const source of sources) cutOff(source, response)
+      const { isReplayed, refusal } = scopeOf(visit).request
+      unsent = new UnsentAnswer(response, sources, ahead, isUnderWay, isReplayed ? refusal : undefined)
     },
     answerNow() {
       // Express destroys the socket of a request that fails when it was answered: no other request may be on it by then.
@@ -50,12 +57,16 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
     },
   }
 
-  /** Replaces the answer, or lets it pass with what is added. */
-  const decide = (status: number, headers?: HeadersArgument): HeadersArgument => {
+  /**
+   * Replaces the answer, or lets it pass with what is added.
+   *
+   * @param isUnderWay more of it is to come
+   */
+  const decide = (status: number, headers?: HeadersArgument, isUnderWay = true): HeadersArgument => {
     if (state !== 'open' || response.headersSent) return headers
     const verdict = policy.after(visit, { status })
     if (verdict.answer !== undefined) {
-      gate.replace(verdict.answer, verdict.headers)
+      gate.replace(verdict.answer, verdict.headers, isUnderWay)
       return headers
     }
     state = 'passed'
@@ -74,13 +85,13 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
 
   response.write = function (this: ServerResponse, ...args: unknown[]): boolean {
     decide(this.statusCode)
-    if (gate.isReplaced) return swallow(this, args, true)
+    if (unsent !== undefined) return unsent.write(args)
     return (write as (...args: unknown[]) => boolean).apply(this, args)
   } as typeof write
 
   response.end = function (this: ServerResponse, ...args: unknown[]): ServerResponse {
-    decide(this.statusCode)
-    if (gate.isReplaced) return swallow(this, args, this)
+    decide(this.statusCode, undefined, false)
+    if (unsent !== undefined) return unsent.end(args)
     return (end as (...args: unknown[]) => ServerResponse).apply(this, args)
   } as typeof end
 
@@ -90,23 +101,8 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
   }
 
   response.on('pipe', (source) => {
-    if (gate.isReplaced) cutOff(source, response)
-    else sources.push(source)
+    if (unsent === undefined) sources.push(source)
+    else unsent.takes(source)
   })
   return gate
-}
-
-/** The app goes on writing to an answer that was replaced: it is told that all went well, when the other has gone. */
-function swallow<T>(response: ServerResponse, args: unknown[], result: T): T {
-  const done = args.find((arg) => typeof arg === 'function') as (() => void) | undefined
-  if (done === undefined) return result
-  if (response.writableFinished) process.nextTick(done)
-  else response.once('finish', done)
-  return result
-}
-
-/** Ends a stream that was piped into an answer that is not sent, unless others read it as well. */
-function cutOff(source: Readable, response: ServerResponse): void {
-  source.unpipe(response)
-  if (source.listenerCount('data') === 0) source.destroy()
 }

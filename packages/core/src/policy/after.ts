@@ -44,6 +44,8 @@ function conclude(policy: ResolvedPolicy, visit: RequestVisit, { error, status =
   const thrown = error === undefined ? undefined : findPrimaryRequired(error)
   const required = thrown ?? state.refusal
   const failed = error !== undefined || status >= 500
+  // It may have been refused where no request was known.
+  if (state.refusal === undefined && thrown !== undefined) state.refuse(thrown)
   if (required !== undefined) {
     const answer = answerReplay(policy, visit, orderOf(policy, required))
     if (answer !== undefined) return { answer, headers: noHeaders }

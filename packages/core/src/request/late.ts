@@ -1,3 +1,4 @@
+import type { PrimaryRequiredError } from '../errors.ts'
 import { publish } from '../events.ts'
 
 /**
@@ -16,3 +17,18 @@ export function neverSettles(database: string): Promise<never> {
 
 // Not an arrow in place: it would hold what its caller has in scope for as long as the app holds the promise.
 function ignore(): void {}
+
+/**
+ * The same on a connection that only the app gives back: one by itself, or of a pool that is not ours. There a promise that stays open would
+ * keep the connection for ever. It is answered with the refusal of its request, so that the app's `finally` runs; no code has to
+ * handle that error (see `lookAfterUnhandled`).
+ *
+ * @returns the error; undefined where nothing was refused before the replay, and the statement never settles
+ */
+export function refusesLate(
+  database: string,
+  request: { readonly refusal: PrimaryRequiredError | undefined } | undefined,
+): PrimaryRequiredError | undefined {
+  publish('late-statement', { database })
+  return request?.refusal
+}

@@ -11,7 +11,7 @@ const request = Symbol.for('flyroute.request.v1')
 
 /** Notes whose refusal an error is. */
 export function belongsTo(error: object, refused: Refused): void {
-  Object.defineProperty(error, request, { value: refused, configurable: true })
+  Reflect.defineProperty(error, request, { value: refused, configurable: true })
 }
 
 /** Marks a process whose errors are looked after. */

@@ -15,7 +15,7 @@ export type Door = 'handler' | 'express' | 'hono'
 export const doors: Readonly<Record<Door, (subject: LateSubject, handle: Handle) => RequestListener>> = {
   handler({ database }, handle) {
     const own = (request: IncomingMessage, response: ServerResponse): Promise<unknown> =>
-      handle(request.url ?? '', response).then(() => response.end('done'))
+      handle(request.url ?? '', response).then(() => response.writableEnded || response.end('done'))
     const listen = replayable(own, { databases: [database] })
     return (request, response) => void listen(request, response)
   },

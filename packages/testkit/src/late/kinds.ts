@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LateSubject, poolSize } from './subject.ts'
 
@@ -39,6 +41,11 @@ export const lateKinds: Kinds = {
     }
     response.on('finish', () => setTimeout(() => inBackground(log), 3))
     await subject.query(write(1))
+  },
+
+  async 'answer that is streamed, and its refusal swallowed'({ subject, response, write }) {
+    for (const part of [1, 2]) await subject.query(write(part)).catch(() => undefined)
+    await pipeline(Readable.from(['some ', 'rows']), response)
   },
 
   'later branch of Promise.all': ({ subject, write }) =>
