@@ -346,14 +346,27 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   }
 
   get isBusy(): boolean {
-    return Boolean(this.connection._command) || this.connection._commands.length > 0
+    const { _command: current, _commands: next } = this.connection
+    return (Boolean(current) && !this.#isOpenEnded) || next.length > 0
+  }
+
+  /** Whether a reader goes at its own pace, and may stand still for ever. */
+  get #isOpenEnded(): boolean {
+    const { _command: current } = this.connection
+    return current instanceof GuardedCommand && current.isReadBitByBit
   }
 
   /** Its request was answered with a replay, and does not give it back: it is closed, and what was open on it rolled back. */
   reclaim(): void {
     this.#holder = undefined
     this.#borrowing.leave(true)
-    this.connection.destroy()
+    const { connection } = this
+    const isOpenEnded = this.#isOpenEnded
+    connection.destroy()
+    if (!isOpenEnded) return
+    // The server would wait for the reader before it ends.
+    connection.stream.destroy()
+    this.isOver()
   }
 
   whenOver(act: () => void): void {

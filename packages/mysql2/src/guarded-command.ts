@@ -1,4 +1,12 @@
-import { type Analysis, Effect, neverSettles, noteUnavailable, type Scope, type Session } from '@flyroute/core/adapter'
+import {
+  type Analysis,
+  Effect,
+  neverSettles,
+  noteUnavailable,
+  refusesLate,
+  type Scope,
+  type Session,
+} from '@flyroute/core/adapter'
 import { detach, type ErrorInterceptor } from './detached-command.ts'
 import type { BareConnection, Callback, Command, Kind, Packet } from './driver-types.ts'
 import { hand } from './error-identity.ts'
@@ -8,6 +16,8 @@ import { type Repeatable, repeatable } from './repeatable.ts'
 /** What happens to a command when its turn comes. */
 export interface CommandInterceptor extends ErrorInterceptor {
   readonly connection: BareConnection
+  /** It was made by a pool of ours, which has it given back. */
+  readonly isOfPool: boolean
   /** It is the command's turn: true to send it now, false where the turn is held until `send`, `finish` or `fail`. */
   begins(guarded: GuardedCommand): boolean
   /** The server has answered, and the answer is on its way to the caller: false to hold what comes after it. */
@@ -146,10 +156,16 @@ export class GuardedCommand extends InterceptedEntry {
     return this.#endsElsewhere
   }
 
-  /** Ends the turn of a command whose request was answered with a replay: its caller hears nothing. */
+  /** Whether its rows are read bit by bit, at the pace of their reader. */
+  get isReadBitByBit(): boolean {
+    return this.command.onResult === undefined
+  }
+
+  /** Ends the turn of a command whose request was answered with a replay: its caller hears nothing, or what has it give the connection back. */
   drop(database: string): void {
-    void neverSettles(database)
     const { command, connection } = this
+    const refusal = this.#handler.isOfPool ? void neverSettles(database) : refusesLate(database, this.scope?.request)
+    if (refusal !== undefined) return this.fail(refusal)
     clearTimeout(command.queryTimeout ?? undefined)
     process.nextTick(() => {
       // A reader that takes its rows bit by bit would take the end for that of the rows.

@@ -6,7 +6,7 @@ import { keepPassword } from './options.ts'
 import { hasFailed } from './own-question.ts'
 
 /** What a client is made for. */
-export type ClientPurpose = Pick<ConnectionOptions, 'database' | 'side' | 'answerMs'>
+export type ClientPurpose = Pick<ConnectionOptions, 'database' | 'side' | 'answerMs' | 'isAlone'>
 
 /** The driver's options that it is made with. */
 interface ClientOptions {

@@ -10,6 +10,7 @@ import {
   isDropped,
   neverSettles,
   noteUnreachable,
+  refusesLate,
   type Scope,
   type Side,
   type StatementMemory,
@@ -29,7 +30,7 @@ import {
 import type { Guarded } from './guarded.ts'
 import { OnPrimary } from './on-primary.ts'
 import { OnReplica } from './on-replica.ts'
-import { dropQueries } from './own-question.ts'
+import { dropQueries, isOwnQuestion } from './own-question.ts'
 import { Dropped, isHarmless, type PlainPoolQuery, type PoolQuery, Rerun } from './pool-query.ts'
 import { abortedError, drop, later, makeQuery, pass, reject, Statement } from './statement.ts'
 import { PgWire } from './wire.ts'
@@ -38,6 +39,8 @@ import { PgWire } from './wire.ts'
 export interface ConnectionOptions {
   readonly database: PgDatabase
   readonly side: Side
+  /** It is of no pool of ours. Default: false. */
+  readonly isAlone?: boolean
   /** The class whose objects the driver makes of texts. */
   readonly Query: QueryClass
   /** How long (ms) the server may take to answer a question of ours; 0: as long as it wants. */
@@ -59,6 +62,7 @@ export class PgConnection implements Guarded, HeldConnection {
   readonly Query: QueryClass
   readonly send: Guarded['send']
   readonly answerMs: number | undefined
+  readonly isAlone: boolean
   readonly wire: PgWire
   readonly guard: ConnectionGuard<QueryArgument>
   readonly #memory: StatementMemory
@@ -78,12 +82,16 @@ export class PgConnection implements Guarded, HeldConnection {
   /** The request that has checked the connection out from a pool of ours. */
   #holder: Scope | undefined
 
-  constructor(client: BareClient, { database, side, Query, questionMs, answerMs, query, send }: ConnectionOptions) {
+  constructor(
+    client: BareClient,
+    { database, side, Query, questionMs, answerMs, isAlone = false, query, send }: ConnectionOptions,
+  ) {
     this.client = client
     this.database = database
     this.Query = Query
     this.send = send
     this.answerMs = answerMs
+    this.isAlone = isAlone
     this.wire = new PgWire(client, send, questionMs)
     this.guard = new ConnectionGuard(database, side, this.wire, 'begin')
     this.#query = query
@@ -133,7 +141,7 @@ export class PgConnection implements Guarded, HeldConnection {
       case Action.rollback:
         return this.#onReplica.rollsBack(statement)
       case Action.drop:
-        return drop(statement, this.database.replication.name)
+        return drop(this, statement)
       case Action.wait:
         return this.#wait(statement, guard.need)
     }
@@ -249,7 +257,14 @@ export class PgConnection implements Guarded, HeldConnection {
   }
 
   get isBusy(): boolean {
-    return !this.wire.isQuiet
+    return !this.wire.isQuiet && !this.#isOpenEnded
+  }
+
+  /** Whether all that goes on is for a cursor or a stream, whose reader may stand still for ever. */
+  get #isOpenEnded(): boolean {
+    const { _activeQuery: active, _queryQueue: queue } = this.client
+    if (typeof active !== 'object' || active === null || queue?.length) return false
+    return !(active instanceof this.Query || isOwnQuestion(active))
   }
 
   /** Its request was answered with a replay, and does not give it back: it is closed, and what was open on it rolled back. */
@@ -298,8 +313,15 @@ export class PgConnection implements Guarded, HeldConnection {
   losesQueries(error: unknown): void {
     const { client, database, guard } = this
     if (guard.role !== 'primary' || this.#poolQuery !== undefined || !isDropped(database, this.#user, error)) return
-    void neverSettles(database.replication.name)
-    dropQueries(client)
+    const told = this.dropped(this.#user)
+    dropQueries(client, told instanceof Dropped ? undefined : told)
+  }
+
+  dropped(scope: Scope | undefined): unknown {
+    const { name } = this.database.replication
+    if (this.isAlone) return refusesLate(name, scope?.request) ?? new Dropped()
+    void neverSettles(name)
+    return new Dropped()
   }
 
   /**

@@ -14,6 +14,8 @@ export interface Guarded extends PrimaryConnection<QueryArgument> {
   readonly Query: QueryClass
   /** How long (ms) the answer to a statement may take; undefined: as long as the driver's own options say. */
   readonly answerMs: number | undefined
+  /** It is of no pool of ours: only the app gives it back. */
+  readonly isAlone: boolean
   /** The driver's own `query`, below the guard. */
   readonly send: (config: unknown, values?: unknown, callback?: unknown) => unknown
   /**
@@ -40,6 +42,8 @@ export interface Guarded extends PrimaryConnection<QueryArgument> {
   lend(query?: PoolQuery, holder?: Scope): Release
   /** What the connection is given back with is looked at first: an error that does it no harm is no reason to drop it. */
   watchRelease(): void
+  /** What a statement is told whose request was answered with a replay: `Dropped`, or an error where the app has to give the connection back. */
+  dropped(scope: Scope | undefined): unknown
   /** Gives back what is used in place of this connection. */
   leave(): void
 }

@@ -1,4 +1,4 @@
-import { interpretError, neverSettles, type Position, runInScope, type Verdict } from '@flyroute/core/adapter'
+import { interpretError, type Position, runInScope, type Verdict } from '@flyroute/core/adapter'
 import { sendChecked } from './checked-read.ts'
 import { type Callback, callbackOf, isSubmittable, type Submittable, textOf } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
@@ -98,10 +98,10 @@ export class OnReplica {
     }
   }
 
-  /** The caller hears nothing; the pool gets its connection back. */
-  #drop({ isPoolQuery }: Statement, deliver?: Callback): void {
-    void neverSettles(this.#connection.database.replication.name)
-    if (isPoolQuery) deliver?.(new Dropped())
+  /** The caller hears nothing, or what has it give the connection back; the pool gets its own back. */
+  #drop({ isPoolQuery, scope }: Statement, deliver: Callback): void {
+    const told = this.#connection.dropped(scope)
+    if (isPoolQuery || !(told instanceof Dropped)) deliver(told)
   }
 
   /** Of a cursor or a stream, what has begun cannot be run again elsewhere. */
@@ -110,7 +110,7 @@ export class OnReplica {
     query.handleError = (error, connection) => {
       if (!this.#connection.database.facts.isAnswer(error)) closeAtOnce(query.cursor ?? query)
       const verdict = this.interpret(statement, error, false)
-      if (verdict === 'drop') return this.#drop(statement)
+      if (verdict === 'drop') return this.#drop(statement, (told) => handleError?.call(query, told, connection))
       handleError?.call(query, verdict === 'pass' || verdict === 'rerun' ? error : verdict, connection)
     }
   }

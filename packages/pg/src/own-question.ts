@@ -232,11 +232,24 @@ export function hasFailed(client: object): boolean {
   return _ended === true || _connectionError === true
 }
 
-/** The driver is about to tell all queries on a connection of its loss: the app's hear nothing, and wait for ever. */
-export function dropQueries(client: BareClient): void {
+/**
+ * The driver is about to tell all queries on a connection of its loss: the app's hear nothing, and wait for ever.
+ *
+ * @param instead what they are told nevertheless
+ */
+export function dropQueries(client: BareClient, instead?: unknown): void {
   for (const query of [client._activeQuery, ...(client._sentQueryQueue ?? []), ...(client._queryQueue ?? [])]) {
-    if (query && !(query instanceof OwnQuestion)) (query as Submittable).handleError = () => undefined
+    if (!query || isOwnQuestion(query)) continue
+    const { handleError } = query as Submittable
+    ;(query as Submittable).handleError = (_, wire) => {
+      if (instead !== undefined) handleError?.call(query, instead, wire)
+    }
   }
+}
+
+/** Whether something in the driver's queue is a question of ours. */
+export function isOwnQuestion(query: object): boolean {
+  return query instanceof OwnQuestion
 }
 
 function queueOf(queue: Queue): unknown[] {

@@ -21,7 +21,7 @@ export function standaloneClient(
     const pooled = entryOf(given)
     if (pooled !== undefined) return pooled
     const database = open(given as FlyroutePoolOptions | string | undefined)
-    return { database, side: 'local', config: clientConfig(database, database.localConfig) }
+    return { database, side: 'local', isAlone: true, config: clientConfig(database, database.localConfig) }
   })
   return class FlyrouteClient extends Guarded {
     /** What it shares with others; undefined for one of a pool. */

@@ -1,4 +1,4 @@
-import { type Analysis, failBack, neverSettles, noteUnavailable, runInScope, type Scope } from '@flyroute/core/adapter'
+import { type Analysis, failBack, noteUnavailable, runInScope, type Scope } from '@flyroute/core/adapter'
 import {
   type BareClient,
   type Callback,
@@ -74,8 +74,8 @@ interface Sender {
 
 /** A connection on which a statement may have to wait for its turn. */
 interface TurnTaker extends Sender {
-  readonly database: { readonly replication: { readonly name: string } }
   watchRelease(): void
+  dropped(scope: Scope | undefined): unknown
 }
 
 /** How the answer to a statement gets back to who asked. */
@@ -175,14 +175,13 @@ export function sendInTurn(
   values?: unknown,
   callback?: unknown,
 ): unknown {
-  const { client, database, send } = connection
+  const { client, send } = connection
   if (client.readyForQuery === false && scope !== undefined && analysis.transaction !== 'rollback') {
     const { submit, handleError } = query
     query.submit = (wire) => {
       if (!scope.request.isReplayed) return submit.call(query, wire)
-      void neverSettles(database.replication.name)
       if (isPoolQuery) connection.watchRelease()
-      return new Dropped()
+      return connection.dropped(scope)
     }
     query.handleError = (error, wire) => {
       // Only the pool is told, which gets its connection back.
@@ -255,15 +254,22 @@ export function pass(
   return result
 }
 
-/** What a statement gets whose request was answered with a replay: nothing, ever. */
-export function drop({ config, values, callback, isPoolQuery }: Statement, database: string): unknown {
-  const never = neverSettles(database)
+/** What a statement gets whose request was answered with a replay: nothing, ever, or what has the app give its connection back. */
+export function drop(connection: TurnTaker, statement: Statement): unknown {
+  const { config, values, callback, isPoolQuery, scope } = statement
+  const told = connection.dropped(scope)
+  if (!(told instanceof Dropped)) return reject(statement, told, connection.client)
   if (isSubmittable(config)) return config
   const asked = callbackOf(config, values, callback)
-  if (asked === undefined) return never
+  if (asked === undefined) return never()
   // The pool gets its connection back.
-  if (isPoolQuery) process.nextTick(asked, new Dropped())
+  if (isPoolQuery) process.nextTick(asked, told)
   return undefined
+}
+
+/** Apart, so that nothing of a statement is held by who waits for it. */
+function never(): Promise<never> {
+  return new Promise(() => undefined)
 }
 
 /** Runs a statement as soon as its time has come, in whichever form its caller waits for the answer. */
