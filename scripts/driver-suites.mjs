@@ -56,11 +56,11 @@ try {
         for (const [test, error] of await runFile(suite, file, how)) if (isFailed(test)) tests.set(test, error)
       }
       const failed = passed.filter(isFailed)
-      const unexcused = failed.filter((test) => excuseOf(test) === undefined)
+      const unexcused = failed.filter((test) => excuseOf(test, run) === undefined)
       failures += unexcused.length
       console.log(`\n════ ${unexcused.length} of ${passed.length} fail with ours (${way}, ${run}) ════`)
       for (const test of unexcused) console.log(`\n✗ ${test}\n${indent(tests.get(test) ?? 'was not run')}`)
-      for (const test of failed) if (!unexcused.includes(test)) console.log(`\n– ${test}\n    ${excuseOf(test)}`)
+      for (const test of failed) if (!unexcused.includes(test)) console.log(`\n– ${test}\n    ${excuseOf(test, run)}`)
     }
   }
 } finally {
@@ -85,9 +85,9 @@ function isOf(test, file) {
   return test === name || test.startsWith(`${name} › `)
 }
 
-/** Why a test may fail with ours, where it may. */
-function excuseOf(test) {
-  return suite.excused?.find(([pattern]) => pattern.test(test))?.[1]
+/** Why a test may fail with ours in a run, where it may. */
+function excuseOf(test, run) {
+  return suite.excused?.find(([pattern, , only = run]) => only === run && pattern.test(test))?.[1]
 }
 
 /** This process's own, without what would say where a database is. */

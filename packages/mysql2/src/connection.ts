@@ -86,6 +86,10 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
       this.#prepared.forget()
       return this.#enqueue.call(this.connection, command)
     }
+    // The driver tells the connection's listeners of a command that nothing else waits for.
+    if (this.#isClosed && !command.onResult && this.guard.role === 'primary' && !this.guard.isDiverted) {
+      return this.#enqueue.call(this.connection, command)
+    }
     const scope = currentScope()
     if (kind === 'prepare' && this.#isIdleReplica && this.#prepared.has(command)) return this.#prepared.lookUp(command)
     const isUnasked = this.#isIdentified || this.guard.isOnlyServer
