@@ -16,7 +16,7 @@ const whole = {
   '@flyroute/core': 83_500,
   '@flyroute/core/adapter': 156_000,
   '@flyroute/core/fetch': 41_000,
-  '@flyroute/core/node': 43_000,
+  '@flyroute/core/node': 44_500,
   '@flyroute/kysely': 146_500,
   '@flyroute/lab': 75_000,
   '@flyroute/lab/databases': 41_000,
