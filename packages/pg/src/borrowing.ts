@@ -1,5 +1,5 @@
 import { BorrowedPrimary } from '@flyroute/core/adapter'
-import { callbackOf, isSubmittable, type QueryArgument } from './driver-types.ts'
+import { callbackOf, isSubmittable, type QueryArgument, textOn } from './driver-types.ts'
 import { type Guarded, guardedOf } from './guarded.ts'
 import { later, type Statement } from './statement.ts'
 
@@ -9,6 +9,8 @@ type Borrowed = BorrowedPrimary<QueryArgument, Guarded>
 export class Borrowing {
   readonly #connection: Guarded
   #borrowed: Borrowed | undefined
+  /** The type parsers of the connections that are used. */
+  readonly #types: WeakMap<object, unknown> = new WeakMap()
 
   constructor(connection: Guarded) {
     this.#connection = connection
@@ -16,29 +18,31 @@ export class Borrowing {
 
   /** A statement of `pool.query` on any connection there; what is part of a session on one of its own. */
   run(statement: Statement): unknown {
-    const { values, callback, scope, isPoolQuery } = statement
-    const { guard, database } = this.#connection
-    const config = this.#complete(statement.config)
+    const { scope, isPoolQuery } = statement
+    const { guard, database, client } = this.#connection
     const hasIntent = guard.takeIntent()
     // The connection there has registered its own write by then.
     const withdraw = (): void => {
       if (hasIntent) scope?.request.endWrite(database.replication.name, 'unsent')
     }
     if (this.#borrowed === undefined && isPoolQuery) {
+      const { values, callback } = statement
+      const config = this.#complete(statement.config)
       const plain = typeof values === 'function' ? undefined : values
       const result = database.primary.query(config, plain, callbackOf(config, values, callback))
       withdraw()
       return result
     }
     const borrowed = this.#borrowed ?? this.#borrow()
-    const run = (): unknown => {
-      const result = borrowed.connection?.query(config, values, callback)
+    const run = ({ config, values, callback }: Statement): unknown => {
+      const result = borrowed.connection?.query(this.#complete(config), values, callback)
       withdraw()
       return result
     }
-    if (borrowed.connection !== undefined) return run()
+    if (borrowed.connection !== undefined) return run(statement)
     borrowed.ready.catch(withdraw)
-    return later({ config, values, callback }, borrowed.ready, run, this.#connection.client)
+    const fixed = statement.fixed(database.driver)
+    return later(fixed, borrowed.ready, () => run(fixed), client)
   }
 
   leave(): void {
@@ -63,6 +67,7 @@ export class Borrowing {
     guard.isDiverted = true
     borrowed.ready.then(
       ({ client }) => {
+        this.#adopt(client)
         if (!guard.isLent) this.#leaveWhenIdle(borrowed, client)
       },
       () => this.#isOver(borrowed),
@@ -81,7 +86,7 @@ export class Borrowing {
   }
 
   #giveBack(borrowed: Borrowed): void {
-    borrowed.ready.then(({ client }) => client.off('notification', this.#forward)).catch(() => undefined)
+    borrowed.ready.then(({ client }) => this.#disown(client)).catch(() => undefined)
     borrowed.leave()
     this.#isOver(borrowed)
   }
@@ -92,6 +97,23 @@ export class Borrowing {
     this.#connection.guard.isDiverted = false
   }
 
+  /** To the app it is its own connection, whose notices it hears and whose rows it parses. */
+  #adopt(client: Guarded['client']): void {
+    this.#types.set(client, client._types)
+    client._types = this.#connection.client._types
+    client.on('notice', this.#forwardNotice)
+  }
+
+  #disown(client: Guarded['client']): void {
+    client._types = this.#types.get(client)
+    client.off('notice', this.#forwardNotice)
+    client.off('notification', this.#forward)
+  }
+
+  readonly #forwardNotice = (message: unknown): void => {
+    this.#connection.client.emit('notice', message)
+  }
+
   readonly #forward = (message: unknown): void => {
     this.#connection.client.emit('notification', message)
   }
@@ -99,8 +121,7 @@ export class Borrowing {
   /** A named statement whose text only this server has is given its text again. */
   #complete(config: QueryArgument): QueryArgument {
     if (typeof config === 'string' || isSubmittable(config) || config.text !== undefined) return config
-    const { name = '', values } = config
-    const text = this.#connection.client.connection?.parsedStatements?.[name]
-    return text === undefined ? config : { ...config, text, values }
+    const text = textOn(this.#connection.client, config)
+    return text === undefined ? config : { ...config, text }
   }
 }

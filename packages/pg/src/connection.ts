@@ -22,11 +22,13 @@ import type { PgDatabase } from './database.ts'
 import {
   type BareClient,
   type Callback,
+  isSubmittable,
   type QueryArgument,
   type QueryClass,
   type Release,
   textOf,
 } from './driver-types.ts'
+import { fix } from './fixed.ts'
 import type { Guarded } from './guarded.ts'
 import { OnPrimary } from './on-primary.ts'
 import { OnReplica } from './on-replica.ts'
@@ -77,6 +79,8 @@ export class PgConnection implements Guarded, HeldConnection {
   #poolQuery: PoolQuery | undefined
   /** A decision about an earlier statement takes time: what follows waits for it. */
   #undecided: Promise<unknown> | undefined
+  /** A setting is under way, and what follows waits for it. */
+  #settingIsOver: (() => void) | undefined
   /** The request that has used the connection last. */
   #user: Scope | undefined
   /** The request that has checked the connection out from a pool of ours. */
@@ -104,7 +108,7 @@ export class PgConnection implements Guarded, HeldConnection {
   query(config: QueryArgument, values: unknown, callback: unknown): unknown {
     const poolQuery = this.#expected
     this.#expected = undefined
-    if (this.#undecided !== undefined) return this.#follow(config, values, callback)
+    if (this.#undecided !== undefined) return this.#follow(config, values, callback, poolQuery)
     const scope = poolQuery === undefined ? currentScope() : poolQuery.scope
     const { guard, client } = this
     const isPoolQuery = poolQuery !== undefined
@@ -147,7 +151,8 @@ export class PgConnection implements Guarded, HeldConnection {
     }
   }
 
-  #wait(statement: Statement, need: Freshness | undefined): unknown {
+  #wait(waiting: Statement, need: Freshness | undefined): unknown {
+    const statement = waiting.fixed(this.database.driver)
     if (need === undefined || !canCheck(this, statement, need)) return this.whenReady(statement, need)
     const { result, decided } = this.#onReplica.sendChecked(statement, need)
     this.#holdsBack(decided)
@@ -172,16 +177,33 @@ export class PgConnection implements Guarded, HeldConnection {
 
   /** What comes before this is decided waits for it, so that the order stays what it was. */
   #holdsBack(decided: Promise<unknown>): void {
-    const over = (): void => {
-      if (this.#undecided === undecided) this.#undecided = undefined
-    }
-    const undecided = decided.then(over, over)
+    const known = (): void => undefined
+    const undecided = decided.then(known, known)
     this.#undecided = undecided
+    // In the same breath with all that waits: nothing new gets in between.
+    void undecided.then(() => {
+      if (this.#undecided === undecided) this.#undecided = undefined
+    })
   }
 
-  #follow(config: QueryArgument, values: unknown, callback: unknown): unknown {
-    const run = (): unknown => this.query(config, values, callback)
-    return later({ config, values, callback }, this.#undecided as Promise<unknown>, run, this.client)
+  awaitSetting(): void {
+    const isOver = new Promise<void>((resolve) => {
+      this.#settingIsOver = resolve
+    })
+    this.#holdsBack(isOver)
+  }
+
+  settingIsOver(): void {
+    this.#settingIsOver?.()
+  }
+
+  #follow(config: QueryArgument, values: unknown, callback: unknown, poolQuery: PoolQuery | undefined): unknown {
+    const fixed = fix({ config, values, callback }, this.database.driver)
+    const run = (): unknown => {
+      this.#expected = poolQuery
+      return this.query(fixed.config, fixed.values, fixed.callback)
+    }
+    return later(fixed, this.#undecided as Promise<unknown>, run, this.client)
   }
 
   /** @param known what the pool has found out of the same text */
@@ -189,7 +211,11 @@ export class PgConnection implements Guarded, HeldConnection {
     const name = typeof config === 'string' ? undefined : config.name
     if (name === undefined && known !== undefined && known.prepared === undefined) return known
     const text = textOf(config)
-    if (typeof text !== 'string') return name === undefined ? undefined : this.#memory.recall(name)
+    if (typeof text !== 'string') {
+      if (name !== undefined) return this.#memory.recall(name)
+      // What it does, only it knows: as with a text that is not understood.
+      return isSubmittable(config) ? this.database.classifier.classify('?') : undefined
+    }
     if (name === undefined) return this.#memory.classify(text)
     this.#memory.remember(name, text)
     return known ?? this.database.classifier.classify(text)
@@ -277,14 +303,20 @@ export class PgConnection implements Guarded, HeldConnection {
   }
 
   giveBack(isUnfit: boolean): void {
-    ;(this.client.release as Release)(isUnfit ? true : undefined)
+    const { client, wire } = this
+    const give = (): void => {
+      client.off('drain', give)
+      client.off('end', give)
+      ;(client.release as Release)(isUnfit ? true : undefined)
+    }
+    if (!isUnfit || wire.isQuiet) return give()
+    // What was sent and not waited for is answered before its connection is closed.
+    client.on('drain', give)
+    client.on('end', give)
   }
 
   async runAgain(statement: QueryArgument): Promise<unknown> {
-    if (typeof statement === 'string') return this.client.query(statement)
-    // Prepared under a name there, it would be in the way of the app's own.
-    const { text, values } = statement
-    return this.client.query({ ...(text === undefined ? {} : { text }), ...(values === undefined ? {} : { values }) })
+    return this.client.query(statement)
   }
 
   // --- what the connection tells ------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ export interface Submittable {
   callback?: Callback | undefined
   query_timeout?: number
   handleError?: (error: unknown, connection?: unknown) => void
+  handleCommandComplete?: (message: unknown, connection?: unknown) => void
   handleReadyForQuery?: (connection?: unknown) => void
   close?: (callback?: Callback) => Promise<unknown> | undefined
   /** pg-query-stream keeps its cursor here. */
@@ -65,6 +66,8 @@ export interface BareClient extends EventEmitter {
   readonly _queryQueue?: readonly unknown[]
   readonly _sentQueryQueue?: readonly unknown[]
   readonly _Promise?: PromiseConstructor
+  /** Its type parsers (`setTypeParser`). */
+  _types?: unknown
   /** It was told to end. */
   readonly _ending?: boolean
   readonly connectionParameters?: { readonly query_timeout?: number | false }
@@ -127,6 +130,13 @@ export function addressOf({ host, port }: BareClient): string {
 export function textOf(config: QueryArgument): string | undefined {
   if (typeof config === 'string') return config
   return config.text ?? (config as Submittable).cursor?.text
+}
+
+/** The same where a connection has prepared it under its name: what its server has. */
+export function textOn({ connection }: BareClient, config: QueryArgument): string | undefined {
+  const text = textOf(config)
+  if (text !== undefined || typeof config === 'string' || config.name === undefined) return text
+  return connection?.parsedStatements?.[config.name]
 }
 
 /** The callback among the arguments of a client's `query`, in whichever of its places. */

@@ -44,6 +44,10 @@ export interface Guarded extends PrimaryConnection<QueryArgument> {
   watchRelease(): void
   /** What a statement is told whose request was answered with a replay: `Dropped`, or an error where the app has to give the connection back. */
   dropped(scope: Scope | undefined): unknown
+  /** A statement that sets something is about to be sent: what follows waits, so that the session does not move without it. */
+  awaitSetting(): void
+  /** It was answered, or is not going to be. */
+  settingIsOver(): void
   /** Gives back what is used in place of this connection. */
   leave(): void
 }

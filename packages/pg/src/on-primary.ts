@@ -1,5 +1,5 @@
 import { Effect, noteUnreachable, type Scope, type Transaction } from '@flyroute/core/adapter'
-import { isSubmittable, type QueryArgument, textOf } from './driver-types.ts'
+import { isSubmittable, type QueryArgument, textOn } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { type Hold, holdForPosition } from './held-answer.ts'
 import { answerTo, makeQuery, pass, type Statement, sendAsItIs, sendInTurn } from './statement.ts'
@@ -18,12 +18,15 @@ export class OnPrimary {
     const { client } = connection
     const { session, effect } = connection.guard
     const { transaction } = session
-    session.sends(statement.repeatable, textOf(config) ?? '', analysis)
+    const text = textOn(client, config) ?? ''
+    session.sends(text, text, analysis)
     if (effect === Effect.commits) return holdForPosition(connection, statement, this.#commits(statement, transaction))
     if (effect === Effect.reads && scope !== undefined) {
       return holdForPosition(connection, statement, readPosition(connection, scope))
     }
-    if (analysis.leaves === 'setting' && !isSubmittable(config)) return this.#acknowledged(statement)
+    if (analysis.leaves === 'setting' && !isSubmittable(config)) {
+      return this.#acknowledged(statement.fixed(connection.database.driver), text)
+    }
     if (scope !== undefined && client.readyForQuery === false) return sendAsItIs(connection, statement)
     return pass(connection, config, values, callback, scope, isPoolQuery)
   }
@@ -47,14 +50,14 @@ export class OnPrimary {
     }
   }
 
-  /** What it sets holds once the server has said so. */
-  #acknowledged(statement: Statement): unknown {
-    const { config, values, callback, analysis } = statement
-    const { guard, client } = this.#connection
+  /** What it sets holds once the server has said so. With more under way, in which transaction that was is not known any more. */
+  #acknowledged(statement: Statement, text: string): unknown {
+    const { config, values, callback, analysis, bound } = statement
+    const { guard, client, wire } = this.#connection
     const query = makeQuery(this.#connection, config, values, callback)
     const { deliver, result } = answerTo(statement, query.callback, client)
     query.callback = (error, value) => {
-      if (!error) guard.session.acknowledges(statement.repeatable, textOf(config) ?? '', analysis, statement.bound)
+      if (!error && wire.isQuiet) guard.session.acknowledges(text, text, analysis, bound)
       deliver(error, value)
     }
     sendInTurn(this.#connection, query, statement)

@@ -1,10 +1,11 @@
 import { interpretError, type Position, runInScope, type Verdict } from '@flyroute/core/adapter'
 import { sendChecked } from './checked-read.ts'
-import { type Callback, callbackOf, isSubmittable, type Submittable, textOf } from './driver-types.ts'
+import { type Callback, callbackOf, isSubmittable, type Submittable, textOf, textOn } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
 import { readPosition } from './on-primary.ts'
 import { Dropped, Rerun } from './pool-query.ts'
+import { SentSetting } from './setting.ts'
 import { answerTo, keepInScope, makeQuery, replyTo, type Statement, sendInTurn } from './statement.ts'
 
 /** Sends statements to a replica, and has core interpret what fails there. */
@@ -15,27 +16,33 @@ export class OnReplica {
     this.#connection = connection
   }
 
-  send(statement: Statement): unknown {
+  send(sent: Statement): unknown {
+    const { guard, client, database } = this.#connection
+    // What the server may refuse is run again elsewhere, and so is what sets something: as it was when it was sent.
+    const isFixed = sent.analysis.access !== 'read' || sent.analysis.leaves === 'setting'
+    const statement = isFixed ? sent.fixed(database.driver) : sent
     const { config, values, callback, analysis, scope } = statement
-    const { guard, client } = this.#connection
-    const { session } = guard
     const failed = this.#failing(statement)
-    session.sends(statement.repeatable, textOf(config) ?? '', analysis)
+    const text = textOn(client, config) ?? ''
+    guard.session.sends(text, text, analysis)
     if (isSubmittable(config)) this.#interceptErrors(config, statement)
-    if (scope?.consistency === 'monotonic' && analysis.transaction === undefined) {
+    const setting = analysis.leaves === 'setting' ? new SentSetting(this.#connection, statement, text) : undefined
+    if (setting === undefined && scope?.consistency === 'monotonic' && analysis.transaction === undefined) {
       return holdForPosition(this.#connection, statement, { ...readPosition(this.#connection, scope), failed })
     }
     if (isSubmittable(config)) {
       keepInScope(config, scope)
+      setting?.follow(config)
       return sendInTurn(this.#connection, config, statement, values, callback)
     }
     const query = makeQuery(this.#connection, config, values, callback)
     const { deliver, result } = answerTo(statement, query.callback, client)
     query.callback = (error, value) => {
-      if (error) return failed(error, deliver)
-      session.acknowledges(statement.repeatable, textOf(config) ?? '', analysis, statement.bound)
-      deliver(null, value)
+      setting?.answered(error)
+      if (error) failed(error, deliver)
+      else deliver(null, value)
     }
+    setting?.holdsBack()
     sendInTurn(this.#connection, query, statement)
     return result
   }
@@ -47,7 +54,8 @@ export class OnReplica {
     const failed = this.#failing(statement)
     const { deliver, result } = answerTo(statement, callbackOf(config, values, callback), client)
     const again = statement.again(deliver)
-    guard.session.sends(statement.repeatable, textOf(config) ?? '', analysis)
+    const text = textOf(config) ?? ''
+    guard.session.sends(text, text, analysis)
     const decided = new Promise<void>((decide) => {
       sendChecked(this.#connection, statement, need, {
         answer: (error, value) => {

@@ -10,6 +10,7 @@ import {
   type QueryConfig,
   type Submittable,
 } from './driver-types.ts'
+import { fix, valuesOf } from './fixed.ts'
 import { Dropped } from './pool-query.ts'
 
 /**
@@ -42,18 +43,16 @@ export class Statement {
     this.isPoolQuery = isPoolQuery
   }
 
-  /** What would be run again elsewhere: its text and values, without the callback of who has had their answer. */
-  get repeatable(): QueryArgument {
-    const { config, values } = this
-    if (typeof config !== 'string') return config
-    return Array.isArray(values) ? { text: config, values } : config
-  }
-
   /** The values that are bound to its text. */
   get bound(): unknown {
-    const { config, values } = this
-    if (Array.isArray(values)) return values
-    return typeof config === 'string' ? undefined : (config as QueryConfig).values
+    return valuesOf(this.config, this.values)
+  }
+
+  /** The same, but as it is now: what is sent later, or again, is not to change with the app's objects. */
+  fixed(driver: Driver): Statement {
+    const { analysis, scope, isPoolQuery } = this
+    const { config, values, callback } = fix(this, driver)
+    return new Statement(config, values, callback, analysis, scope, isPoolQuery)
   }
 
   /** The same once more, with another callback. */
@@ -76,6 +75,7 @@ interface Sender {
 interface TurnTaker extends Sender {
   watchRelease(): void
   dropped(scope: Scope | undefined): unknown
+  settingIsOver(): void
 }
 
 /** How the answer to a statement gets back to who asked. */
@@ -181,6 +181,7 @@ export function sendInTurn(
     query.submit = (wire) => {
       if (!scope.request.isReplayed) return submit.call(query, wire)
       if (isPoolQuery) connection.watchRelease()
+      if (analysis.leaves === 'setting') connection.settingIsOver()
       return connection.dropped(scope)
     }
     query.handleError = (error, wire) => {

@@ -95,6 +95,7 @@ export class Session<S> {
   /** Takes note of a statement that is sent (or, where its driver tells only then, that was answered). */
   sends(statement: S, text: string, analysis: Analysis): void {
     this.#follow(statement, text, analysis)
+    if (isSetting(text, analysis)) this.#sets()
     if (analysis.synchronousCommit && this.#transaction !== undefined) this.#transaction.asynchronous = true
     if (analysis.leaves === 'something') this.#residue ??= analysis.reason
   }
@@ -105,9 +106,7 @@ export class Session<S> {
    * @param values bound to the text
    */
   acknowledges(statement: S, text: string, analysis: Analysis, values?: unknown): void {
-    if (analysis.leaves !== 'setting') return
-    // A mode for one transaction goes along with that.
-    if (analysis.transaction === 'set' && !isOfSession(text)) return
+    if (!isSetting(text, analysis)) return
     if (/^\s*discard\s+all\b/i.test(text)) return this.forget()
     if (analysis.several && analysis.transaction !== undefined) {
       this.#residue ??= analysis.reason
@@ -154,6 +153,7 @@ export class Session<S> {
 
   /** It was made another one by something that is no text, and can be made so elsewhere. */
   becomes(statement: S): void {
+    this.#changes++
     this.#keep({ key: '', statement, isLocal: false })
   }
 
@@ -228,9 +228,20 @@ export class Session<S> {
     }
   }
 
+  /** Something is set, acknowledged or not: the session is no longer what it was. What is set in a transaction is not, once it is undone. */
+  #sets(): void {
+    const transaction = this.#undoes ? this.transaction : undefined
+    if (transaction === undefined) this.#changes++
+    else transaction.sets = true
+  }
+
   /** What was set in a transaction that is over holds, or is undone, as its server has it. */
   #ends(isCommitted: boolean): void {
-    for (const setting of this.#transaction?.settings ?? []) {
+    const { settings = [], sets = false } = this.#transaction ?? {}
+    if (sets && isCommitted) this.#changes++
+    // Ended ahead of its answers, it may turn out to have failed.
+    if (settings.some(({ isLocal }) => !isLocal) && !this.#wire.isQuiet) this.#residue ??= 'session'
+    for (const setting of settings) {
       // What was local is made again as well: outside of a transaction it has as little effect, and leaves its name as known.
       if (isCommitted) this.#keep(setting)
     }
@@ -247,7 +258,6 @@ export class Session<S> {
   }
 
   #keep(setting: Setting<S>): void {
-    this.#changes++
     // The last one of a kind counts: it moves to the end.
     this.#settings.delete(setting.key)
     this.#settings.set(setting.key, setting)
@@ -269,6 +279,11 @@ export class Session<S> {
 function keyOf(text: string, values: unknown): string {
   if (values === undefined) return text
   return `${text}\0${JSON.stringify(values, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`
+}
+
+/** Whether a text sets something of the session. A mode for one transaction goes along with that. */
+function isSetting(text: string, { leaves, transaction }: Analysis): boolean {
+  return leaves === 'setting' && !(transaction === 'set' && !isOfSession(text))
 }
 
 /** Whether SET TRANSACTION is meant for all transactions of the session. */

@@ -6,6 +6,8 @@ export class Transaction<S> {
   readonly begin: S[] = []
   /** Settings of known values that were acknowledged in it: they go along with it, and are undone with it where the server does so. */
   readonly settings: Setting<S>[] = []
+  /** Something was set in it, acknowledged or not. */
+  sets = false
   /** Something else has run in it: it cannot begin elsewhere any more. */
   used: boolean
   /** It was begun as READ ONLY: what it refuses, the primary would refuse as well. */

@@ -206,10 +206,39 @@ describe('a transaction', () => {
 describe('settings', () => {
   test('hold once they are acknowledged; the last one of a kind counts', () => {
     const subject = new Subject().sends("set a.b = '1'")
-    expect([subject.settings, subject.session.changes]).toEqual([[], 0])
+    // What is under way changes it as well: its connection may be given back before the answer.
+    expect([subject.settings, subject.session.changes]).toEqual([[], 1])
     subject.runs("set a.b = '1'", "set a.c = '2'", "set a.b = '1'")
-    expect([subject.settings, subject.session.changes]).toEqual([["set a.c = '2'", "set a.b = '1'"], 3])
-    expect(subject.runs('select 1').session.changes).toBe(3)
+    expect([subject.settings, subject.session.changes]).toEqual([["set a.c = '2'", "set a.b = '1'"], 4])
+    expect(subject.runs('select 1').session.changes).toBe(4)
+  })
+
+  test('in a transaction change the session once it is committed, acknowledged or not', () => {
+    for (const set of [
+      (text: string) => new Subject().runs('begin', text),
+      (text: string) => on('begin').sends(text),
+    ]) {
+      const subject = set("set a.b = '1'")
+      expect(subject.session.changes).toBe(0)
+      expect(subject.runs('rollback').session.changes).toBe(0)
+      expect(set("set a.b = '1'").runs('commit').session.changes).toBe(1)
+    }
+    expect(on('begin', 'set transaction read only', 'commit').session.changes).toBe(0)
+    expect(onMysql('begin', "set names 'utf8mb4'").session.changes).toBe(1)
+  })
+
+  test('of a transaction that is ended ahead of its answers hold, or do not: the session stays', () => {
+    const ahead = (text: string): string | undefined => {
+      const subject = on('begin', text)
+      subject.isQuiet = false
+      return subject.sends('commit').session.residue
+    }
+    expect([ahead("set a.b = '1'"), ahead("set local a.b = '1'"), ahead('select 1')]).toEqual([
+      'session',
+      undefined,
+      undefined,
+    ])
+    expect(on('begin', "set a.b = '1'", 'commit').session.residue).toBeUndefined()
   })
 
   test('with other values are others', () => {
@@ -316,7 +345,7 @@ describe('a reset', () => {
   test('by its text leaves nothing', () => {
     for (const text of ['discard all', '  DISCARD   ALL']) {
       const subject = on("set a.b = '1'", 'do $$ begin end $$', text)
-      expect([subject.settings, subject.session.residue, subject.session.changes]).toEqual([[], undefined, 2])
+      expect([subject.settings, subject.session.residue, subject.session.changes]).toEqual([[], undefined, 3])
     }
     expect(on("set a.b = '1'", 'discard plans').settings).not.toEqual([])
   })
