@@ -308,6 +308,7 @@ function required<K extends 'savepoint' | 'rollbackToSavepoint' | 'releaseSavepo
   method: K,
 ): NonNullable<Driver[K]> {
   const own = driver[method]
-  if (own === undefined) throw new Error('The wrapped dialect does not support savepoints')
+  // As Kysely says it, which looks for the method on the driver that it was given.
+  if (own === undefined) throw new Error(`The \`${method}\` method is not supported by this driver`)
   return own.bind(driver) as NonNullable<Driver[K]>
 }
