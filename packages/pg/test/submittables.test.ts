@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { finished, pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { currentScope } from '@flyroute/core/adapter'
 import { failedRequest, inRequest, rejection, request } from '@flyroute/testkit/requests'
@@ -130,9 +131,9 @@ describe('on the replica', () => {
 })
 
 describe('on the primary', () => {
-  const position = async (use: (client: pg.PoolClient) => Promise<unknown>): Promise<unknown> => {
+  const position = async (use: (client: pg.PoolClient) => Promise<unknown>, pool = bench.near()): Promise<unknown> => {
     const { state } = await inRequest((own) =>
-      withClient(bench.near(), async (client) => {
+      withClient(pool, async (client) => {
         await use(client)
         // At this moment the answer to the request may begin: the token has to be there.
         return own.positions.get('app')
@@ -188,7 +189,11 @@ describe('on the primary', () => {
   })
 
   test('reads have none, and neither has what failed', async () => {
-    expect(await position((client) => client.query(new Cursor(everything)).read(1_000))).toBeUndefined()
+    const pool = bench.near()
+    const read = (): Promise<unknown> => position((client) => client.query(new Cursor(everything)).read(1_000), pool)
+    // Until the catalogue has answered for the first time, what names a table may be a view that writes.
+    while ((await read()) !== undefined) await sleep(10)
+    expect(await read()).toBeUndefined()
     expect(
       await position((client) => rejection(client.query(new Cursor('insert into nowhere values (1)')).read(1))),
     ).toBeUndefined()

@@ -240,20 +240,25 @@ describe('where the request cannot be replayed', () => {
     expect(await ids('tenant.item')).toEqual([8])
   })
 
-  test('a transaction that only reads stays where it is while a write happens elsewhere', async () => {
+  test('a transaction that only reads stays where it is while a write happens elsewhere: a snapshot reads on, others would miss it', async () => {
     const pool = bench.far({ max: 2 })
-    const rows = await request(() =>
-      withClient(pool, async (client) => {
-        await client.query('begin')
-        await client.query('select 1')
-        await runOnPrimary(() => pool.query('insert into item values (9)'))
-        const result = await client.query(inRecovery)
-        await client.query('commit')
-        return result.rows
-      }),
-    )
-    expect(rows).toEqual([{ replica: true }])
-    expect(await ids()).toEqual([9])
+    const readsAfterAWrite = (begin: string, id: number): Promise<unknown> =>
+      request(() =>
+        withClient(pool, async (client) => {
+          await client.query(begin)
+          await client.query('select 1')
+          await runOnPrimary(() => pool.query('insert into item values ($1)', [id]))
+          try {
+            return (await client.query(inRecovery)).rows
+          } finally {
+            await client.query('rollback')
+          }
+        }),
+      )
+    expect(await readsAfterAWrite('begin isolation level repeatable read', 9)).toEqual([{ replica: true }])
+    const missing = await rejection(readsAfterAWrite('begin', 10))
+    expect(missing).toMatchObject({ code: 'ERR_REPLAY_UNAVAILABLE', reason: 'already-written', detail: 'transaction' })
+    expect(await ids()).toEqual([9, 10])
   })
 
   test('a connection whose transaction nobody has ended is not given to anybody else', async () => {
