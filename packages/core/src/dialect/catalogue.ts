@@ -11,8 +11,8 @@ const mostAbsent = 1_000
 /** In the text itself: what would keep a refusal from us. Asked of anonymous blocks only. */
 const hides = /(?<!\braise\s+)\bexception\b|\bpg_is_in_recovery\b|\bread_only\b|_read_only\b|\bhandler\b/i
 
-/** Where a text names a relation, or runs what may name one. */
-const namesRelation = /\b(?:from|join|table|execute)\b/i
+/** Where a text names a relation, an operator or a type of the app's, or runs what may name one. */
+const namesRelation = /\b(?:from|join|table|execute|operator|cast)\b|::/i
 
 /** One count for all catalogues, so that an analysis which two of them look at is never taken for seen by the other. */
 let generations = 0

@@ -42,11 +42,14 @@ const mostNames = 500
 export async function postgresWriters(ask: Ask): Promise<Writers> {
   const writers = new WritersBuilder()
   let hiding = new Set<string>()
+  const fields = new Set<string>()
+  // One's own function with a name of the server's: the text alone does not tell which of the two is called. And `row.name` is a call.
+  const isSeenAsWord = (name: string): boolean => fields.has(name) || isServersOwn(name, 'postgres')
   for (const [schema = '', name = '', writes, mayHide, isField] of (await ask(routinesQuery)) as string[][]) {
     const flags = (writes === 'true' ? MAY_WRITE : 0) | (mayHide === 'true' ? MAY_HIDE_REFUSAL : 0)
     writers.routine(schema, name, flags)
-    // One's own function with a name of the server's: the text alone does not tell which of the two is called. And `row.name` is a call.
-    if (isField === 'true' || isServersOwn(name, 'postgres')) writers.mention(name, flags)
+    if (isField === 'true') fields.add(name)
+    if (isSeenAsWord(name)) writers.mention(name, flags)
     if (mayHide === 'true') hiding.add(name)
   }
   const known = new Set(hiding)
@@ -55,6 +58,7 @@ export async function postgresWriters(ask: Ask): Promise<Writers> {
     hiding = new Set()
     for (const [schema = '', name = ''] of rows) {
       writers.routine(schema, name, MAY_HIDE_REFUSAL)
+      if (isSeenAsWord(name)) writers.mention(name, MAY_HIDE_REFUSAL)
       if (!known.has(name)) hiding.add(name)
       known.add(name)
     }
@@ -67,7 +71,7 @@ export async function postgresWriters(ask: Ask): Promise<Writers> {
   ] as const) {
     for (const [kind, schema = '', name = ''] of (await ask(dependents(that(which)))) as string[][]) {
       if (kind === 'routine') writers.routine(schema, name, flags)
-      if (kind !== 'routine' || isServersOwn(name, 'postgres')) writers.mention(name, flags)
+      if (kind !== 'routine' || isSeenAsWord(name)) writers.mention(name, flags)
     }
   }
   // A name in escapes is not read: it may be any.

@@ -165,7 +165,10 @@ test('Postgres: functions by their volatility, bodies that hide a refusal, views
       asks_by_name: 'writes,hides',
       query_to_xml: 'writes,hides',
     })
-    expect(writers.mentions.has('label')).toBe(true)
+    expect(saidOf({ ...writers, routines: new Map() }, ['label', 'lower'])).toEqual({
+      label: 'writes,hides',
+      lower: 'writes',
+    })
     expect(writers.mentions.has('lower')).toBe(true)
     await client.end()
   }
