@@ -16,7 +16,7 @@ test('users roam, read and write in all ways, some of it in parallel, and no wri
   const rounds = plan(1)
   const requests = rounds.flatMap((round) => round.requests)
   expect(new Set(requests.map(({ region }) => region))).toEqual(new Set(['ord', 'ams', 'gru']))
-  expect(new Set(requests.map(({ name }) => name)).size).toBe(14)
+  expect(new Set(requests.map(({ name }) => name)).size).toBe(17)
   expect(rounds.some((round) => round.requests.length > 1)).toBe(true)
   const ids = requests.flatMap((request) => request.ids)
   expect(new Set(ids).size).toBe(ids.length)
