@@ -24,7 +24,7 @@ test('users roam, read and write in all ways, some of it in parallel, and no wri
   expect(reads / requests.length).toBeGreaterThan(0.5)
   expect(reads / requests.length).toBeLessThan(0.65)
   for (const { method, name } of requests)
-    expect(method === 'POST').toBe(!/read|get|primary|twice|parallel|function|late/.test(name))
+    expect(method === 'POST').toBe(!/read|get|primary|twice|two|parallel|function|late/.test(name))
 })
 
 test('the recorder keeps what a request did, or what it asked for', async () => {
