@@ -149,6 +149,11 @@ function findProblems(options: LabOptions): string[] {
   check(Boolean(command[0]), 'command: say how to start the app, e.g. node server.js')
   check(databaseKinds.includes(database), `database: ${String(database)} is none of ${databaseKinds.join(', ')}`)
   check(options.keepData === undefined || database === 'postgres', 'keepData: only the data of Postgres can be kept')
+  const { output } = options
+  check(
+    output === undefined || typeof output === 'function',
+    'output: a function of a line, e.g. ({ region, text }) => console.log(region, text)',
+  )
   check(Number.isInteger(machinesPerRegion) && machinesPerRegion > 0, 'machinesPerRegion: a whole number from 1')
   check(Number.isInteger(port) && port >= 0 && port + regions.length <= 65_536, 'port: a whole number from 0 to 65535')
   for (const [pair, ms] of Object.entries(rtt)) {

@@ -37,6 +37,7 @@ test.each<[Partial<LabOptions>, RegExp]>([
   [{ databases: { ord: 'none' } }, /databases: the primary is in ord, and nowhere else/],
   [{ databases: { ams: 'primary' }, primaryRegion: 'ord' }, /databases: the primary is in ord, and nowhere else/],
   [{ databases: {}, replicas: [] }, /databases: give it or replicas, not both/],
+  [{ output: 'inherit' as never }, /output: a function of a line/],
   [{ otherApps: { worker: { command: ['x'], regions: ['syd'] } } }, /syd is not among the regions/],
   [{ command: [] }, /command: say how to start the app/],
   [{ database: 'oracle' as 'none' }, /database: oracle is none of postgres, mariadb, mysql, none/],
