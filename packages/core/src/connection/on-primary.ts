@@ -40,7 +40,8 @@ export function decideOnPrimary<S>(
     }
   }
   // This connection may have been given out for reads, because the replica could not be reached.
-  if (side === 'primary' && writes && control === undefined && replication.topology.role === 'replica') {
+  const isForReads = side === 'primary' && control === undefined && replication.topology.role === 'replica'
+  if (isForReads && callsForPrimary(database, analysis, text, scope)) {
     try {
       replication.router.route('write', analysis.reason, scope)
     } catch (refusal) {
@@ -83,11 +84,20 @@ function isStale<S>({ server, database }: ConnectionGuard<S>, scope: Scope | und
 
 /** Whether a statement may write where no replica would keep it from that. */
 export function mayWrite(
+  database: Pick<GuardedDatabase, 'catalogue'>,
+  analysis: Analysis,
+  text: string,
+  scope: Scope,
+): boolean {
+  return callsForPrimary(database, analysis, text, scope) || database.catalogue.mayBeView(analysis, text)
+}
+
+/** The same, but for what would be a view that writes: it is no reason to leave a place where it may run. */
+function callsForPrimary(
   { catalogue }: Pick<GuardedDatabase, 'catalogue'>,
   analysis: Analysis,
   text: string,
   { request }: Scope,
 ): boolean {
-  if (analysis.access !== 'read' || request.captureAfterEveryStatement) return true
-  return catalogue.mayWrite(analysis, text) || catalogue.mayBeView(analysis, text)
+  return analysis.access !== 'read' || request.captureAfterEveryStatement || catalogue.mayWrite(analysis, text)
 }

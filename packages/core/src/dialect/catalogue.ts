@@ -108,6 +108,7 @@ export class Catalogue {
     const missed = [...this.#missed]
     const generation = this.#generation
     const writers = await question
+    this.#askedAt = this.#now()
     // The schema has changed meanwhile, or another answer was there first.
     if (generation === this.#generation) this.#learn(writers, missed)
   }

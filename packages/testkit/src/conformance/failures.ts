@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { runWithToken } from '@flyroute/core'
 import type { DatabaseReplication } from '@flyroute/core/adapter'
 import { describe, expect, test } from '@jest/globals'
@@ -95,14 +96,20 @@ export function failures(context: Context): void {
       async () => {
         await using wire = await Wire.to(context.replica.port)
         const far = await context.open(away, { env: context.env(away, { replica: wire }), max: 2 })
-        // What it has to ask in any case is asked by then.
         await context.knowsRoutines(far)
         await far.database.replication.status()
-        const mark = context.nextMark()
         const sent: { text: string; at: number }[] = []
         wire.onSent = (text) => {
           if (text.length > goodbye) sent.push({ text, at: performance.now() })
         }
+        // What it has to ask in any case is asked by then: it pauses for a second between two questions of one kind.
+        await eventually(async () => {
+          const mark = context.nextMark()
+          await far.query(slowRead(context, mark, 0))
+          await sleep(1_500)
+          expect(sent.slice(sent.findIndex(({ text }) => text.includes(String(mark))))).toHaveLength(1)
+        }, 15_000)
+        const mark = context.nextMark()
         const [row] = await far.query(slowRead(context, mark, 3))
         // It answers, so that its long statement is left to run.
         expect(row).toMatchObject({ port: context.replica.port })
