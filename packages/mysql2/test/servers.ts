@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigurationError, isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { createRequestState, createScope, gtids, runInScope } from '@flyroute/core/adapter'
 import { createPool, type FlyroutePool } from '@flyroute/mysql2/promise'
@@ -160,7 +161,10 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
       // MariaDB logs that somebody tried.
       const unchanged = await position(() => pool.query('update item set value = 5 where id = 0'))
       if (kind === 'mysql') expect(unchanged).toBeUndefined()
-      expect(await position(() => pool.query('select * from item where id = 1'))).toBeUndefined()
+      const read = (): Promise<unknown> => position(() => pool.query('select * from item where id = 1'))
+      // Until the catalogue has answered for the first time, what names a table may be a view that writes.
+      while ((await read()) !== undefined) await sleep(10)
+      expect(await read()).toBeUndefined()
       expect(
         await position(async () => {
           const connection = await pool.getConnection()
