@@ -23,6 +23,8 @@ describeAdapter({
     dying:
       'postgres.js 3.4 itself throws where nobody can catch it: it writes to the socket of a server that was killed',
     'lost-answer': 'postgres.js 3.4 itself neither connects again nor ends once a connection that it has lent is lost',
+    distance:
+      'postgres.js lends a new object each time, which says anew what it is: across an ocean that counts as a crossing of its own',
     promotion: 'postgres.js itself does not end behind a server that was killed and stays away',
   },
 })
