@@ -44,24 +44,24 @@ export function describeAborts(name: string, start: () => Promise<MysqlCluster>)
       ['by one of the pool', false],
     ] as const)('%s', (_, controls) => {
       const all = Object.keys(places).flatMap((place) => strategies.map((strategy) => [place, strategy] as const))
-      // Kysely has asked the connection to the replica who it is before its statement went elsewhere: see docs/limits.md.
-      test.each(all.filter(([place, strategy]) => place !== inPlace || strategy === 'ignore query'))(
-        '%s: %s',
-        async (place, inflightQueryAbortStrategy) => {
-          const { node, text: template, run } = places[place as keyof typeof places]
-          const db = open(controls)
-          const ignores = inflightQueryAbortStrategy === 'ignore query'
-          const text = template.replace('?', ignores ? '1' : '40')
-          const controller = new AbortController()
-          const options = { signal: controller.signal, inflightQueryAbortStrategy }
-          const failed = rejection(run(() => sql.raw(text).execute(db, options)))
-          await eventually(async () => expect(await running(node(), text)).toBe(1))
-          controller.abort(new Error('enough'))
-          expect(await failed).toMatchObject({ message: 'enough' })
-          await eventually(async () => expect(await running(node(), text)).toBe(0))
-          expect((await sql`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }])
-        },
-      )
+      test.each(all)('%s: %s', aborts)
+
+      async function aborts(place: string, inflightQueryAbortStrategy: (typeof strategies)[number]): Promise<void> {
+        const { node, text: template, run } = places[place as keyof typeof places]
+        const db = open(controls)
+        // What runs in the place of the connection that Kysely knows is not reached, and ends by itself: see docs/mysql.md.
+        const isReached = place !== inPlace && inflightQueryAbortStrategy !== 'ignore query'
+        const text = template.replace('?', isReached ? '40' : '3')
+        const controller = new AbortController()
+        const options = { signal: controller.signal, inflightQueryAbortStrategy }
+        const failed = rejection(run(() => sql.raw(text).execute(db, options)))
+        await eventually(async () => expect(await running(node(), text)).toBe(1))
+        controller.abort(new Error('enough'))
+        expect(await failed).toMatchObject({ message: 'enough' })
+        if (!isReached) expect(await running(node(), text)).toBe(1)
+        await eventually(async () => expect(await running(node(), text)).toBe(0))
+        expect((await sql`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }])
+      }
     })
   })
 }
