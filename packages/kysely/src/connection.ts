@@ -243,6 +243,11 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     scope?.request.hold(this)
   }
 
+  /** Nothing more will be done on it: its request was replayed. */
+  get isLeft(): boolean {
+    return this.#holder?.request.isReplayed === true
+  }
+
   reclaim(): void {
     this.isReclaimed = true
     this.owner.giveBack(this, true)

@@ -39,6 +39,8 @@ export class FlyrouteDriver implements Driver, Owner {
   #isLocalReady = false
   /** How many connections of the local driver are in use. */
   #lent = 0
+  /** What the app has acquired. */
+  readonly #held: Set<KyselyConnection> = new Set()
   /** Connections that have to be cleaned up before they may be released. */
   readonly #leaving: Set<Promise<void>> = new Set()
 
@@ -159,6 +161,7 @@ export class FlyrouteDriver implements Driver, Owner {
       return this.drops(scope)
     }
     connection.isHeldBy(scope)
+    this.#held.add(connection)
     return connection
   }
 
@@ -224,6 +227,7 @@ export class FlyrouteDriver implements Driver, Owner {
   #release(connection: KyselyConnection, isUnfit: boolean, options?: ExecuteOptions): Promise<void> {
     const { driver, inner, guard } = connection
     if (guard.side === 'local') this.#lent--
+    this.#held.delete(connection)
     const first = connection.leaves(isUnfit)
     if (first === undefined) return driver.releaseConnection(inner, options)
     const left = first.then((isDiscarded) => {
@@ -246,6 +250,9 @@ export class FlyrouteDriver implements Driver, Owner {
     this.watchdog?.end()
     const { replication, source } = this.database
     await replication.end()
+    for (const connection of this.#held) if (connection.isLeft) connection.reclaim()
+    // postgres.js never ends behind a connection that comes back later.
+    await inGoodTime(Promise.all(this.#leaving))
     const destroyed = Promise.all(
       [...this.#initialised].map(async ([driver, initialised]) => {
         await initialised
@@ -254,7 +261,7 @@ export class FlyrouteDriver implements Driver, Owner {
     )
     if (this.#leaving.size === 0 && !source.isAsking) await destroyed
     // What hangs is not waited for longer than it would be in its time.
-    else await Promise.race([destroyed, sleep(goodbyeMs, undefined, { ref: false })])
+    else await inGoodTime(destroyed)
   }
 
   // --- transactions: by the methods of the driver whose connection it is -----------------------------------------------
@@ -291,6 +298,10 @@ export class FlyrouteDriver implements Driver, Owner {
       required(driver, 'releaseSavepoint')(on, name, compile),
     )
   }
+}
+
+async function inGoodTime(ending: Promise<unknown>): Promise<void> {
+  await Promise.race([ending, sleep(goodbyeMs, undefined, { ref: false })])
 }
 
 async function controls(connection: DatabaseConnection, sql: string, run: RunControl): Promise<void> {
