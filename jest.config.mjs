@@ -17,6 +17,6 @@ export default {
       },
     ],
   },
-  maxWorkers: 2,
+  maxWorkers: 3,
   testTimeout: 60_000,
 }

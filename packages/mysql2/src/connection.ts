@@ -17,6 +17,7 @@ import {
 } from '@flyroute/core/adapter'
 import { Borrowing } from './borrowing.ts'
 import { currentCaller, keepInScope } from './caller.ts'
+import { isIgnored, otherUser } from './change-user.ts'
 import type { MysqlDatabase } from './database.ts'
 import { type DetachedCommand, detach, withoutNextEnd } from './detached-command.ts'
 import {
@@ -189,7 +190,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
 
   begins(guarded: GuardedCommand): boolean {
     const { kind } = guarded
-    if (wasNotPrepared(guarded)) return true
+    if (guarded.wasNotPrepared) return true
     if (kind === 'session') return this.#resets(guarded)
     if (this.#isIdentified) return this.#decide(guarded)
     this.identify(guarded).then(
@@ -260,7 +261,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   }
 
   answered(guarded: GuardedCommand): boolean {
-    if (wasNotPrepared(guarded)) return true
+    if (guarded.wasNotPrepared) return true
     if (guarded.kind === 'session') this.#startsOver(guarded.command, false)
     const headers = headersOf(guarded.command)
     const { session, role } = this.guard
@@ -393,21 +394,4 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
 /** Puts a guard on a connection, unless it has one. */
 export function guardConnection(connection: BareConnection, database: MysqlDatabase, side: Side): GuardedQueue {
   return guardedOf(connection) ?? install(connection, new MysqlConnection(connection, database, side))
-}
-
-/** Whom COM_CHANGE_USER makes of a session; undefined for a mere reset. */
-function otherUser(command: Command): object | undefined {
-  if (!('currentConfig' in command)) return undefined
-  const { user, password, passwordSha1, database, charsetNumber } = command as unknown as Record<string, unknown>
-  return { user, password, passwordSha1, database, charsetNumber }
-}
-
-/** MariaDB: after three users that were not let in, the connection may name no other; its session stays as it is. */
-function isIgnored(error: unknown): boolean {
-  return (error as { code?: unknown }).code === 'ER_UNKNOWN_COM_ERROR'
-}
-
-/** Its preparation has failed: the driver has told, and goes through the motions of an execution. Nothing is sent. */
-function wasNotPrepared({ kind, command }: GuardedCommand): boolean {
-  return kind === 'execute' && command.statement === undefined
 }

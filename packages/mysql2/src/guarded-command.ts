@@ -119,6 +119,11 @@ export class GuardedCommand extends InterceptedEntry {
     return this.#wasSent
   }
 
+  /** Whether its preparation has failed: the driver has told, and goes through the motions of an execution. Nothing is sent. */
+  get wasNotPrepared(): boolean {
+    return this.kind === 'execute' && this.command.statement === undefined
+  }
+
   get isOver(): boolean {
     return this.#state === 'over'
   }
