@@ -76,6 +76,9 @@ const places: Record<string, (steps: readonly PoolStep[]) => Promise<string[]>> 
 /** What a driver does now so and now otherwise, by the pieces that the network cuts answers into, is compared several times. */
 const attempts = 6
 
+/** The same programs in each run; others with FLYROUTE_SEED. */
+const seed = Number(process.env['FLYROUTE_SEED'] ?? 1)
+
 describe.each(Object.entries(places))('%s', (_, trace) => {
   test('whatever a program does', async () => {
     await fc.assert(
@@ -86,7 +89,7 @@ describe.each(Object.entries(places))('%s', (_, trace) => {
           if (String(got) === String(expected)) return
         }
       }),
-      { numRuns: 8, endOnFailure: true },
+      { seed, numRuns: 8, endOnFailure: true },
     )
   })
 
