@@ -35,7 +35,9 @@ export async function poolTraceOf(driver: Driver, options: object, steps: readon
   for (const event of events) {
     pool.on(event as 'acquire', (value: unknown) => {
       const about = value instanceof Error ? describe(value) : event === 'acquire' || !value ? '' : nameOf(value)
-      trace.push(`on ${event} ${about}`.trim())
+      // By then it is the time that the end takes which decides what comes first: ours has more to end.
+      const told = event === 'remove' && (pool as { ending?: boolean }).ending === true ? ends : trace
+      told.push(`on ${event} ${about}`.trim())
     })
   }
   const lent = (of: number, client: pg.PoolClient): void => {
@@ -104,7 +106,7 @@ export async function poolTraceOf(driver: Driver, options: object, steps: readon
   trace.push(...[...open.keys()].map((name) => `${name} was never answered`))
   if (!pool.ended) await pool.end().catch(() => undefined)
   // The pool has ended before its connections have.
-  const left = (): boolean => trace.filter((line) => /^on (connect|remove)/.test(line)).length % 2 === 1
+  const left = (): boolean => [...trace, ...ends].filter((line) => /^on (connect|remove)/.test(line)).length % 2 === 1
   for (let rest = 0; rest < 50 && left(); rest++) await late(5)
   return [...trace, ...ends.toSorted()]
 }
