@@ -14,6 +14,9 @@ export class PrimaryCluster {
   readonly #algebra: PositionAlgebra
   readonly #ask: (() => Promise<Observation>) | undefined
   #primary: Identity | undefined
+  /** The server's position that was compared last with the primary's, and what came of it. */
+  #compared: string | undefined
+  #isForeign = false
   #askedAt = Number.NEGATIVE_INFINITY
   #pending: Promise<void> | undefined
 
@@ -28,12 +31,19 @@ export class PrimaryCluster {
     const primary = this.#primary
     if (primary === undefined) return false
     if (cluster !== '' && primary.cluster !== '') return cluster !== primary.cluster
-    return at !== undefined && primary.at !== undefined && this.#algebra.areForeign?.(at, primary.at) === true
+    if (at === undefined || primary.at === undefined) return false
+    // Each statement asks this, and a text of positions is long: it is read once.
+    if (at !== this.#compared) {
+      this.#isForeign = this.#algebra.areForeign?.(at, primary.at) === true
+      this.#compared = at
+    }
+    return this.#isForeign
   }
 
   /** The primary has said what it is. */
   heard({ cluster, at }: Identity): void {
     this.#primary = { cluster, at }
+    this.#compared = undefined
   }
 
   /**

@@ -32,6 +32,17 @@ test.each([
   expect(known.isForeign({ cluster: '', at })).toBe(isForeign)
 })
 
+test('positions are compared once, and again when one of the two has moved', () => {
+  const areForeign = jest.fn((a: string, b: string) => gtids.areForeign?.(a, b) === true)
+  const known = new PrimaryCluster({ ...gtids, areForeign }, undefined)
+  const is = (at: string): boolean => known.isForeign({ cluster: '', at })
+  known.heard(primary({ cluster: '', at: own }))
+  expect([is(others), is(others), areForeign.mock.calls.length]).toEqual([true, true, 1])
+  expect([is(own), is(own), areForeign.mock.calls.length]).toEqual([false, false, 2])
+  known.heard(primary({ cluster: '', at: others }))
+  expect([is(own), is(own), areForeign.mock.calls.length]).toEqual([true, true, 3])
+})
+
 test('the primary is asked every few seconds, and only its first answer is waited for', async () => {
   jest.useFakeTimers()
   try {
