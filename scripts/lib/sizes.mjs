@@ -13,26 +13,26 @@ const single = {
 const whole = {
   '@flyroute/better-sqlite3': 94_500,
   '@flyroute/cli': 108_000,
-  '@flyroute/core': 83_500,
-  '@flyroute/core/adapter': 156_000,
+  '@flyroute/core': 84_500,
+  '@flyroute/core/adapter': 157_000,
   '@flyroute/core/fetch': 41_000,
   '@flyroute/core/node': 44_500,
   '@flyroute/kysely': 146_500,
   '@flyroute/lab': 75_000,
   '@flyroute/lab/databases': 41_000,
-  '@flyroute/mysql2': 166_000,
-  '@flyroute/mysql2/promise': 163_500,
-  '@flyroute/pg': 172_000,
+  '@flyroute/mysql2': 167_500,
+  '@flyroute/mysql2/promise': 165_000,
+  '@flyroute/pg': 173_000,
 }
 
 /** What is downloaded: tarballs. */
 const packed = {
   '@flyroute/better-sqlite3': 16_200,
   '@flyroute/cli': 7_100,
-  '@flyroute/core': 152_000,
+  '@flyroute/core': 153_000,
   '@flyroute/kysely': 17_000,
   '@flyroute/lab': 58_700,
-  '@flyroute/mysql2': 20_200,
+  '@flyroute/mysql2': 20_900,
   '@flyroute/pg': 25_900,
 }
 

@@ -54,6 +54,7 @@ export {
   noteUnreachable,
   withoutConnection,
 } from './member/check-out.ts'
+export { boundsOf, type ConnectionBounds } from './member/fly-proxy.ts'
 export {
   DriverDatabase,
   type Member,

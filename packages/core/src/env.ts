@@ -67,6 +67,11 @@ export function replicaUrlVariable(urlVariable: string): string {
   return /_UR[IL]$/.test(urlVariable) ? urlVariable.replace(/_(UR[IL])$/, '_REPLICA_$1') : `${urlVariable}_REPLICA`
 }
 
+/** The URL that leads around a pooler, as Fly.io's documentation calls it: `DIRECT_DATABASE_URL` beside `DATABASE_URL`. */
+export function readDirectUrl(urlVariable: string, env: Environment = process.env): string | undefined {
+  return read(env, `DIRECT_${urlVariable}`)
+}
+
 /** Variables `<name>_<REGION>`, by region code in lower case. Two spellings of a region give two variables. */
 export function readRegionUrls(env: Environment, urlVariable: string): Map<string, Variable[]> {
   const found = new Map<string, Variable[]>()

@@ -18,6 +18,7 @@ export {
 export type { FlyrouteEvent, FlyrouteEvents } from './events.ts'
 export { type HealthOptions, healthResponse } from './health.ts'
 export type { DriverAdapterOptions } from './member/options.ts'
+export { type MigrationUrlOptions, migrationUrl } from './migration-url.ts'
 export {
   createReplayPolicy,
   type IncomingRequest,

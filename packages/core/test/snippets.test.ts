@@ -110,6 +110,16 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     await run({ ...reader, pool: home }, { migrate })
     expect(migrated).toBe(1)
   },
+  'migrationUrl()': async (reader, run) => {
+    const migrated: unknown[] = []
+    process.env['DIRECT_DATABASE_URL'] = regions.primary.url
+    try {
+      await run(reader, { ...core, migrate: async (url: unknown) => void migrated.push(url) })
+    } finally {
+      delete process.env['DIRECT_DATABASE_URL']
+    }
+    expect(migrated).toEqual([regions.primary.url])
+  },
   'placement: ({ path })': async (reader, run) => {
     const env = { FLY_REGION: 'gru', PRIMARY_REGION: 'ord', DATABASE_URL: regions.primary.url }
     await using pool = regions.pool('ams', { env })
@@ -274,6 +284,7 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
 const examples: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
   requirePrimary: recipes['await requirePrimary()'] as (reader: Reader, run: Run) => Promise<void>,
   assertPrimary: recipes['await assertPrimary(pool)'] as (reader: Reader, run: Run) => Promise<void>,
+  migrationUrl: recipes['migrationUrl()'] as (reader: Reader, run: Run) => Promise<void>,
   classify: async (reader, run) => void (await run(reader, core)),
   explainClassification: async (reader, run) => void (await run(reader, core)),
   parseReplaySource: async (reader, run) => void (await run(reader, core)),
@@ -389,6 +400,7 @@ const documented = [
   'classify/explain',
   'errors/find',
   'health',
+  'migration-url',
   'node',
   'policy',
   'require-primary',

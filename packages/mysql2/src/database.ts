@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import {
   type AskedConnection,
+  boundsOf,
   type DatabaseContext,
   Databases,
   DriverDatabase,
@@ -18,6 +19,7 @@ import {
 } from '@flyroute/core/adapter'
 import type { PoolOptions } from 'mysql2'
 import type { BareConnection } from './driver-types.ts'
+import type { LivesOptions } from './lives.ts'
 import { configFor } from './options.ts'
 import { openOwn } from './own-connection.ts'
 
@@ -50,6 +52,19 @@ export class MysqlDatabase extends DriverDatabase<PrimaryConnections> {
   localConfig(): PoolOptions {
     const config = configFor(this.topology.local, this.#options.driverOptions)
     return this.topology.role === 'replica' ? { connectTimeout: replicaConnectMs, ...config } : config
+  }
+
+  /** How long connections to the local server may last and be idle; undefined where the driver's options say it. */
+  get localLives(): LivesOptions | undefined {
+    const bounds = boundsOf(this.topology.local)
+    if (bounds === undefined) return undefined
+    const { maxIdle, idleTimeout } = this.#options.driverOptions
+    return maxIdle === undefined && idleTimeout === undefined ? bounds : { lifetimeMs: bounds.lifetimeMs }
+  }
+
+  /** The same for those of the pool to the primary. */
+  get primaryLives(): LivesOptions {
+    return { idleMs: primaryBounds.idleMs, lifetimeMs: boundsOf(this.topology.primary)?.lifetimeMs }
   }
 
   /** The same for the primary. What the app says of its own pool holds for the one to the primary too, but for its size. */

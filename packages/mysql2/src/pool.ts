@@ -17,6 +17,7 @@ import { type MysqlDatabase, openDatabases } from './database.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
 import { hand, keepErrors } from './error-identity.ts'
 import { guardedOf } from './guards.ts'
+import { Lives } from './lives.ts'
 import { asOptions, type FlyroutePoolOptions, resolve } from './options.ts'
 import { openPrimaryPool } from './primary-pool.ts'
 import { watchConnection } from './watchdog.ts'
@@ -65,17 +66,22 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   /** Those in the driver's queue: it passes them through its own method once more when a connection dies. */
   const queued = new Set<Deliver>()
   let asking: Deliver | undefined
+  const bounds = side === 'local' ? database.localLives : undefined
+  const lives = bounds === undefined ? undefined : new Lives(bounds)
 
   const connected = (connection: BareConnection | undefined): void => {
     if (connection === undefined || guardedOf(connection) !== undefined) return
     guardConnection(connection, database, side)
     if (side === 'local' && replication.servers.expects === 'replica') watchConnection(database.watchdog, connection)
+    lives?.begins(connection)
   }
 
   // In place of listeners, which the app would find among its own.
   const emit: BarePool['emit'] = (event, ...args: unknown[]) => {
     if (event === 'connection') connected(args[0] as BareConnection | undefined)
     else if (event === 'enqueue' && asking !== undefined) queued.add(asking)
+    else if (event === 'release') lives?.rests(args[0] as BareConnection)
+    else if (event === 'acquire') lives?.wakes(args[0] as BareConnection)
     return base.emit.call(pool, event, ...args)
   }
 
@@ -130,7 +136,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   const releaseConnection: BarePool['releaseConnection'] = (connection) => {
     const { _pool: owner } = connection
     if (owner === pool) {
-      if (guardedOf(connection)?.givenBack() === false) connection.destroy()
+      if (guardedOf(connection)?.givenBack() === false || lives?.isOver(connection)) connection.destroy()
       else base.releaseConnection.call(pool, connection)
     } else if (owner) owner.releaseConnection(connection)
     else base.releaseConnection.call(pool, connection)

@@ -4,6 +4,7 @@ import { guardConnection } from './connection.ts'
 import type { MysqlDatabase, PrimaryConnections } from './database.ts'
 import type { BareConnection, BarePool } from './driver-types.ts'
 import { guardedOf } from './guards.ts'
+import { Lives } from './lives.ts'
 import { watchConnection } from './watchdog.ts'
 
 export interface PrimaryPoolTimes {
@@ -26,18 +27,20 @@ export class PrimaryPool implements PrimaryConnections {
   readonly #pool: BarePool
   readonly #connectMs: number
   readonly #watchdog: Watchdog = new Watchdog(undefined)
-  readonly #idle: Map<BareConnection, NodeJS.Timeout> = new Map()
+  readonly #lives: Lives
 
   constructor(driverPool: Pool, database: MysqlDatabase, { connectMs, answerMs }: PrimaryPoolTimes) {
     this.#database = database
     const pool = driverPool as unknown as BarePool
     this.#pool = pool
     this.#connectMs = connectMs
+    this.#lives = new Lives(database.primaryLives)
     hideSecrets(pool.config.connectionConfig)
     const giveBack = pool.releaseConnection.bind(pool)
     pool.releaseConnection = (connection) => {
       // One that turned out to be no primary is left, so that the next connection looks again who is.
-      if (connection._pool && guardedOf(connection)?.givenBack() === false) connection.destroy()
+      const isUnfit = (): boolean => guardedOf(connection)?.givenBack() === false || this.#lives.isOver(connection)
+      if (connection._pool && isUnfit()) connection.destroy()
       else giveBack(connection)
     }
     pool.on('release', (connection: BareConnection) => this.#rest(connection))
@@ -45,6 +48,7 @@ export class PrimaryPool implements PrimaryConnections {
     pool.on('connection', (connection: BareConnection) => {
       guardConnection(connection, database, 'primary')
       watchConnection(this.#watchdog, connection, answerMs)
+      this.#lives.begins(connection)
       // What the app does to each new connection (SET …) is to be done to these as well.
       for (const other of database.pools) other.emit('connection', connection)
     })
@@ -81,24 +85,18 @@ export class PrimaryPool implements PrimaryConnections {
 
   end(): Promise<void> {
     this.#watchdog.end()
-    for (const connection of this.#idle.keys()) this.#wake(connection)
+    for (const connection of this.#lives.resting) this.#wake(connection)
     return new Promise((resolve) => this.#pool.end(() => resolve()))
   }
 
   /** What is not used keeps no process alive, and is closed after a while: the driver's own clean-up would not end. */
   #rest(connection: BareConnection): void {
-    const timer = setTimeout(() => {
-      this.#idle.delete(connection)
-      connection.destroy()
-    }, primaryBounds.idleMs)
-    timer.unref()
-    this.#idle.set(connection, timer)
+    this.#lives.rests(connection)
     connection.stream.unref?.()
   }
 
   #wake(connection: BareConnection): void {
-    clearTimeout(this.#idle.get(connection))
-    this.#idle.delete(connection)
+    this.#lives.wakes(connection)
     connection.stream.ref?.()
   }
 }

@@ -15,7 +15,7 @@ import {
 } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 import type { BareClient, ClientClass, Driver } from './driver-types.ts'
-import { configFor } from './options.ts'
+import { bounded, configFor } from './options.ts'
 import { openOwn } from './own-connection.ts'
 
 /** How long (ms) a connection to a replica may take that is known to be unavailable. */
@@ -55,7 +55,8 @@ export class PgDatabase extends DriverDatabase<PrimaryConnections> {
     this.#options = options
     this.#openPrimary = openPrimary
     const { driverOptions, simulated } = options
-    this.localConfig = configFor(this.topology.local, simulated ? readOnly(driverOptions) : driverOptions)
+    const { local } = this.topology
+    this.localConfig = configFor(local, bounded(local, simulated ? readOnly(driverOptions) : driverOptions))
   }
 
   protected override connect(member: Member, lost: () => void): Promise<AskedConnection> {
@@ -74,7 +75,8 @@ export class PgDatabase extends DriverDatabase<PrimaryConnections> {
   #primaryConfig(): PoolConfig {
     const { driverOptions, primaryPool } = this.#options
     const { connections, connectMs, idleMs } = primaryBounds
-    return configFor(this.topology.primary, {
+    const { primary } = this.topology
+    const options = {
       connectionTimeoutMillis: connectMs,
       idleTimeoutMillis: idleMs,
       allowExitOnIdle: true,
@@ -82,7 +84,8 @@ export class PgDatabase extends DriverDatabase<PrimaryConnections> {
       min: 0,
       max: Math.min(driverOptions.max ?? connections, connections),
       ...primaryPool,
-    })
+    }
+    return configFor(primary, bounded(primary, options))
   }
 }
 

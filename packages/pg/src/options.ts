@@ -1,5 +1,5 @@
 import type { DriverAdapterOptions, Endpoint } from '@flyroute/core'
-import { copyOptions, type ResolvedOptions, removeParameters, resolveOptions } from '@flyroute/core/adapter'
+import { boundsOf, copyOptions, type ResolvedOptions, removeParameters, resolveOptions } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 
 /** What flyroute wants to know beside the driver's own options. */
@@ -20,6 +20,14 @@ export function asOptions(given: FlyroutePoolOptions | string | undefined): Flyr
 export function resolve(options: FlyroutePoolOptions): ResolvedOptions<PoolConfig> {
   const { connectionString: url, host, port, user, password, database } = options
   return resolveOptions(options, 'postgres', { url, host, port, user, password, database })
+}
+
+/** The same options with how long a connection to the endpoint may last, where it is bounded and the app does not say. */
+export function bounded(endpoint: Endpoint, options: PoolConfig): PoolConfig {
+  const bounds = boundsOf(endpoint)
+  if (bounds === undefined) return options
+  const { maxLifetimeSeconds = bounds.lifetimeMs / 1_000, idleTimeoutMillis = bounds.idleMs } = options
+  return { ...options, maxLifetimeSeconds, idleTimeoutMillis }
 }
 
 /** The driver's options for one endpoint. Without any, they are what the caller gave: the driver's own defaults hold. */

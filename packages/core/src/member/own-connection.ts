@@ -5,6 +5,8 @@ import type { ReplicationSource } from '../replication/source.ts'
 
 /** How long (ms) the connection is kept after its last question. */
 const idleMs = 10_000
+/** How long (ms) it lasts at most, as a proxy on the way may want it, and its name may lead to another server by then. */
+const lifetimeMs = 600_000
 /** How long (ms) it may take to connect, and to answer. */
 export const answerMs = 2_000
 /** For how long (ms) what a replica has told in full holds, but for its place. */
@@ -49,6 +51,7 @@ export interface OwnConnectionOptions {
 /** The connection that is open at the moment, and what was said on it. */
 interface Opened {
   readonly connection: AskedConnection
+  readonly openedAt: number
   questions: number
   /** Where the primary should be there is none: the name may lead to another server next time. */
   isMisplaced: boolean
@@ -134,6 +137,7 @@ export class OwnConnection implements ReplicationSource {
   // --- questions ----------------------------------------------------------------------------------------------------
 
   async #use<T>(question: (opened: Opened) => Promise<T>): Promise<T> {
+    if (this.#opened !== undefined && performance.now() - this.#opened.openedAt > lifetimeMs) this.leave()
     if (this.#opening === undefined) return this.#ask(question)
     try {
       return await this.#ask(question)
@@ -211,7 +215,15 @@ export class OwnConnection implements ReplicationSource {
     const opening = this.#options.open(lost).then((connection) => {
       hasOpened = true
       const canWait = connection.askBoth !== undefined
-      const opened: Opened = { connection, questions: 0, isMisplaced: false, isLeft: false, canWait, told: undefined }
+      const opened: Opened = {
+        connection,
+        openedAt: performance.now(),
+        questions: 0,
+        isMisplaced: false,
+        isLeft: false,
+        canWait,
+        told: undefined,
+      }
       if (this.#opening === opening) this.#opened = opened
       return opened
     })

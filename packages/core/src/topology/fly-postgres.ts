@@ -1,4 +1,5 @@
 import type { Connection, Dialect, Endpoint } from '../endpoint.ts'
+import { isManagedPostgres } from './managed-postgres.ts'
 
 /**
  * Fly Postgres (unmanaged): port 5432 always leads to a writable member, port 5433 is the member itself.
@@ -9,14 +10,14 @@ const memberPort = 5433
 
 /**
  * Whether the convention holds for an endpoint: a Postgres under `*.internal` or `*.flycast` at the usual port. Not
- * for Managed Postgres (`*.flympg.net`: a pooled endpoint without members), not for an address, and not at a port that
- * the app has chosen.
+ * for Managed Postgres (which has no members), not for an address, and not at a port that the app has chosen.
  */
 export function followsConvention(endpoint: Endpoint, dialect: Dialect | undefined): boolean {
   const port = endpoint.port ?? writablePort
   return (
     dialect !== 'mysql' &&
     /\.(internal|flycast)\.?$/i.test(endpoint.host ?? '') &&
+    !isManagedPostgres(endpoint) &&
     (port === writablePort || port === memberPort)
   )
 }

@@ -2,6 +2,7 @@ import { defaultUrlVariable } from '../env.ts'
 import { followsConvention, namesMember } from './fly-postgres.ts'
 import { chooseLocal } from './local.ts'
 import { resolveMachine } from './machine.ts'
+import { notesOnManaged } from './managed-postgres.ts'
 import { checkOptions, type ResolveTopologyOptions } from './options.ts'
 import { type Primary, resolvePrimary } from './primary.ts'
 import { ConfigurationProblems } from './problems.ts'
@@ -44,7 +45,8 @@ export function resolveTopology(options: ResolveTopologyOptions = {}): Topology 
   checkCompleteness(primary, replicas.sources[0], options, primaryRegion, problems)
   problems.throwIfAny()
 
-  const notes = [...notesOnPrimary(primary), ...replicas.notes]
+  const managed = notesOnManaged(primary.endpoint, primaryRegion)
+  const notes = [...notesOnPrimary(primary), ...managed, ...replicas.notes]
   if (primaryRegion === undefined || region === primaryRegion) {
     return createTopology({ ...machine, role: 'primary', primary: primary.endpoint, local: primary.endpoint, notes })
   }

@@ -10,6 +10,7 @@ export interface TopologyNote {
     | 'primary-nearer'
     | 'replica-is-primary'
     | 'member-port'
+    | 'no-managed-postgres'
     | 'ignored-setting'
   /** A sentence for people, without secrets. */
   readonly message: string

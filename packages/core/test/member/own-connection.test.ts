@@ -112,6 +112,25 @@ describe('the connection', () => {
     expect(losses).toBe(0)
   })
 
+  test('is made anew after ten minutes, however often it is asked, and ends with its last answer', async () => {
+    const one = own()
+    for (let count = 0; count < 66; count++) {
+      await one.ask('a')
+      await pass(9_000)
+    }
+    expect([opened.length, opened[0]?.ended]).toEqual([1, 0])
+    let answer: (rows: readonly (readonly string[])[]) => void = () => undefined
+    opened[0]!.answer = () => new Promise((resolve) => (answer = resolve))
+    const late = one.ask('b')
+    await pass(1_000)
+    await pass(999)
+    answer([['late']])
+    expect(await late).toEqual([['late']])
+    await pass(5_000)
+    expect(await one.ask('c')).toEqual([['answer']])
+    expect([opened.length, opened[0]?.ended, opened[1]?.asked, losses]).toEqual([2, 1, ['c'], 0])
+  })
+
   test('is not ended while a question is under way on it', async () => {
     const one = own()
     await one.ask('a')
