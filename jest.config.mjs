@@ -17,6 +17,8 @@ export default {
       },
     ],
   },
+  globalSetup: '<rootDir>/scripts/lib/jest/setup.mjs',
+  globalTeardown: '<rootDir>/scripts/lib/jest/teardown.mjs',
   maxWorkers: 3,
   testTimeout: 60_000,
 }

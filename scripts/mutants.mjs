@@ -81,17 +81,7 @@ function plant(path) {
     // In a copy: nothing is mutated where others work.
     tempDirName: join(cache, 'copy'),
     cleanTempDir: 'always',
-    ignorePatterns: [
-      '/bench',
-      '/docs',
-      '/examples',
-      '/matrix',
-      '/scripts',
-      '/.cache',
-      '**/dist',
-      '**/.dist-*',
-      '**/.turbo',
-    ],
+    ignorePatterns: ['/bench', '/docs', '/examples', '/matrix', '/.cache', '**/dist', '**/.dist-*', '**/.turbo'],
     // It would be read with the API of an older TypeScript, and nothing in it matters here.
     tsconfigFile: 'none',
     disableTypeChecks: false,

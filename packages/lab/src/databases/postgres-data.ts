@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import type { PostgresBinaries } from './postgres-binaries.ts'
 import type { Passwords } from './postgres-passwords.ts'
+import { makeData } from './postgres-template.ts'
 import { run } from './run.ts'
 
 type Settings = Readonly<Record<string, string | number>>
@@ -25,16 +26,16 @@ export class PostgresData {
   async initialize(passwords: Passwords, settings: Settings, elsewhere?: string): Promise<void> {
     await this.#makeFolder(elsewhere)
     if (existsSync(join(this.path, 'PG_VERSION'))) return
-    const passwordFile = `${this.path}.password`
-    await this.#write(passwordFile, passwords.admin)
-    const access = ['--auth=scram-sha-256', '--username=postgres', `--pwfile=${passwordFile}`]
-    const rest = ['--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions']
-    await run(this.#binaries.initdb, [`--pgdata=${this.path}`, ...access, ...rest], this.#binaries.identity)
-    await rm(passwordFile)
+    await makeData(this.path, this.#binaries)
     await appendFile(join(this.path, 'postgresql.conf'), configuration({ ...defaults, ...settings }))
-    const role = `CREATE ROLE app LOGIN PASSWORD ${pg.escapeLiteral(passwords.app)};`
-    const input = `${role}\nCREATE DATABASE app OWNER app;\n`
-    await run(this.#binaries.postgres, ['--single', '-D', this.path, 'postgres'], { ...this.#binaries.identity, input })
+    const users = { postgres: passwords.admin, app: passwords.app }
+    const input = Object.entries(users).map(
+      ([user, password]) => `ALTER ROLE ${user} PASSWORD ${pg.escapeLiteral(password)};\n`,
+    )
+    await run(this.#binaries.postgres, ['--single', '-D', this.path, 'postgres'], {
+      ...this.#binaries.identity,
+      input: input.join(''),
+    })
   }
 
   /** Makes this a copy of the data of a server that has not been started yet. */

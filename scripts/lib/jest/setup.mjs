@@ -1,0 +1,1 @@
+export { openMemory as default } from './memory.mjs'

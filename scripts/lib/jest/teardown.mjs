@@ -1,0 +1,1 @@
+export { closeMemory as default } from './memory.mjs'
