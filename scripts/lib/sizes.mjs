@@ -15,14 +15,14 @@ const whole = {
   '@flyroute/cli': 108_000,
   '@flyroute/core': 84_500,
   '@flyroute/core/adapter': 157_000,
-  '@flyroute/core/fetch': 41_000,
+  '@flyroute/core/fetch': 41_100,
   '@flyroute/core/node': 44_500,
   '@flyroute/kysely': 146_500,
   '@flyroute/lab': 76_000,
   '@flyroute/lab/databases': 42_500,
-  '@flyroute/mysql2': 167_500,
-  '@flyroute/mysql2/promise': 165_000,
-  '@flyroute/pg': 173_000,
+  '@flyroute/mysql2': 167_800,
+  '@flyroute/mysql2/promise': 165_200,
+  '@flyroute/pg': 173_200,
 }
 
 /** What is downloaded: tarballs. */

@@ -39,8 +39,6 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   /** It has not said itself what it is: another connection of its driver has, a moment before. */
   isAssumed = false
   isCancellable = false
-  /** Its request was replayed, and we have given it back. */
-  isReclaimed = false
   isBusy = false
   declare cancelQuery?: (controls: ControlConnections) => Promise<void>
   declare collectSessionInfo?: () => Promise<void>
@@ -50,8 +48,6 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   readonly #onPrimary: OnPrimary = new OnPrimary(this)
   readonly #onReplica: OnReplica = new OnReplica(this)
   readonly #borrowing: Borrowing = new Borrowing(this)
-  /** The request that has acquired it. */
-  #holder: Scope | undefined
   /** What a driver's own method is about to execute on it: that was decided upon already. */
   #below: { readonly query: CompiledQuery; readonly send: () => Promise<QueryResult<unknown>> } | undefined
   /** The stream that was opened last. */
@@ -120,7 +116,6 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   }
 
   #decides(statement: Statement): Action {
-    if (this.isReclaimed) return Action.drop
     const { query, analysis, scope } = statement
     const action = decide(this.guard, analysis, query.sql, scope)
     statement.withdrawsIntent()
@@ -202,7 +197,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     })
 
   #wire(ask: Wire['ask']): Wire {
-    const isQuiet = (): boolean => this.abandoned === undefined && !this.isReclaimed
+    const isQuiet = (): boolean => this.abandoned === undefined && !this.guard.isReclaimed
     return {
       ask,
       // Kysely does not tell it: the texts do.
@@ -238,18 +233,12 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
 
   /** Has a request hold it, until it is given back. */
   isHeldBy(scope: Scope | undefined): void {
-    this.#holder = scope
     this.guard.isLent = true
-    scope?.request.hold(this)
-  }
-
-  /** Nothing more will be done on it: its request was replayed. */
-  get isLeft(): boolean {
-    return this.#holder?.request.isReplayed === true
+    if (scope !== undefined) this.owner.database.held.hold(this, scope.request)
   }
 
   reclaim(): void {
-    this.isReclaimed = true
+    this.guard.isReclaimed = true
     this.owner.giveBack(this, true)
   }
 
@@ -277,8 +266,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     this.isCancellable = false
     this.positions.giveUp()
     this.#borrowing.leave()
-    this.#holder?.request.release(this)
-    this.#holder = undefined
+    this.owner.database.held.release(this)
     guard.writes.leavesTransaction('unknown')
     guard.givenBack()
     if (!isDiscarded && abandoned === undefined && transaction?.refusal === undefined) return undefined

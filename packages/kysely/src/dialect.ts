@@ -4,6 +4,7 @@ import {
   createClassifier,
   DatabaseReplication,
   factsOf,
+  HeldConnections,
   memberTopology,
   problemNotices,
   withRole,
@@ -77,7 +78,8 @@ export class FlyrouteDialect implements Dialect {
       ...(functions === undefined ? {} : { functions }),
     })
     const catalogue = new Catalogue(() => facts.writers((sql) => source.ask(sql)), facts.isAnswer)
-    const database: KyselyDatabase = { facts, replication, classifier, catalogue, source }
+    const held = new HeldConnections()
+    const database: KyselyDatabase = { facts, replication, classifier, catalogue, source, held }
     this.replication = replication
     this.#local = one
     // Kysely 0.29's word; before, a driver itself made others wait.

@@ -39,8 +39,6 @@ export class FlyrouteDriver implements Driver, Owner {
   #isLocalReady = false
   /** How many connections of the local driver are in use. */
   #lent = 0
-  /** What the app has acquired. */
-  readonly #held: Set<KyselyConnection> = new Set()
   /** Connections that have to be cleaned up before they may be released. */
   readonly #leaving: Set<Promise<void>> = new Set()
 
@@ -161,7 +159,6 @@ export class FlyrouteDriver implements Driver, Owner {
       return this.drops(scope)
     }
     connection.isHeldBy(scope)
-    this.#held.add(connection)
     return connection
   }
 
@@ -217,7 +214,7 @@ export class FlyrouteDriver implements Driver, Owner {
   }
 
   #leaves(connection: KyselyConnection, options: ExecuteOptions): Promise<void> {
-    return connection.isReclaimed ? Promise.resolve() : this.#release(connection, false, options)
+    return connection.guard.isReclaimed ? Promise.resolve() : this.#release(connection, false, options)
   }
 
   giveBack(connection: KyselyConnection, isUnfit: boolean): void {
@@ -227,7 +224,6 @@ export class FlyrouteDriver implements Driver, Owner {
   #release(connection: KyselyConnection, isUnfit: boolean, options?: ExecuteOptions): Promise<void> {
     const { driver, inner, guard } = connection
     if (guard.side === 'local') this.#lent--
-    this.#held.delete(connection)
     const first = connection.leaves(isUnfit)
     if (first === undefined) return driver.releaseConnection(inner, options)
     const left = first.then((isDiscarded) => {
@@ -247,11 +243,11 @@ export class FlyrouteDriver implements Driver, Owner {
   }
 
   async destroy(options?: ExecuteOptions): Promise<void> {
+    const { replication, source, held } = this.database
+    // postgres.js never ends where a connection comes back later.
+    await held.reclaim()
     this.watchdog?.end()
-    const { replication, source } = this.database
     await replication.end()
-    for (const connection of this.#held) if (connection.isLeft) connection.reclaim()
-    // postgres.js never ends behind a connection that comes back later.
     await inGoodTime(Promise.all(this.#leaving))
     const destroyed = Promise.all(
       [...this.#initialised].map(async ([driver, initialised]) => {

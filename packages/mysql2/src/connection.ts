@@ -133,9 +133,9 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     const { request } = scope
     if (this.#holder?.request === request) return
     if (this.#holder !== undefined && this.guard.isDiverted && !this.isPooled) this.#borrowing.leave()
-    this.#holder?.request.release(this)
+    this.database.held.release(this)
     this.#holder = scope
-    if (this.isPooled) request.hold(this)
+    if (this.isPooled) this.database.held.hold(this, request)
   }
 
   /** Whether it is of a pool of ours, which sees it given back. */
@@ -344,15 +344,14 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     const { isUnfit } = guard
     this.#borrowing.leave()
     this.#onPrimary.leave()
-    this.#holder?.request.release(this)
+    this.database.held.release(this)
     this.#holder = undefined
     guard.givenBack()
     return !isUnfit
   }
 
   get isBusy(): boolean {
-    const { _command: current, _commands: next } = this.connection
-    return (Boolean(current) && !this.#isOpenEnded) || next.length > 0
+    return Boolean(this.connection._command) && !this.#isOpenEnded
   }
 
   /** Whether a reader goes at its own pace, and may stand still for ever. */
@@ -363,6 +362,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
 
   /** Its request was answered with a replay, and does not give it back: it is closed, and what was open on it rolled back. */
   reclaim(): void {
+    this.database.held.release(this)
     this.#holder = undefined
     this.#borrowing.leave(true)
     const { connection } = this
@@ -372,6 +372,16 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     // The server would wait for the reader before it ends.
     connection.stream.destroy()
     this.isOver()
+    this.#saysGoodbye()
+  }
+
+  /** What is last in the queue of a connection whose pool ends is what the pool waits for: it is not going to have its turn. */
+  #saysGoodbye(): void {
+    const { _commands: queue } = this.connection
+    let last: QueueEntry | undefined
+    while (queue.length > 0) last = queue.shift()
+    if (last !== undefined && !(last instanceof GuardedCommand) && kindOf(last) === undefined)
+      last.onResult?.(undefined)
   }
 
   whenOver(act: () => void): void {
@@ -382,7 +392,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     if (this.#hasEnded) return
     this.#hasEnded = true
     this.#borrowing.leave()
-    this.#holder?.request.release(this)
+    this.database.held.release(this)
     // Ended by its server, not by the pool: it may be started anew, further back in the log.
     if (this.guard.side !== 'primary' && this.connection._closing !== true) {
       this.database.replication.servers.disconnected(this.guard.server)

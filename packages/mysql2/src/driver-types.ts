@@ -93,7 +93,7 @@ export interface BareConnection extends EventEmitter {
   /** What it has prepared, by the driver's own key. */
   readonly _statements?: { has(key: string): boolean }
   _command: QueueEntry | null | undefined
-  readonly _commands: { readonly length: number }
+  readonly _commands: { readonly length: number; shift(): QueueEntry | undefined }
   readonly _paused: boolean
   readonly _closing?: boolean
   readonly _pool?: BarePool | null

@@ -154,6 +154,8 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
 
   const end: BarePool['end'] = (callback) => {
     database.pools.delete(pool)
+    // Ahead of the driver's own goodbye, which waits behind what is under way.
+    void database.held.reclaim()
     base.end.call(pool, (error?: Error) => {
       // Watched to the end: a server that hangs does not say goodbye.
       const left = database.leave(pool)

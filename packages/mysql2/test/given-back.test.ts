@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { runOnPrimary } from '@flyroute/core'
 import { replayable } from '@flyroute/core/fetch'
 import { createDriver, createPool } from '@flyroute/mysql2'
 import { startMariadb } from '@flyroute/testkit'
 import { expect, test } from '@jest/globals'
 import type { PoolConnection } from 'mysql2'
+import type { PoolConnection as PromisePoolConnection } from 'mysql2/promise'
 import { Bench } from './support/open.ts'
 
 // What a request holds when it is replayed: connections that only the app can give back, and rows that stand still.
@@ -87,3 +89,61 @@ test('a pool of ours of one connection has it back soon, although rows stand sti
   const [rows] = (await Promise.race([answered, sleep(5_000, ['none'])])) as [unknown]
   expect(rows).toEqual([{ one: 1 }])
 })
+
+test('the end of a pool reclaims it at once, on both servers, and what the app does afterwards does no harm', async () => {
+  const before = await connections()
+  const pool = createPool({ env: bench.env })
+  const held: PromisePoolConnection[] = []
+  const begin = async (): Promise<void> => {
+    const connection = await pool.promise().getConnection()
+    held.push(connection)
+    await connection.query('start transaction')
+    await connection.query('select 1')
+  }
+  const late: Promise<unknown>[] = []
+  let goOn: () => void = () => undefined
+  const handle = replayable(
+    async (_: Request) => {
+      await Promise.all([begin(), runOnPrimary(begin)])
+      const ended = new Promise<void>((resolve) => (goOn = resolve))
+      for (const connection of held) late.push(ended.then(() => connection.rollback()))
+      await pool.promise().query(insert)
+      return new Response('ran')
+    },
+    { databases: [pool] },
+  )
+  expect((await handle(new Request('http://app/'))).headers.has('fly-replay')).toBe(true)
+  const ended = pool.promise().end()
+  await ended
+  goOn()
+  expect(await Promise.race([...late, sleep(100, 'open')])).toBe('open')
+  for (const connection of held) connection.release()
+  while ((await connections()) > before) await sleep(20)
+})
+
+test.each(['before', 'after'])(
+  'rows that stand still do not keep the end of a pool that is ended %s the replay',
+  async (when) => {
+    const pool = createPool({ env: bench.env })
+    const other = createPool({ env: bench.env })
+    let ended: Promise<void> | undefined
+    const handle = replayable(
+      async (_: Request) => {
+        const connection = await new Promise<PoolConnection>((resolve) =>
+          pool.getConnection((_error, given) => resolve(given)),
+        )
+        const rows = connection.query("select repeat('x', 1000) from seq_1_to_100000").stream()
+        await new Promise((resolve) => rows.once('readable', resolve))
+        if (when === 'before') ended = pool.promise().end()
+        await other.promise().query(insert)
+        return new Response('ran')
+      },
+      { databases: [pool] },
+    )
+    expect((await handle(new Request('http://app/'))).headers.has('fly-replay')).toBe(true)
+    ended ??= pool.promise().end()
+    expect(await Promise.race([ended, sleep(5_000, 'open', { ref: false })])).toBeUndefined()
+    await other.promise().end()
+  },
+  20_000,
+)

@@ -83,8 +83,6 @@ export class PgConnection implements Guarded, HeldConnection {
   #settingIsOver: (() => void) | undefined
   /** The request that has used the connection last. */
   #user: Scope | undefined
-  /** The request that has checked the connection out from a pool of ours. */
-  #holder: Scope | undefined
 
   constructor(
     client: BareClient,
@@ -253,10 +251,7 @@ export class PgConnection implements Guarded, HeldConnection {
     this.guard.isLent = true
     // What nothing will happen to but that it is sent and answered, the pool gives back as it would without us.
     if (poolQuery === undefined || this.guard.isMisplaced) this.#interceptRelease(poolQuery !== undefined)
-    if (poolQuery === undefined) {
-      this.#holder = holder
-      holder?.request.hold(this)
-    }
+    if (poolQuery === undefined && holder !== undefined) this.database.held.hold(this, holder.request)
     return this.client.release as Release
   }
 
@@ -278,8 +273,7 @@ export class PgConnection implements Guarded, HeldConnection {
   leave(): void {
     this.#borrowing.leave()
     this.guard.givenBack()
-    this.#holder?.request.release(this)
-    this.#holder = undefined
+    this.database.held.release(this)
   }
 
   get isBusy(): boolean {
@@ -295,7 +289,8 @@ export class PgConnection implements Guarded, HeldConnection {
 
   /** Its request was answered with a replay, and does not give it back: it is closed, and what was open on it rolled back. */
   reclaim(): void {
-    const { client } = this
+    const { client, guard } = this
+    guard.isReclaimed = true
     const release = client.release as Release
     release(new Error('The request was replayed'))
     // The app may yet give it back.

@@ -208,9 +208,11 @@ export function guardPool(
     }
 
     override end(callback?: (...args: unknown[]) => void): Promise<void> | undefined {
-      this.#database.listeners.delete(this)
+      const database = this.#database
+      database.listeners.delete(this)
+      void database.held.reclaim()
       // Watched to the end: a server that hangs does not say goodbye.
-      const leave = (): Promise<void> => this.#database.leave(this)
+      const leave = (): Promise<void> => database.leave(this)
       if (callback === undefined) return super.end()?.then(leave)
       // A second end is an error, and the driver says so.
       void super.end((...args) => void leave().then(() => callback(...args)))

@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { runOnPrimary } from '@flyroute/core'
 import { replayable } from '@flyroute/core/fetch'
 import { createDriver, type FlyrouteDriver } from '@flyroute/pg'
 import { describe, expect, test } from '@jest/globals'
@@ -180,4 +181,36 @@ describe('a pool of ours of one connection has it back soon, although on it stan
     // It would be out of connections for 10 s, which is longer than a call waits.
     expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   })
+})
+
+test('the end of a pool reclaims it at once, on both servers, and what the app does afterwards does no harm', async () => {
+  const pool = bench.far({ application_name: name })
+  const clients: pg.PoolClient[] = []
+  const begin = async (): Promise<void> => {
+    const client = await pool.connect()
+    clients.push(client)
+    await client.query('begin')
+    await client.query('select 1')
+  }
+  const late: Promise<unknown>[] = []
+  let goOn: () => void = () => undefined
+  const handle = replayable(
+    async (_: Request) => {
+      await Promise.all([begin(), runOnPrimary(begin)])
+      const ended = new Promise<void>((resolve) => (goOn = resolve))
+      for (const client of clients) late.push(ended.then(() => client.query('rollback')))
+      await pool.query(insert)
+      return new Response('ran')
+    },
+    { databases: [pool] },
+  )
+  expect((await handle(new Request('http://app/'))).headers.has('fly-replay')).toBe(true)
+  expect([pool.totalCount, pool.idleCount]).toEqual([1, 0])
+  const ended = pool.end()
+  expect(pool.totalCount).toBe(0)
+  await ended
+  goOn()
+  expect(await Promise.race([...late, sleep(100, 'open')])).toBe('open')
+  for (const client of clients) client.release()
+  while ((await connections()) > 0) await sleep(20)
 })

@@ -19,6 +19,7 @@ export function decide<S>(
   hasWaited = false,
 ): Action {
   guard.effect = Effect.none
+  if (guard.isReclaimed) return Action.drop
   if (scope?.request.isReplayed) {
     // What such a request holds is rolled back by us in any case.
     return analysis.transaction === 'rollback' && !analysis.several ? Action.here : Action.drop

@@ -8,6 +8,7 @@ import { asksForNothing, isPlainRead } from '../plain-read.ts'
 import type { Role, ServerInstance } from '../position.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
 import { isOnlyServer } from '../replication/only-server.ts'
+import type { HeldConnections } from '../request/held.ts'
 import type { Scope } from '../request/scope.ts'
 import type { RequestState } from '../request/state.ts'
 import type { Freshness } from '../token.ts'
@@ -28,6 +29,7 @@ export interface GuardedDatabase {
   readonly classifier: Classifier
   readonly facts: DialectFacts
   readonly catalogue: Catalogue
+  readonly held: HeldConnections
 }
 
 /** How long (ms) a connection to a server that should not be used is kept, so that not each statement makes a new one. */
@@ -51,6 +53,8 @@ export class ConnectionGuard<S> {
   isDiverted = false
   /** It is checked out from a pool of ours, which sees it given back. */
   isLent = false
+  /** Its request was replayed, and it was given back for it: the app does nothing more on it. */
+  isReclaimed = false
   /** Something of this check-out could not go along to the primary: nothing of it does any more. */
   refused: Error | undefined
   /** With `Action.refuse` and `Action.rollback`: what keeps the statement from being sent. */

@@ -4,6 +4,7 @@ import { Catalogue } from '../dialect/catalogue.ts'
 import type { DialectFacts, DialectFactsOptions, ServerProblem } from '../dialect/facts.ts'
 import type { DatabaseContext } from '../identity/databases.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
+import { HeldConnections } from '../request/held.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { ResolvedOptions } from './options.ts'
 import { type AskedConnection, OwnConnection } from './own-connection.ts'
@@ -41,6 +42,7 @@ export abstract class DriverDatabase<Primary extends PrimaryPool> implements Gua
   readonly classifier: Classifier
   readonly facts: DialectFacts
   readonly catalogue: Catalogue
+  readonly held: HeldConnections = new HeldConnections()
   /** Watches what waits for the local server. */
   readonly watchdog: Watchdog
   /** A server of one's own plays the replica. */

@@ -1,6 +1,7 @@
 import type { PrimaryRequiredError, ReplayUnavailableError, ReplayUnavailableReason } from '../errors.ts'
 import type { Freshness } from '../token.ts'
 import type { Crossings } from './crossings.ts'
+import { type HeldConnection, Holdings } from './held.ts'
 import { belongsTo, throwUnhandled } from './unhandled.ts'
 
 /** How fresh the reads of a scope must be. */
@@ -11,16 +12,6 @@ export type Consistency = 'none' | 'read-your-writes' | 'monotonic'
  * have happened; `unsent`: nothing was sent, the intent is withdrawn.
  */
 export type WriteOutcome = 'done' | 'failed' | 'unknown' | 'unsent'
-
-/** A connection that a request has checked out; reclaimed when the request was answered with a replay. */
-export interface HeldConnection {
-  /** Others use it at the same time, and are not to meet what is open on it: it is reclaimed at once. Default: false. */
-  readonly isShared?: boolean
-  /** A statement is under way on it: `reclaim` waits for its answer, since an error in its place would have nothing to handle it. */
-  readonly isBusy?: boolean
-  /** Rolls back what is open on it and gives it back to its pool. Must not throw. */
-  reclaim(): void
-}
 
 /** What all requests of an app have in common: the options of its policy. */
 export interface RequestSettings {
@@ -56,11 +47,6 @@ export const requestWaitMs = 1_000
 const jobWaitMs = 5_000
 
 const phases = { running: 0, replayed: 1, answering: 2 } as const
-
-/** How long (ms) the app has to roll back and give back what it holds of a request that was answered with a replay. */
-const reclaimMs = 250
-/** So many times it is waited as long once more for an answer that is on its way: a stream may stand still for ever. */
-const reclaimLooks = 40
 
 /** How long (ms) a handler has to answer by itself after an error of its request that no code handled. */
 const answerMs = 100
@@ -100,7 +86,7 @@ export class RequestState {
   #refusal: PrimaryRequiredError | undefined = undefined
   #positions: Map<string, Freshness> | undefined = undefined
   #written: Set<string> | undefined = undefined
-  #held: Set<HeldConnection> | undefined = undefined
+  #held: Holdings | undefined = undefined
   #unhandled: Set<unknown> | undefined = undefined
   /** Asked once something of it would go to the primary because it cannot be replayed; undefined where that needs no leave. */
   leave: (() => boolean) | undefined = undefined
@@ -268,12 +254,10 @@ export class RequestState {
 
   /** A connection is checked out for this request. */
   hold(connection: HeldConnection): void {
-    if (this.#held === undefined) {
-      this.#held = new Set()
-      // It was being given out while the replay was answered.
-      if (this.isReplayed) this.#reclaimLater(reclaimLooks)
-    }
+    this.#held ??= new Holdings()
     this.#held.add(connection)
+    // It was being given out while the replay was answered.
+    if (this.isReplayed) this.#held.reclaimLater()
   }
 
   /** The app has given it back. */
@@ -291,30 +275,8 @@ export class RequestState {
     if (this.whyNotReplayable() !== undefined) return false
     this.#phase = phases.replayed
     this.#unhandled = undefined
-    // The app's own `finally` gives back what it can, in the course of the error; what is left then is ours to give back.
-    if (this.#held !== undefined) {
-      setImmediate(() => this.#reclaimShared())
-      this.#reclaimLater(reclaimLooks)
-    }
+    this.#held?.reclaimSoon()
     return true
-  }
-
-  #reclaimShared(): void {
-    for (const connection of this.#held ?? []) if (connection.isShared) connection.reclaim()
-  }
-
-  #reclaimLater(looks: number): void {
-    setTimeout(() => this.#reclaim(looks), reclaimMs).unref?.()
-  }
-
-  #reclaim(looks: number): void {
-    for (const connection of this.#held ?? []) {
-      if (looks > 0 && connection.isBusy) continue
-      this.release(connection)
-      connection.reclaim()
-    }
-    if (this.#held !== undefined && this.#held.size > 0) this.#reclaimLater(looks - 1)
-    else this.#held = undefined
   }
 
   /** The headers of the app's own answer are on their way: from now on nothing can be replayed, and no token can be added. */

@@ -42,6 +42,9 @@ describe('on a replica', () => {
     expect(names[guarded.run('commit; select 1', scope)]).toBe('refuse')
     expect(names[guarded.run('commit', scope)]).toBe('rollback')
     expect(names[guarded.run('rollback', scope)]).toBe('here')
+    // It was rolled back with its connection.
+    guarded.guard.isReclaimed = true
+    expect(names[guarded.run('rollback', scope)]).toBe('drop')
   })
 
   test.each([

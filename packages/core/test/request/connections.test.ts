@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { PrimaryRequiredError } from '../../src/errors.ts'
+import { HeldConnections } from '../../src/request/held.ts'
 import { createRequestState, type RequestState } from '../../src/request/state.ts'
+import { FakeDatabase } from '../support/fake-database.ts'
 
 // What becomes of the connections that a request has checked out, once it was answered with a replay.
 
@@ -105,4 +108,73 @@ test('an answer is final: a second one begins nothing anew', () => {
   const timers = jest.getTimerCount()
   expect(state.answerReplay()).toBe(true)
   expect(jest.getTimerCount()).toBe(timers)
+})
+
+describe('the end of a database', () => {
+  const required = () =>
+    new PrimaryRequiredError({ reason: 'write', topology: new FakeDatabase().replication.topology })
+
+  /** A request that holds these connections of the database. */
+  function holding(held: HeldConnections, ...connections: Held[]): RequestState {
+    const state = createRequestState('request')
+    for (const connection of connections) held.hold(connection, state)
+    return state
+  }
+
+  /** Whether it has come, by now. */
+  async function hasCome(end: Promise<void>): Promise<boolean> {
+    return Promise.race([end.then(() => true), Promise.resolve().then(() => Promise.resolve(false))])
+  }
+
+  test('reclaims what replayed requests hold in the same step, and nothing else', async () => {
+    const held = new HeldConnections()
+    const [kept, released, others] = [new Held(), new Held(), new Held()]
+    const state = holding(held, kept, released)
+    holding(held, others)
+    held.release(released)
+    expect(state.answerReplay()).toBe(true)
+    const end = held.reclaim()
+    expect([kept.reclaimed, released.reclaimed, others.reclaimed]).toEqual([1, 0, 0])
+    await end
+    // Neither by another end nor by the request itself once more.
+    await held.reclaim()
+    jest.advanceTimersByTime(20_000)
+    expect([kept.reclaimed, released.reclaimed, others.reclaimed]).toEqual([1, 0, 0])
+    held.release(others)
+    held.release(others)
+  })
+
+  test('waits for an answer that is on its way, as long as it would be waited for without it', async () => {
+    const held = new HeldConnections()
+    const [busy, hanging] = [new Held({ isBusy: true }), new Held({ isBusy: true })]
+    expect(holding(held, busy).answerReplay()).toBe(true)
+    const end = held.reclaim()
+    expect([busy.reclaimed, await hasCome(end)]).toEqual([0, false])
+    busy.isBusy = false
+    await jest.advanceTimersByTimeAsync(20)
+    expect([busy.reclaimed, await hasCome(end)]).toEqual([1, true])
+    expect(holding(held, hanging).answerReplay()).toBe(true)
+    const later = held.reclaim()
+    await jest.advanceTimersByTimeAsync(9_900)
+    expect([hanging.reclaimed, await hasCome(later)]).toEqual([0, false])
+    await jest.advanceTimersByTimeAsync(200)
+    expect([hanging.reclaimed, await hasCome(later)]).toEqual([1, true])
+  })
+
+  test('waits for a request that is about to be replayed, but not for ever', async () => {
+    const held = new HeldConnections()
+    const [soon, never] = [new Held(), new Held()]
+    const state = holding(held, soon)
+    state.refuse(required())
+    const end = held.reclaim()
+    await jest.advanceTimersByTimeAsync(100)
+    expect([soon.reclaimed, await hasCome(end)]).toEqual([0, false])
+    expect(state.answerReplay()).toBe(true)
+    await jest.advanceTimersByTimeAsync(20)
+    expect([soon.reclaimed, await hasCome(end)]).toEqual([1, true])
+    holding(held, never).refuse(required())
+    const later = held.reclaim()
+    await jest.advanceTimersByTimeAsync(10_100)
+    expect([never.reclaimed, await hasCome(later)]).toEqual([0, true])
+  })
 })

@@ -9,6 +9,7 @@ import type { DialectFacts } from '../../src/dialect/facts.ts'
 import { factsOf } from '../../src/dialect/facts-of.ts'
 import { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers } from '../../src/dialect/writers.ts'
 import type { ServerInstance } from '../../src/position.ts'
+import { HeldConnections } from '../../src/request/held.ts'
 import { createScope, type Scope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'
 import { FakeDatabase, type FakeDatabaseOptions } from './fake-database.ts'
@@ -46,6 +47,7 @@ export class Guarded {
       replication,
       classifier: createClassifier({ dialect: language }),
       facts: known,
+      held: new HeldConnections(),
       catalogue: new Catalogue(catalogue ?? (async () => ({ routines, mentions })), known.isAnswer),
     }
     const says = { status: () => this.status, isQuiet: () => this.isQuiet, isEnded: () => this.isEnded }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from '@jest/globals'
+import type { Query, Subject } from './adapter.ts'
 import { away, type Context, home } from './context.ts'
 
 /** Longer than a replayed request may hold a connection. */
@@ -58,5 +59,44 @@ export function once(context: Context): void {
       expect(way).toEqual([away, home])
       expect(await next).toMatchObject({ status: 200, value: 2, way: [away] })
     })
+
+    context.testWith('servers', 'does not keep the end of what it holds connections of', async () => {
+      const { app, far } = await context.app({}, { max: 3 })
+      const id = context.nextId()
+      let goOn: () => void = () => undefined
+      const late = new Promise<void>((resolve) => (goOn = resolve))
+      let busy: Promise<unknown> | undefined
+      let lateWork: Promise<unknown> | undefined
+      let ended: Promise<void> | undefined
+      const { way } = await app.send(away, async (subject) => {
+        if (subject === far) {
+          await hold(far, () => new Promise(() => undefined))
+          await hold(far, (query) => (busy = query(context.dialect.sleep ?? '')))
+          await hold(far, (query) => (lateWork = late.then(() => query('select 2'))))
+        } else ended = context.end(far)
+        await subject.query(context.insert(id, 1))
+      })
+      expect(way).toEqual([away, home])
+      expect(await Promise.race([ended, sleep(6_000, 'open', { ref: false })])).toBeUndefined()
+      // It was under way.
+      await busy
+      goOn()
+      expect(await Promise.race([lateWork, sleep(100, 'open')])).toBe('open')
+      expect(await context.valueOnPrimary(id)).toBe(1)
+    })
+  })
+}
+
+/** Begins a transaction and reads in it; resolves when that is done, while `work` goes on. */
+function hold(subject: Subject, work: (query: Query) => Promise<unknown>): Promise<void> {
+  return new Promise((begun, failed) => {
+    subject
+      .transaction(async (query) => {
+        await query('select 1')
+        const working = work(query)
+        begun()
+        await working
+      })
+      .catch(failed)
   })
 }
