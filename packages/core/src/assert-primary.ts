@@ -1,5 +1,6 @@
 import { PrimaryRequiredError } from './errors.ts'
 import type { Replication } from './replication/types.ts'
+import { placeOf } from './request/place.ts'
 import { currentScope } from './request/scope.ts'
 import { resolveTopology } from './topology/resolve.ts'
 import type { Topology } from './topology/topology.ts'
@@ -28,8 +29,8 @@ export function assertPrimary(
 function check(topology: Topology, role: 'primary' | 'replica'): void {
   const scope = currentScope()
   if (role === 'primary' || scope?.onPrimary) return
-  const outsideRequest = scope?.request.kind !== 'request'
-  const error = new PrimaryRequiredError({ reason: 'write', detail: 'assert-primary', topology, outsideRequest })
+  const place = placeOf(scope?.request)
+  const error = new PrimaryRequiredError({ reason: 'write', detail: 'assert-primary', topology, place })
   scope?.request.refuse(error)
   throw error
 }

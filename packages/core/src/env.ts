@@ -145,6 +145,20 @@ export function tokenSecrets(env: Environment = process.env): readonly string[] 
     .filter((secret) => secret !== '')
 }
 
+/** How much is said on standard error: nothing, what is wrong, where the databases are as well, or every event. */
+export type LogLevel = (typeof logLevels)[number]
+
+export const logLevels = ['off', 'warn', 'info', 'debug'] as const
+
+/** `FLYROUTE_LOG`; else `info` on Fly, and `off` elsewhere and in tests. */
+export function readLogLevel(env: Environment = process.env): { level: LogLevel; isUnknown: boolean } {
+  const given = read(env, 'FLYROUTE_LOG')?.toLowerCase()
+  const level = logLevels.find((one) => one === given)
+  const isSilent = read(env, 'FLY_REGION') === undefined || read(env, 'NODE_ENV') === 'test'
+  const otherwise = isSilent && given === undefined ? 'off' : 'info'
+  return { level: level ?? otherwise, isUnknown: given !== undefined && level === undefined }
+}
+
 /** What LiteFS's documentation, litefs-js and the templates built on them call where the database is. */
 export interface LitefsEnvironment {
   /** The mount: `fuse.dir` of litefs.yml. */

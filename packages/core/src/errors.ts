@@ -1,4 +1,5 @@
 import { setOrigin } from './errors/origin.ts'
+import { ownerOf } from './errors/owner.ts'
 import type { ReplayTarget } from './replay/target.ts'
 import type { Topology } from './topology/topology.ts'
 
@@ -56,6 +57,14 @@ export class ConfigurationError extends FlyrouteError {
  */
 export type PrimaryRequiredReason = 'write' | 'refused' | 'stale' | 'unavailable' | 'distance'
 
+/**
+ * Where the primary was found to be needed:
+ * - `replayed`: in a request that a middleware is going to replay;
+ * - `unattended`: in an HTTP request that no middleware stands ahead of;
+ * - `outside`: where no request can be replayed (boot, cron, a socket).
+ */
+export type PrimaryRequiredPlace = 'replayed' | 'unattended' | 'outside'
+
 export interface PrimaryRequiredOptions extends ErrorOptions {
   readonly reason: PrimaryRequiredReason
   /** The topology of the database that is meant (an app may have several). */
@@ -64,8 +73,8 @@ export interface PrimaryRequiredOptions extends ErrorOptions {
   readonly detail?: string | undefined
   /** Default: the topology's primary region. */
   readonly target?: ReplayTarget | undefined
-  /** It happened where no request can be replayed (boot, cron, a socket). Changes what the message advises. Default: false. */
-  readonly outsideRequest?: boolean | undefined
+  /** Where it happened, which decides what the message advises. Default: a request of which nothing is known. */
+  readonly place?: PrimaryRequiredPlace | undefined
   /** Whether this process could talk to the primary. Changes what the message advises. Default: true. */
   readonly reachesPrimary?: boolean | undefined
 }
@@ -95,6 +104,17 @@ export class PrimaryRequiredError extends FlyrouteError {
     setOrigin(this, { code: this.code, reason, detail, target: this.target, topology })
     // Of an error with a code Prisma hands on the code and the `meta`, and nothing else.
     Object.defineProperty(this, 'meta', { value: { cause: this }, ...hidden })
+  }
+
+  /**
+   * Whether the request that it happened in is answered with a replay, or was: then there is nothing to do about it, and nothing to
+   * log. Asked anew each time: an answer that begins ahead of the replay changes it.
+   *
+   * @example
+   * if (findPrimaryRequired(error)?.willBeReplayed) return
+   */
+  get willBeReplayed(): boolean {
+    return ownerOf(this)?.willBeReplayed === true
   }
 }
 
@@ -182,29 +202,49 @@ function causeOf(options: ErrorOptions | undefined): ErrorOptions | undefined {
 }
 
 function primaryRequiredMessage(options: PrimaryRequiredOptions, detail: string | undefined): string {
-  const { reason, topology, outsideRequest, reachesPrimary = true } = options
+  const { reason, topology, place } = options
   const { region, role, inPrimaryRegion } = topology
-  const place = role === 'primary' && !inPrimaryRegion ? 'a region without a replica' : 'a replica'
-  const replica = region === undefined ? place : `${place} (region ${region})`
+  const server = role === 'primary' && !inPrimaryRegion ? 'a region without a replica' : 'a replica'
+  const replica = region === undefined ? server : `${server} (region ${region})`
   const what = detail === undefined ? '' : ` (${detail})`
-  const happened = {
-    write: `a statement that writes${what} reached ${replica}`,
-    refused: `${replica} refused a statement${what}`,
-    stale: `${replica} is behind what this client has already seen${what}`,
-    unavailable: `${replica} cannot be reached${what}`,
-    distance: `several statements${what} would go from ${replica} to a server far away`,
-  }[reason]
-  if (!reachesPrimary) {
-    return outsideRequest
-      ? `${happened}, outside a request; run it on the primary's machine, or send it there as a request`
-      : `${happened}; answer with replayResponse(error) so that the request runs again on the primary's machine`
-  }
-  if (outsideRequest) {
-    return `${happened}, outside a request; wrap the work in runOnPrimary(fn), or set outsideRequest: 'primary'`
-  }
-  const where =
-    topology.primaryRegion === undefined ? 'on the primary' : `in the primary region ${topology.primaryRegion}`
-  return `${happened}; answer with replayResponse(error) so that the request runs again ${where}, or wrap the work in runOnPrimary(fn)`
+  const happened =
+    detail === 'assert-primary'
+      ? `the primary is needed, and this process uses ${replica}`
+      : {
+          write: `a statement that writes${what} reached ${replica}`,
+          refused: `${replica} refused a statement${what}`,
+          stale: `${replica} is behind what this client has already seen${what}`,
+          unavailable: `${replica} cannot be reached${what}`,
+          distance: `several statements${what} would go from ${replica} to a server far away`,
+        }[reason]
+  return happened + (place === undefined ? byHand : remedies[place])(options)
+}
+
+type Remedy = (options: PrimaryRequiredOptions) => string
+
+const remedies: Readonly<Record<PrimaryRequiredPlace, Remedy>> = {
+  replayed: () => ', so that this request is being replayed; nothing to do',
+  unattended: () =>
+    ', in an HTTP request that no middleware of flyroute stands ahead of; put replayMiddleware({ databases: [pool] }) ahead of all routes, or replayable() around the handler',
+  outside({ topology: { primaryRegion }, reachesPrimary = true, detail }) {
+    if (detail === 'assert-primary') {
+      const region = primaryRegion === undefined ? "the primary's region" : `the primary region ${primaryRegion}`
+      const setting = `primary_region${primaryRegion === undefined ? '' : ` = "${primaryRegion}"`} in fly.toml`
+      const here = reachesPrimary ? ', or wrap the work in runOnPrimary(fn)' : ''
+      return `; run it in ${region}, where a release_command runs with ${setting}${here}`
+    }
+    return reachesPrimary
+      ? ", outside a request; wrap the work in runOnPrimary(fn), or set outsideRequest: 'primary'"
+      : ", outside a request; run it on the primary's machine, or send it there as a request"
+  },
+}
+
+/** In a request whose answer is the app's own affair. */
+const byHand: Remedy = ({ topology: { primaryRegion }, reachesPrimary = true }) => {
+  const answer = '; answer with replayResponse(error) so that the request runs again'
+  if (!reachesPrimary) return `${answer} on the primary's machine`
+  const where = primaryRegion === undefined ? 'on the primary' : `in the primary region ${primaryRegion}`
+  return `${answer} ${where}, or wrap the work in runOnPrimary(fn)`
 }
 
 /** What keeps work on a connection where it is, whatever kept its request from being replayed. */

@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel'
+import { type Channel, channel } from 'node:diagnostics_channel'
 import type { Access } from './classify/types.ts'
 import type { PrimaryRequiredReason, ReplayUnavailableReason } from './errors.ts'
 import type { Role } from './position.ts'
@@ -8,6 +8,16 @@ import type { Role } from './position.ts'
  * contains SQL text, parameters, tokens or passwords.
  */
 export interface FlyrouteEvents {
+  /** The server that reads use has said what it is, for the first time: `region` is ours, `serverRegion` its own. */
+  connected: {
+    database: string
+    role: Role
+    setting: string
+    region?: string | undefined
+    serverRegion?: string | undefined
+    primaryRegion?: string | undefined
+    lagSeconds?: number | undefined
+  }
   /** A statement that needs the primary was met on a replica. */
   write: { database: string; access: Access; detail: string; sentTo: 'primary' | 'nowhere' }
   /** A request is answered with a replay. */
@@ -24,12 +34,22 @@ export interface FlyrouteEvents {
   wait: { database: string; waitedMs: number; reached: boolean; predictedMs?: number | undefined }
   /** A request that cannot be replayed, or whose replay failed, goes on with the primary connection. */
   fallback: { database?: string | undefined; reason: ReplayUnavailableReason | 'retry' }
-  /** The settings say replica and the server says primary, or the other way round. */
-  'role-mismatch': { database: string; expected: Role; found: Role }
+  /** The settings say replica and the server says primary, or the other way round; with both the same, that it is over. */
+  'role-mismatch': { database: string; expected: Role; found: Role; setting: string }
   /** The replica cannot be reached; reads go to the primary. */
-  'replica-unavailable': { database: string; code?: string | undefined }
+  'replica-unavailable': { database: string; setting: string; code?: string | undefined }
   /** It can be reached again. */
-  'replica-available': { database: string }
+  'replica-available': { database: string; setting: string }
+  /** The primary did not answer when the app began. */
+  'primary-unavailable': { database: string; setting: string; code?: string | undefined }
+  /** How far the replica is behind, each time that it is asked for: `status()`, a health check, every half minute on Fly. */
+  lag: { database: string; lagSeconds?: number | undefined; lagBytes?: number | undefined }
+  /** A statement that needs the primary came from an HTTP request that no middleware stands ahead of. */
+  'no-middleware': { database: string }
+  /** A request that was replayed has kept a connection, or has given it back in an open transaction: that is rolled back. */
+  'connection-kept': { database: string; inTransaction: boolean }
+  /** A replayed request came whose `state` was signed with another key than this process has, or without one. */
+  'key-mismatch': { database: string; found: 'none' | 'other'; expected: 'none' | 'own' }
   /** A statement of a request that was answered with a replay: it reaches no server, and its promise stays open. */
   'late-statement': { database: string }
   /** A write came after the headers of its answer: the client will not get its token. */
@@ -43,10 +63,64 @@ export interface FlyrouteEvents {
 /** The name of an event: `flyroute:` and this is the name of its channel. */
 export type FlyrouteEvent = keyof FlyrouteEvents
 
-/** Publishes an event to its channel. Costs one check where the channel has no subscriber. */
+/** What tells of a state, and not of one request: kept for the first subscriber, who may come after it. */
+const kept: ReadonlySet<FlyrouteEvent> = new Set<FlyrouteEvent>([
+  'connected',
+  'notice',
+  'role-mismatch',
+  'replica-unavailable',
+  'replica-available',
+  'primary-unavailable',
+  'position-unavailable',
+])
+/** So many of each, the newest. */
+const mostKept = 16
+
+/** Held here, as Node lets go of a channel that has neither subscriber nor owner. */
+const early: Map<Channel, object[]> = new Map()
+
+/** Hears every event, ahead of the subscribers. */
+export type EventListener = <Event extends FlyrouteEvent>(event: Event, message: FlyrouteEvents[Event]) => void
+
+let listener: EventListener | undefined
+
+/** Has every event told to the log as well, which is no subscriber: what was kept is still there for the first one. */
+export function tellLog(log: EventListener | undefined): void {
+  listener = log
+}
+
+/**
+ * Publishes an event to its channel. Costs two checks where the channel has no subscriber, and keeps then what is worth being
+ * heard later.
+ */
 export function publish<Event extends FlyrouteEvent>(event: Event, message: FlyrouteEvents[Event]): void {
+  listener?.(event, message)
   const to = channel(`flyroute:${event}`)
   if (to.hasSubscribers) to.publish(message)
+  else if (kept.has(event)) keep(to, message)
+}
+
+function keep(to: Channel, message: object): void {
+  const messages = early.get(to) ?? handOver(to)
+  messages.push(message)
+  if (messages.length > mostKept) messages.shift()
+}
+
+/** Sees to it that the first subscriber of a channel gets what was kept for it. */
+function handOver(to: Channel): object[] {
+  const messages: object[] = []
+  early.set(to, messages)
+  // Another copy of the package may wait for the same.
+  const other = Object.getOwnPropertyDescriptor(to, 'subscribe')
+  const value = (subscriber: Parameters<Channel['subscribe']>[0]): void => {
+    early.delete(to)
+    Reflect.deleteProperty(to, 'subscribe')
+    if (other !== undefined) Object.defineProperty(to, 'subscribe', other)
+    to.subscribe(subscriber)
+    for (const message of messages) to.publish(message)
+  }
+  Object.defineProperty(to, 'subscribe', { value, configurable: true, writable: true })
+  return messages
 }
 
 /** A driver's error code, where it has one: the only part of a foreign error that is told. */

@@ -17,6 +17,7 @@ export {
 } from './errors.ts'
 export type { FlyrouteEvent, FlyrouteEvents } from './events.ts'
 export { type HealthOptions, healthResponse } from './health.ts'
+export type { Log, Logger, LogLine } from './log/reporter.ts'
 export type { DriverAdapterOptions } from './member/options.ts'
 export { type MigrationUrlOptions, migrationUrl } from './migration-url.ts'
 export {

@@ -1,3 +1,4 @@
+import { logTo } from './log/log.ts'
 import { after, type Outcome, type Verdict } from './policy/after.ts'
 import { before } from './policy/before.ts'
 import type { ReplayPolicyOptions } from './policy/options.ts'
@@ -32,6 +33,7 @@ export interface ReplayPolicy {
  */
 export function createReplayPolicy(options: ReplayPolicyOptions): ReplayPolicy {
   const resolved = resolvePolicy(options)
+  if (logTo(options.log)) for (const database of resolved.databases) database.watch()
   lookAfterUnhandled()
   return {
     before: (request) => before(resolved, request),

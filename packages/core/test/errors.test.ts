@@ -17,6 +17,7 @@ import {
   type ReplayUnavailableReason,
 } from '../src/errors.ts'
 import { replayResponse } from '../src/replay/response.ts'
+import { createRequestState } from '../src/request/state.ts'
 import { createTopology } from '../src/topology/topology.ts'
 
 const password = 'correct-horse-battery-staple'
@@ -127,10 +128,44 @@ describe('PrimaryRequiredError', () => {
   })
 
   test('outside a request: names both ways out, and no answer that nobody waits for', () => {
-    const { message } = write({ outsideRequest: true })
+    const { message } = write({ place: 'outside' })
     expect(message).toContain('runOnPrimary(fn)')
     expect(message).toContain("outsideRequest: 'primary'")
     expect(message).not.toContain('replayResponse')
+  })
+
+  test('in a request that is replayed: that there is nothing to do', () => {
+    expect(write({ place: 'replayed' }).message).toMatch(/, so that this request is being replayed; nothing to do$/)
+  })
+
+  test('in a request ahead of which no middleware stands: where to put one', () => {
+    const { message } = write({ place: 'unattended' })
+    expect(message).toMatch(/no middleware of flyroute stands ahead of; put replayMiddleware\(.*\) ahead of all routes/)
+    expect(message).not.toContain('runOnPrimary')
+  })
+
+  test('of assertPrimary: names primary_region, which sends release commands there', () => {
+    const { message } = write({ detail: 'assert-primary', place: 'outside' })
+    expect(message).toContain(
+      'run it in the primary region ord, where a release_command runs with primary_region = "ord" in fly.toml',
+    )
+    const nowhere = write({ detail: 'assert-primary', place: 'outside', topology: offFly, reachesPrimary: false })
+    expect(nowhere.message).toMatch(/; run it in the primary's region, .* with primary_region in fly\.toml$/)
+  })
+
+  test('it will be replayed as long as its request will be', () => {
+    const error = write({ place: 'replayed' })
+    expect(error.willBeReplayed).toBe(false)
+    const [replayed, begun] = [createRequestState('request'), createRequestState('request')]
+    replayed.refuse(error)
+    expect(error.willBeReplayed).toBe(true)
+    replayed.answerReplay()
+    expect(error.willBeReplayed).toBe(true)
+    const other = write({ place: 'replayed' })
+    begun.refuse(other)
+    begun.answerBegins()
+    expect(other.willBeReplayed).toBe(false)
+    expect(Object.keys(error)).not.toContain('willBeReplayed')
   })
 
   test('the target is the primary region, or what the adapter says (a Machine), or empty where nobody knows', () => {
@@ -373,7 +408,7 @@ test('no error shows a password, whichever way it is printed', () => {
   const errors = [
     write(),
     write({ cause: new ReplayUnavailableError('no-primary') }),
-    write({ outsideRequest: true }),
+    write({ place: 'outside' }),
     new Error('outer', { cause: write() }),
   ]
   for (const error of errors) {

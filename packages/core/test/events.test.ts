@@ -3,11 +3,18 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { FlyrouteEvent, FlyrouteEvents } from '../src/events.ts'
 import { replayable } from '../src/node.ts'
 import { estimateReplayMs } from '../src/replication/price.ts'
+import { forgetEarly } from './support/events.ts'
 import { Connection, head } from './support/http.ts'
 import { cookieOf, Regions } from './support/postgres.ts'
 
 const regions = new Regions('create table note (id serial primary key, text text)')
 const names = Object.keys({
+  connected: 0,
+  'primary-unavailable': 0,
+  lag: 0,
+  'no-middleware': 0,
+  'connection-kept': 0,
+  'key-mismatch': 0,
   write: 0,
   replay: 0,
   placement: 0,
@@ -30,6 +37,7 @@ const listeners = names.map(
   (name) => [name, (message: unknown) => void (told[name] ??= []).push(message as never)] as const,
 )
 beforeEach(() => {
+  for (const name of names) forgetEarly(name)
   for (const name of names) delete told[name]
   for (const [name, listener] of listeners) subscribe(`flyroute:${name}`, listener)
 })
@@ -121,11 +129,13 @@ test('tells of a replica that goes and comes, and keeps serving', async () => {
   while (pool.totalCount > 0) await new Promise((resolve) => setTimeout(resolve, 5))
   expect(await fly.send('ams', 'GET', '/read')).toMatchObject({ status: 200, region: 'ord' })
   await until('replica-unavailable')
-  expect(told['replica-unavailable']).toEqual([{ database: 'app', code: expect.any(String) }])
+  expect(told['replica-unavailable']).toEqual([
+    { database: 'app', setting: 'DATABASE_URL_AMS', code: expect.any(String) },
+  ])
   expect(told.replay?.at(-1)).toMatchObject({ reason: 'unavailable' })
   await regions.replica.start()
   await until('replica-available')
-  expect(told['replica-available']).toEqual([{ database: 'app' }])
+  expect(told['replica-available']).toEqual([{ database: 'app', setting: 'DATABASE_URL_AMS' }])
   expect(await fly.send('ams', 'GET', '/read')).toMatchObject({ status: 200, region: 'ams' })
 })
 
@@ -135,7 +145,9 @@ test('tells where the settings are not what the server says, and what should be 
     env: { ...env, DATABASE_URL_AMS: regions.primary.url.replace('127.0.0.1', 'localhost') },
   })
   await pool.query('select 1')
-  expect(told['role-mismatch']).toEqual([{ database: 'app', expected: 'replica', found: 'primary' }])
+  expect(told['role-mismatch']).toEqual([
+    { database: 'app', expected: 'replica', found: 'primary', setting: 'DATABASE_URL_AMS' },
+  ])
   await using far = regions.pool('ams', { env: { ...env, FLY_REGION: 'lhr', DATABASE_URL_AMS: regions.replica.url } })
   expect(told.notice).toEqual([{ database: 'app', message: expect.stringContaining('ams') }])
   expect(far.replication.topology.role).toBe('replica')

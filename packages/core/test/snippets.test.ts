@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import * as honoServer from '@hono/node-server'
 import { expect, test } from '@jest/globals'
-import express from 'express'
+import express, { type ErrorRequestHandler } from 'express'
 import { Hono } from 'hono'
 import * as pg from '../../pg/src/index.ts'
 import * as coreFetch from '../src/fetch.ts'
@@ -59,6 +59,20 @@ const frameworkOf =
 async function readsAndReplays({ port }: { port: number }): Promise<void> {
   expect((await request(port, 'GET', '/read')).body).toBe('read')
   expect((await request(port, 'GET', '/write')).header('fly-replay')).toHaveLength(1)
+}
+
+const isReplayed = (error: unknown): boolean => core.findPrimaryRequired(error)?.willBeReplayed === true
+
+/** The error of a write in a request that is replayed, and that of one outside of any. */
+async function refusedBoth({ pool }: Reader): Promise<[unknown, unknown]> {
+  const write = (): Promise<unknown> => pool.query('insert into audit values (1)').catch((refusal: unknown) => refusal)
+  let replayed: unknown
+  const handle = async (_: Request): Promise<Response> => {
+    replayed = await write()
+    return new Response('unsent')
+  }
+  await coreFetch.replayable(handle, { databases: [pool] })(new Request('http://app/'))
+  return [replayed, await write()]
 }
 
 /** By a line that only this snippet has: runs it, and sees that it does what its text says. */
@@ -181,7 +195,97 @@ const recipes: Record<string, (reader: Reader, run: Run) => Promise<void>> = {
     const logged: unknown[][] = []
     await run(reader, { console: { log: (...words: unknown[]) => logged.push(words) } })
     channels.channel('flyroute:replay').publish('told')
-    expect(logged).toEqual([['replay', 'told']])
+    // Ahead of it comes what was told before there was a subscriber.
+    expect(logged.at(-1)).toEqual(['replay', 'told'])
+  },
+  'export const isReplayed': async (reader, run) => {
+    const isReplayed = (await run(reader, { then: 'return isReplayed' })) as (error: unknown) => boolean
+    const errors = await refusedBoth(reader)
+    expect(errors.map((error) => isReplayed(new Error('Failed query', { cause: error })))).toEqual([true, false])
+  },
+  'app.use((error, request, response, next)': async (reader, run) => {
+    const logged: unknown[] = []
+    reader.app.use(coreNode.replayMiddleware({ databases: [reader.pool] }))
+    reader.app.get('/', () => reader.pool.query('insert into audit values (1)'))
+    reader.app.get('/fault', () => reader.pool.query('select 1/0'))
+    await run(reader, { isReplayed })
+    const log: ErrorRequestHandler = (error, _request, response, _next) => {
+      logged.push(error.code)
+      response.sendStatus(500)
+    }
+    reader.app.use(log)
+    expect((await reader.ask('GET', '/')).header('fly-replay')).toHaveLength(1)
+    expect((await reader.ask('GET', '/fault')).status).toBe(500)
+    expect(logged).toEqual(['22012'])
+  },
+  'fastify.setErrorHandler(': async (reader, run) => {
+    type Handler = (error: unknown, request: object, reply: object) => unknown
+    let handler: Handler | undefined
+    const fastify = { setErrorHandler: (one: Handler) => void (handler = one) }
+    await run(reader, { fastify, isReplayed })
+    const sent: number[] = []
+    const reply = { code: (status: number) => ({ send: () => sent.push(status) }) }
+    const [replayed, outside] = await refusedBoth(reader)
+    handler?.(replayed, {}, reply)
+    expect(() => handler?.(outside, {}, reply)).toThrow('outside a request')
+    expect(sent).toEqual([409])
+  },
+  'hono.onError(': async (reader, run) => {
+    const logged: unknown[] = []
+    const hono = new Hono()
+    hono.get('/', async () => (await reader.pool.query('insert into audit values (1)')) as never)
+    hono.get('/fault', async () => (await reader.pool.query('select 1/0')) as never)
+    await run(reader, { hono, isReplayed, console: { error: (error: Error) => logged.push(error) } })
+    const handle = coreFetch.replayable(hono.fetch as (request: Request) => Promise<Response>, {
+      databases: [reader.pool],
+    })
+    expect((await handle(new Request('http://app/'))).headers.has('fly-replay')).toBe(true)
+    expect((await handle(new Request('http://app/fault'))).status).toBe(500)
+    expect(logged).toEqual([expect.objectContaining({ code: '22012' })])
+  },
+  'extends BaseExceptionFilter': async (reader, run) => {
+    const [caught, ended]: unknown[][] = [[], []]
+    class BaseExceptionFilter {
+      catch(error: unknown): void {
+        caught?.push(error)
+      }
+    }
+    let filter: { catch(error: unknown, host: object): void } | undefined
+    const nest = { getHttpAdapter: () => ({}), useGlobalFilters: (one: typeof filter) => void (filter = one) }
+    const nestModules = { '@nestjs/common': { Catch: () => () => undefined }, '@nestjs/core': { BaseExceptionFilter } }
+    await run(reader, { nest, isReplayed, modules: nestModules })
+    const host = { switchToHttp: () => ({ getResponse: () => ({ end: () => ended?.push('ended') }) }) }
+    const [replayed, outside] = await refusedBoth(reader)
+    for (const error of [replayed, outside]) Reflect.apply(filter?.catch as () => void, filter, [error, host])
+    expect([caught, ended]).toEqual([[outside], ['ended']])
+  },
+  'Sentry.init(': async (reader, run) => {
+    type Options = { beforeSend(event: object, hint: object): unknown }
+    let options: Options | undefined
+    await run(reader, { Sentry: { init: (given: Options) => void (options = given) }, isReplayed })
+    const sent = (await refusedBoth(reader)).map((error) =>
+      options?.beforeSend({ id: 1 }, { originalException: error }),
+    )
+    expect(sent).toEqual([null, { id: 1 }])
+  },
+  'extends BatchSpanProcessor': async (reader, run) => {
+    const sent: { name: string; status: object }[] = []
+    class BatchSpanProcessor {
+      onEnd(span: { name: string; status: object }): void {
+        sent.push(span)
+      }
+    }
+    const otel = {
+      '@opentelemetry/api': { SpanStatusCode: { UNSET: 0, ERROR: 2 } },
+      '@opentelemetry/sdk-trace-base': { BatchSpanProcessor },
+    }
+    const Quiet = (await run(reader, { modules: otel, then: 'return QuietReplays' })) as typeof BatchSpanProcessor
+    const [replayed, outside] = (await refusedBoth(reader)) as [Error, Error]
+    for (const { message } of [replayed, outside]) new Quiet().onEnd({ name: 'q', status: { code: 2, message } })
+    expect(sent.map(({ name, status }) => ({ name, status }))).toEqual([
+      { name: 'q', status: { code: 0 } },
+      { name: 'q', status: { code: 2, message: outside.message } },
+    ])
   },
   'response.sendStatus(201)': async (reader, run) => {
     await run(reader)

@@ -239,6 +239,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
 
   reclaim(): void {
     this.guard.isReclaimed = true
+    this.guard.tellKept()
     this.owner.giveBack(this, true)
   }
 

@@ -363,6 +363,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   /** Its request was answered with a replay, and does not give it back: it is closed, and what was open on it rolled back. */
   reclaim(): void {
     this.database.held.release(this)
+    this.guard.tellKept()
     this.#holder = undefined
     this.#borrowing.leave(true)
     const { connection } = this

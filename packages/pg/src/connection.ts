@@ -291,6 +291,7 @@ export class PgConnection implements Guarded, HeldConnection {
   reclaim(): void {
     const { client, guard } = this
     guard.isReclaimed = true
+    guard.tellKept()
     const release = client.release as Release
     release(new Error('The request was replayed'))
     // The app may yet give it back.

@@ -41,6 +41,8 @@ test.each([
   const events: unknown[] = []
   const listen = (message: unknown): unknown => events.push(message)
   for (const name of ['notice', 'replica-unavailable', 'role-mismatch']) channel(`flyroute:${name}`).subscribe(listen)
+  // What was told before is kept for the first subscriber.
+  events.length = 0
   const pool = poolWith(url())
   const { error } = await failedRequest(() => pool.query(count))
   for (const name of ['notice', 'replica-unavailable', 'role-mismatch']) channel(`flyroute:${name}`).unsubscribe(listen)
@@ -48,7 +50,7 @@ test.each([
   expect(events).toEqual(
     expect.arrayContaining([
       { database: 'app', message: expect.stringContaining('another cluster') },
-      { database: 'app', code: 'FOREIGN_CLUSTER' },
+      { database: 'app', setting: 'DATABASE_URL_AMS', code: 'FOREIGN_CLUSTER' },
     ]),
   )
   expect(events).toHaveLength(2)

@@ -25,7 +25,7 @@ test('settings of a replica that lead to the primary: it works, and is reported'
   })
   await pool.query('select 1')
   stop()
-  expect(told).toEqual([{ database: 'app', expected: 'replica', found: 'primary' }])
+  expect(told).toEqual([{ database: 'app', expected: 'replica', found: 'primary', setting: 'DATABASE_URL_AMS' }])
   expect(await pool.replication.status()).toMatchObject({ role: 'primary' })
   await pool.query('delete from item')
 })
@@ -39,7 +39,7 @@ test('settings of the primary that lead to a replica: writes are refused as on o
   const { told, stop } = listening()
   await pool.query('select 1')
   expect(isPrimaryRequired(await rejection(pool.query('delete from item')))).toBe(true)
-  expect(told).toEqual([{ database: 'app', expected: 'primary', found: 'replica' }])
+  expect(told).toEqual([{ database: 'app', expected: 'primary', found: 'replica', setting: 'DATABASE_URL' }])
   // The name leads to the primary by now: a connection that should not be used is not kept.
   wire.port = bench.cluster.primary.port
   const giveUpAt = Date.now() + 5_000
@@ -157,7 +157,7 @@ test('promotion on a live connection: the server says so, and the next write run
   const { state } = await inRequest(() => client.query('insert into item values (101)'))
   expect(state.positions.get('app')).toMatchObject({ epoch: 2 })
   stop()
-  expect(told).toEqual([{ database: 'app', expected: 'replica', found: 'primary' }])
+  expect(told).toEqual([{ database: 'app', expected: 'replica', found: 'primary', setting: 'DATABASE_URL_AMS' }])
   expect(pool.replication.topology.role).toBe('primary')
   client.release()
 })

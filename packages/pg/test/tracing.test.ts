@@ -104,3 +104,17 @@ test('our own classes can be traced instead', async () => {
   expect(exporter.getFinishedSpans().map(({ name }) => name)).toEqual(['pg.connect', 'pg.query:INSERT app'])
   expect(trace.getActiveSpan()).toBeUndefined()
 })
+
+test('the span of a statement whose request is replayed says so, for who leaves it out', async () => {
+  const driver = createDriver({ env: bench.env })
+  ofDriver?.patch(driver)
+  const pool = new driver.Pool()
+  await request(async () => {
+    const client = await pool.connect()
+    await client.query('insert into item values (1)').catch(() => undefined)
+    client.release()
+  })
+  await pool.end()
+  const messages = exporter.getFinishedSpans().map(({ status }) => status.message)
+  expect(messages).toContainEqual(expect.stringContaining('this request is being replayed'))
+})

@@ -4,6 +4,7 @@ import type { Ask } from '../dialect/ask.ts'
 import type { Catalogue } from '../dialect/catalogue.ts'
 import type { DialectFacts } from '../dialect/facts.ts'
 import { ReplayUnavailableError } from '../errors.ts'
+import { publish } from '../events.ts'
 import { asksForNothing, isPlainRead } from '../plain-read.ts'
 import type { Role, ServerInstance } from '../position.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
@@ -204,9 +205,15 @@ export class ConnectionGuard<S> {
 
   /** The app has given the connection back: what the next user cannot know of does not bind it. */
   givenBack(): void {
+    if (this.session.transaction?.refusal !== undefined && !this.isReclaimed) this.tellKept(true)
     this.isLent = false
     this.refused = undefined
     this.session.givenBack()
+  }
+
+  /** Its request is replayed, and has not given it back, or not as it should: that is done in its place. */
+  tellKept(inTransaction = false): void {
+    publish('connection-kept', { database: this.database.replication.name, inTransaction })
   }
 
   /** Whether, given back now, this connection is of no use to the next one: it is to be closed. */

@@ -1,4 +1,5 @@
 import { ReplayUnavailableError, type ReplayUnavailableReason } from '../errors.ts'
+import { publish } from '../events.ts'
 import { parseReplayFailure, parseReplaySource, type ReplayFailure } from '../replay/parse.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
 import type { ResolvedPolicy } from './options.ts'
@@ -32,7 +33,9 @@ export function readArrival(policy: ResolvedPolicy, request: IncomingRequest): A
   if (source === undefined && failed === undefined) return undefined
   const { databases, secrets, fallbacks } = policy
   const failure = parseReplayFailure(failed)
-  const state = readState(parseReplaySource(source)?.state, secrets)
+  const { state: text } = parseReplaySource(source) ?? {}
+  const state = readState(text, secrets)
+  tellKeys(databases, text, secrets, state !== undefined)
   if (failure === undefined && state === undefined) return undefined
   const isSigned = secrets.length > 0 && state !== undefined
   const remembered = failure === undefined ? undefined : fallbacks.recognizes(request.header('fly-request-id'))
@@ -43,6 +46,20 @@ export function readArrival(policy: ResolvedPolicy, request: IncomingRequest): A
   const elsewhere = databases.some((one) => one.topology.primaryRegion !== primaryRegion)
   const obstacle = failure !== undefined ? 'replay-failed' : elsewhere ? 'two-primaries' : 'loop'
   return { reason: state?.reason ?? remembered, meant, failure, obstacle, isProven }
+}
+
+/** A state of ours that is signed otherwise than ours are: the regions have different keys, or a client has made it up. */
+function tellKeys(
+  [first]: readonly DatabaseReplication[],
+  state: string | undefined,
+  secrets: readonly string[],
+  isRead: boolean,
+): void {
+  if (state === undefined || first === undefined || !state.startsWith('flyroute:')) return
+  const found = /~[\da-z]+\.[\w-]{22}$/.test(state) ? 'other' : 'none'
+  const expected = secrets.length > 0 ? 'own' : 'none'
+  if (expected === 'own' ? !isRead : found === 'other')
+    publish('key-mismatch', { database: first.name, found, expected })
 }
 
 /** Why it must not be served here at all; undefined where it may. */

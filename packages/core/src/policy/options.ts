@@ -1,3 +1,4 @@
+import type { Log } from '../log/reporter.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
 import type { Replication } from '../replication/types.ts'
 import type { Consistency } from '../request/state.ts'
@@ -50,6 +51,12 @@ export interface ReplayPolicyOptions {
   readonly placement?: Placement | ((request: RequestFacts) => Placement)
   /** How long (ms) the proxy may try to reach the primary region before the request comes back here. Default: 5,000. */
   readonly replayTimeoutMs?: number
+  /**
+   * Takes the lines that say where the databases are and what is wrong, in place of standard error: a function, or a logger such
+   * as pino's or `console`. Whether anything is said is the environment's affair: `FLYROUTE_LOG`, by default `info` on Fly and
+   * `off` elsewhere.
+   */
+  readonly log?: Log
   /** Adds `flyroute-debug` to every answer: region, role and why. Default: false. */
   readonly debugHeader?: boolean
 }

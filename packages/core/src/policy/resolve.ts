@@ -61,6 +61,9 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
   }
   const isFunction = typeof isIdempotent === 'function'
   require(isFunction, 'isIdempotent', 'is no function', "pass for example ({ method }) => method === 'PUT'")
+  require(isLog(
+    options.log,
+  ), 'log', 'is neither a function nor a logger', 'pass for example pino(), console or a function')
   const isListed = replaysBeforeHandler !== undefined
   require(isListed, 'replayBeforeHandler', 'is neither a list of methods nor a function', "pass for example ['POST']")
   const isHeader = tokenHeader === false || (typeof tokenHeader === 'string' && token.test(tokenHeader))
@@ -90,6 +93,12 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
     routes: new RouteTable(),
     lonely: { until: 0 },
   }
+}
+
+function isLog(log: unknown): boolean {
+  if (log === undefined || typeof log === 'function') return true
+  const has = (level: string): boolean => typeof Reflect.get(log as object, level) === 'function'
+  return typeof log === 'object' && log !== null && ['warn', 'info', 'debug'].every(has)
 }
 
 function placementOf(placement: NonNullable<ReplayPolicyOptions['placement']>): ResolvedPolicy['placement'] {

@@ -1,7 +1,9 @@
 import { tokenSecrets } from '../env.ts'
 import { ReplayUnavailableError } from '../errors.ts'
-import { publish } from '../events.ts'
+import { errorCode, publish } from '../events.ts'
+import { beginLog } from '../log/log.ts'
 import { mergePositions, type Position, type PositionAlgebra } from '../position.ts'
+import { watchHttpRequests } from '../request/http-request.ts'
 import { currentScope } from '../request/scope.ts'
 import { decodeToken, encodeToken, type Freshness, withoutPositionMs } from '../token.ts'
 import type { Topology } from '../topology/topology.ts'
@@ -34,6 +36,9 @@ export interface DatabaseReplicationOptions {
   readonly written?: Written | undefined
 }
 
+/** How often (ms) the local server is looked at where what is wrong with it is said. */
+const lookMs = 30_000
+
 const foreignNotice =
   'the local server belongs to another cluster than the primary, so it is neither read nor written: check that the replica settings of this region name a replica of that primary'
 
@@ -58,10 +63,12 @@ export class DatabaseReplication implements Replication {
   readonly #source: ReplicationSource
   readonly #catchUp: CatchUp
   readonly #noticed: Set<string> = new Set()
+  #looking: NodeJS.Timeout | undefined
 
   constructor(options: DatabaseReplicationOptions) {
     const { topology, source, outsideRequest = 'error', reachesPrimary = true } = options
     const { algebra } = source
+    beginLog()
     const database = options.name ?? topology.primary.database ?? 'default'
     this.name = database
     this.#source = source
@@ -101,6 +108,7 @@ export class DatabaseReplication implements Replication {
       checksReads: source.checksReads ?? false,
     })
     for (const note of topology.notes) this.noticeOnce(note.message)
+    if (this.isAway) watchHttpRequests()
   }
 
   get topology(): Topology {
@@ -122,6 +130,26 @@ export class DatabaseReplication implements Replication {
     if (this.#noticed.has(message)) return
     this.#noticed.add(message)
     publish('notice', { database: this.name, message })
+  }
+
+  /**
+   * Looks at the local server now, and at a replica every half minute from now on: a server that is gone, or behind, is told of
+   * although no request comes. Never what keeps a process alive.
+   */
+  watch(): void {
+    if (this.#looking !== undefined) return
+    const look = (): void => {
+      this.prober.probeLag().catch((cause: unknown) => {
+        if (this.servers.expects === 'replica' || !this.prober.isOutage(cause)) return
+        const { setting } = this.servers
+        publish('primary-unavailable', { database: this.name, setting, code: errorCode(cause) })
+      })
+    }
+    this.#looking = setInterval(() => {
+      if (this.servers.expects === 'replica') look()
+    }, lookMs)
+    this.#looking.unref()
+    look()
   }
 
   /** The keys of the middleware that serves this database, in place of `FLYROUTE_SECRET`: the first one signs. */
@@ -180,6 +208,7 @@ export class DatabaseReplication implements Replication {
 
   /** Ends the poller and the probes; the adapter calls it when its pool ends. */
   async end(): Promise<void> {
+    clearInterval(this.#looking)
     this.#catchUp.end()
     await this.prober.end()
   }

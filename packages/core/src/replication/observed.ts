@@ -29,6 +29,7 @@ export class Servers {
   /** By cluster the newest epoch that a primary was seen in. */
   readonly #newestEpochs: Map<string, number> = new Map()
   #topology: Topology
+  #hasConnected = false
   #local: ServerInstance | undefined
 
   constructor(options: ServersOptions) {
@@ -49,6 +50,11 @@ export class Servers {
   /** The role that the settings say; `topology.role` is the one that the server says. */
   get expects(): Role {
     return this.#configured.role
+  }
+
+  /** What says where the local server is. */
+  get setting(): string {
+    return this.#configured.local.source
   }
 
   /** The local server, as it last answered a probe; undefined until it has, and once its connection was lost. */
@@ -95,8 +101,10 @@ export class Servers {
     if (at !== undefined && (instance.at === undefined || this.#algebra.covers(at, instance.at))) instance.at = at
     if (role === 'primary') this.#newestEpochs.set(cluster, Math.max(epoch, this.#newestEpochs.get(cluster) ?? 0))
     if (isForeign) this.#onForeign()
-    else if (side === 'local') this.#setRole(role)
-    else if (role === 'primary') this.#cluster.heard(observation)
+    else if (side === 'local') {
+      this.#setRole(role)
+      if (!this.#hasConnected) this.#tellPlace(observation)
+    } else if (role === 'primary') this.#cluster.heard(observation)
     return instance
   }
 
@@ -128,9 +136,20 @@ export class Servers {
     return this.isDeposed(server) || this.isForeign(server)
   }
 
+  /** Where reads and writes go from here, as the first answer has shown. */
+  #tellPlace({ role, lagSeconds }: Observation): void {
+    this.#hasConnected = true
+    const { region, primaryRegion, local, primary } = this.#configured
+    // Off Fly there is one region, whatever the settings say of it.
+    const serverRegion = region && (local.region ?? (local === primary ? primaryRegion : undefined))
+    const { setting } = this
+    publish('connected', { database: this.#database, role, setting, region, serverRegion, primaryRegion, lagSeconds })
+  }
+
   #setRole(role: Role): void {
     if (role === this.#topology.role) return
-    publish('role-mismatch', { database: this.#database, expected: this.#topology.role, found: role })
+    const { expects: expected, setting } = this
+    publish('role-mismatch', { database: this.#database, expected, found: role, setting })
     this.#topology = withRole(this.#configured, role)
   }
 }

@@ -13,6 +13,7 @@ const leftMs = 1_000
 
 /** Asks the servers who they are and how far they have come, and knows when the local one is out of reach. */
 export class Prober {
+  readonly #database: string
   readonly #source: ReplicationSource
   readonly #servers: Servers
   readonly #cluster: PrimaryCluster
@@ -22,6 +23,7 @@ export class Prober {
   #recheckedAt = Number.NEGATIVE_INFINITY
 
   constructor(database: string, source: ReplicationSource, servers: Servers, cluster: PrimaryCluster) {
+    this.#database = database
     this.#source = source
     this.#cluster = cluster
     this.#servers = servers
@@ -29,8 +31,9 @@ export class Prober {
       // A server that refuses our login is there.
       () => this.probe().catch((error: unknown) => (this.isOutage(error) ? Promise.reject(error) : undefined)),
       (open, cause) => {
-        if (open) publish('replica-unavailable', { database, code: errorCode(cause) })
-        else publish('replica-available', { database })
+        const { setting } = servers
+        if (open) publish('replica-unavailable', { database, setting, code: errorCode(cause) })
+        else publish('replica-available', { database, setting })
       },
     )
   }
@@ -66,10 +69,13 @@ export class Prober {
     return question && this.#share(() => question)
   }
 
-  /** `probe`, with the lag. */
-  probeLag(): Promise<Observation> {
+  /** `probe`, with the lag, which is told. */
+  async probeLag(): Promise<Observation> {
     const { probeLag } = this.#source
-    return probeLag === undefined ? this.probe() : this.#hear(() => probeLag.call(this.#source))
+    const observation = await (probeLag === undefined ? this.probe() : this.#hear(() => probeLag.call(this.#source)))
+    const { role, lagSeconds, lagBytes } = observation
+    if (role === 'replica') publish('lag', { database: this.#database, lagSeconds, lagBytes })
+    return observation
   }
 
   /** Asks without waiting, where the database can be asked so; undefined where it cannot. */

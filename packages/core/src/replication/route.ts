@@ -7,6 +7,7 @@ import {
 } from '../errors.ts'
 import { publish } from '../events.ts'
 import type { ReplayTarget } from '../replay/target.ts'
+import { isUnattended, placeOf } from '../request/place.ts'
 import { currentScope, type Scope } from '../request/scope.ts'
 import type { RequestState } from '../request/state.ts'
 import type { Servers } from './observed.ts'
@@ -102,6 +103,7 @@ export class Router {
     // It is going to be replayed: what it still wants of the primary, the replay will do.
     const refusal = scope?.request.refusal
     if (refusal !== undefined) throw refusal
+    if (isUnattended(scope?.request)) publish('no-middleware', { database: this.#database })
     if (!this.#reachesPrimary) return this.#toReplayOnly(reason, detail, scope, cause)
     const request = scope?.request
     const obstacle = request?.whyNotReplayable()
@@ -201,7 +203,7 @@ export class Router {
       topology: this.#servers.topology,
       target: this.target,
       reachesPrimary: this.#reachesPrimary,
-      outsideRequest: scope === undefined || scope.request.kind === 'job',
+      place: placeOf(scope?.request),
       ...(cause === undefined ? {} : { cause }),
     })
     scope?.request.refuse(error)

@@ -1,8 +1,9 @@
+import { belongsTo } from '../errors/owner.ts'
 import type { PrimaryRequiredError, ReplayUnavailableError, ReplayUnavailableReason } from '../errors.ts'
 import type { Freshness } from '../token.ts'
 import type { Crossings } from './crossings.ts'
 import { type HeldConnection, Holdings } from './held.ts'
-import { belongsTo, throwUnhandled } from './unhandled.ts'
+import { throwUnhandled } from './unhandled.ts'
 
 /** How fresh the reads of a scope must be. */
 export type Consistency = 'none' | 'read-your-writes' | 'monotonic'
@@ -220,6 +221,11 @@ export class RequestState {
     }
     this.#unhandled.add(error)
     return true
+  }
+
+  /** Whether it was answered with a replay, or is going to be: what fails in it until then is done there. */
+  get willBeReplayed(): boolean {
+    return this.isReplayed || this.#isDue
   }
 
   /** It was refused something, and nothing keeps it from being replayed. */

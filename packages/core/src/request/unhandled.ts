@@ -1,18 +1,5 @@
 import { findPrimaryRequired } from '../errors/find.ts'
-
-/** A request, as far as it is asked about an error of its refusal that no code handles. */
-export interface Refused {
-  /** Whether the replay does what has failed with the error, so that it needs nothing else. */
-  makesUpFor(error: unknown): boolean
-}
-
-/** Where an error keeps its request. All copies of the package share it, so that one of them looks after the errors of all. */
-const request = Symbol.for('flyroute.request.v1')
-
-/** Notes whose refusal an error is. */
-export function belongsTo(error: object, refused: Refused): void {
-  Reflect.defineProperty(error, request, { value: refused, configurable: true })
-}
+import { ownerOf } from '../errors/owner.ts'
 
 /** Marks a process whose errors are looked after. */
 const looksAfter = Symbol.for('flyroute.unhandled.v1')
@@ -55,8 +42,7 @@ export function lookAfterUnhandled(): void {
 
 function isMadeUpFor(error: unknown): boolean {
   const refusal = findPrimaryRequired(error)
-  const refused = refusal && (Reflect.get(refusal, request) as Refused | undefined)
-  return refused?.makesUpFor(error) === true
+  return refusal !== undefined && ownerOf(refusal)?.makesUpFor(error) === true
 }
 
 /** Hands an error to Node once more, as one that no code handles. */

@@ -165,8 +165,8 @@ test('a replica that is out of reach is told of by its code, and so is that it i
       await jest.advanceTimersByTimeAsync(1_000)
     })
     expect(heard).toEqual([
-      ['replica-unavailable', { database: 'app', code: 'ECONNREFUSED' }],
-      ['replica-available', { database: 'app' }],
+      ['replica-unavailable', { database: 'app', setting: 'DATABASE_URL_AMS', code: 'ECONNREFUSED' }],
+      ['replica-available', { database: 'app', setting: 'DATABASE_URL_AMS' }],
     ])
   } finally {
     jest.useRealTimers()

@@ -76,7 +76,9 @@ describe('a server that has said what it is', () => {
       servers.connected(primary())
       servers.connected(primary())
     })
-    expect(heard).toEqual([['role-mismatch', { database: 'app', expected: 'replica', found: 'primary' }]])
+    expect(heard).toEqual([
+      ['role-mismatch', { database: 'app', expected: 'replica', found: 'primary', setting: 'DATABASE_URL_AMS' }],
+    ])
     expect([servers.topology.role, servers.expects]).toEqual(['primary', 'replica'])
   })
 })
@@ -108,7 +110,7 @@ describe('a local server of another cluster than the primary', () => {
     expect([servers.mustLeave(server!), servers.isForeign(server!), prober.isUnavailable]).toEqual([true, true, true])
     expect(heard).toEqual([
       ['notice', { database: 'app', message: expect.stringMatching(/another cluster than the primary/) }],
-      ['replica-unavailable', { database: 'app', code: 'FOREIGN_CLUSTER' }],
+      ['replica-unavailable', { database: 'app', setting: 'DATABASE_URL_AMS', code: 'FOREIGN_CLUSTER' }],
     ])
     await end()
   })

@@ -217,7 +217,9 @@ describe('assertPrimary', () => {
     const { topology } = new FakeDatabase().replication
     runOnPrimary(() => assertPrimary(topology))
     const state = createRequestState('request')
-    expect(() => runInScope(createScope(state), () => assertPrimary(topology))).toThrow('answer with replayResponse')
+    expect(() => runInScope(createScope(state), () => assertPrimary(topology))).toThrow(
+      'this request is being replayed; nothing to do',
+    )
     expect(state.refusal).toMatchObject(refusal)
   })
 })
