@@ -1,4 +1,4 @@
 import { startMariadb } from '@flyroute/testkit'
-import { describeAborts } from './abort.ts'
+import { describePoolAborts } from './abort.ts'
 
-describeAborts('MariaDB', () => startMariadb({ replicas: 1 }))
+describePoolAborts('MariaDB', () => startMariadb({ replicas: 1 }))

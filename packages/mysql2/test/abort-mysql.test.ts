@@ -1,4 +1,4 @@
 import { startMysql } from '@flyroute/testkit'
-import { describeAborts } from './abort.ts'
+import { describePoolAborts } from './abort.ts'
 
-describeAborts('MySQL', () => startMysql({ replicas: 1 }))
+describePoolAborts('MySQL', () => startMysql({ replicas: 1 }))

@@ -8,6 +8,7 @@ if (reason === undefined) {
   describeAdapter({
     name: 'mysql2 on MySQL',
     dialect: mysql,
+    shownElsewhere: ['distance'],
     startCluster: () => startMysql({ replicas: 1 }),
     open,
   })

@@ -9,6 +9,7 @@ if (reason === undefined) {
   describeAdapter({
     name: 'pg on Postgres 19',
     dialect: postgres,
+    shownElsewhere: ['distance'],
     startCluster: () => startPostgres({ replicas: 1, version: 19 }),
     open,
   })

@@ -3,6 +3,7 @@ export type {
   ConformanceCluster,
   ConformanceNode,
   Feature,
+  Group,
   OpenOptions,
   Query,
   Subject,

@@ -68,6 +68,22 @@ export type Feature =
   /** A statement that can wait for its replica to catch up. */
   | 'waiting-statement'
 
+/** The groups of the suite. */
+export type Group =
+  | 'routing'
+  | 'distance'
+  | 'refusals'
+  | 'transactions'
+  | 'scopes'
+  | 'tokens'
+  | 'waiting'
+  | 'once'
+  | 'endings'
+  | 'failures'
+  | 'lost answers'
+  | 'promotion'
+  | 'takeover'
+
 /** An adapter, as `describeAdapter` takes it. */
 export interface AdapterUnderTest {
   /** What the tests are listed under. */
@@ -80,6 +96,11 @@ export interface AdapterUnderTest {
   readonly replaysTo?: ReplayTarget
   /** The name of the error that COMMIT ends with where the server says ROLLBACK. Default: it ends without one. */
   readonly abortedCommit?: string
+  /**
+   * Groups that this adapter has shown already with another version of its driver or its server, and that depend on neither.
+   * Default: none.
+   */
+  readonly shownElsewhere?: readonly Group[]
   /** What is left out, each with its reason. */
   readonly without?: Partial<Record<Feature, string>>
 }

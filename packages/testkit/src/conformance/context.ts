@@ -89,9 +89,14 @@ export class Context {
 
   /** Opens the adapter as a machine in that region would; it is ended after the test. */
   async open(region: string, options: Partial<OpenOptions> = {}): Promise<Subject> {
-    const subject = await this.adapter.open({ env: this.env(region), ...options })
+    const subject = await this.openApart(region, options)
     this.#open.add(subject)
     return subject
+  }
+
+  /** The same, for a test that ends it by itself, whichever other test has come to its end. */
+  async openApart(region: string, options: Partial<OpenOptions> = {}): Promise<Subject> {
+    return this.adapter.open({ env: this.env(region), ...options })
   }
 
   /** Forgets a subject that the test ends by itself. */

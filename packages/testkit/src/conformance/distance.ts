@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ReplayPolicyOptions } from '@flyroute/core'
 import { describe, expect } from '@jest/globals'
+import { Together } from '../together.ts'
 import type { Subject } from './adapter.ts'
 import { App, type Work } from './app.ts'
 import { type Context, home } from './context.ts'
@@ -22,13 +23,13 @@ export function distance(context: Context): void {
   const open = async (options: Omit<ReplayPolicyOptions, 'databases'> = {}): Promise<Remote> => {
     const ocean = await Ocean.to(context.primary.port, roundTripMs)
     const env = { FLY_REGION: remote, PRIMARY_REGION: home, DATABASE_URL: ocean.url(context.primary.url) }
-    const [near, far] = await Promise.all([context.open(home), context.open(remote, { env })])
+    const [near, far] = await Promise.all([context.openApart(home), context.openApart(remote, { env })])
     // Two connections that are open, as in an app that has run for a while.
     await Promise.all([far.query('select 1'), far.query('select 1')])
     const app = new App({ [home]: near, [remote]: far }, options)
     const dispose = async (): Promise<void> => {
       // What uses it ends first: some drivers do not end behind a connection that was cut.
-      await context.end(far)
+      await Promise.all([near.end(), far.end()])
       await ocean[Symbol.asyncDispose]()
     }
     return { app, far, ocean, [Symbol.asyncDispose]: dispose }
@@ -40,55 +41,48 @@ export function distance(context: Context): void {
   }
 
   describe('where no replica is near', () => {
-    context.testWith(
-      'distance',
-      'a method that writes is replayed, and what else writes before it is sent',
-      async () => {
-        await using remotely = await open()
-        const { app, ocean } = remotely
-        const [posted, hidden] = [context.nextMark(), context.nextMark()]
-        const write = (id: number) => (subject: Subject) => subject.query(context.insert(id, 1))
-        expect(await app.send(remote, write(posted), { method: 'POST' })).toMatchObject({
-          way: [remote, home],
-          reason: 'method',
-        })
-        expect(await app.send(remote, write(hidden))).toMatchObject({
-          status: 200,
-          way: [remote, home],
-          reason: 'write',
-        })
-        for (const id of [posted, hidden]) {
-          expect(await context.valueOnPrimary(id)).toBe(1)
-          expect(ocean.timesSent(id)).toBe(0)
-        }
-      },
-    )
+    const together = new Together((title, run) => context.testWith('distance', title, run))
+    together.test('a method that writes is replayed, and what else writes before it is sent', async () => {
+      await using remotely = await open()
+      const { app, ocean } = remotely
+      const [posted, hidden] = [context.nextMark(), context.nextMark()]
+      const write = (id: number) => (subject: Subject) => subject.query(context.insert(id, 1))
+      expect(await app.send(remote, write(posted), { method: 'POST' })).toMatchObject({
+        way: [remote, home],
+        reason: 'method',
+      })
+      expect(await app.send(remote, write(hidden))).toMatchObject({
+        status: 200,
+        way: [remote, home],
+        reason: 'write',
+      })
+      for (const id of [posted, hidden]) {
+        expect(await context.valueOnPrimary(id)).toBe(1)
+        expect(ocean.timesSent(id)).toBe(0)
+      }
+    })
 
-    context.testWith('distance', 'one read goes across, time and again', async () => {
+    together.test('one read goes across, time and again', async () => {
       await using remotely = await open()
       for (let count = 0; count < 4; count++) {
         expect(await remotely.app.send(remote, read)).toMatchObject({ status: 200, way: [remote] })
       }
     })
 
-    context.testWith(
-      'distance',
-      'a second one is not waited for: replayed, and from then on ahead of the handler',
-      async () => {
-        await using remotely = await open()
-        const { app, ocean } = remotely
-        const mark = context.nextMark()
-        const work: Work = async (subject) => {
-          for (let count = 0; count < 5; count++) await subject.query(`select ${mark}`)
-        }
-        expect(await app.send(remote, work)).toMatchObject({ status: 200, way: [remote, home], reason: 'distance' })
-        expect(ocean.timesSent(mark)).toBe(1)
-        expect(await app.send(remote, work)).toMatchObject({ status: 200, way: [remote, home], reason: 'distance' })
-        expect(ocean.timesSent(mark)).toBe(1)
-      },
-    )
+    together.test('a second one is not waited for: replayed, and from then on ahead of the handler', async () => {
+      await using remotely = await open()
+      const { app, ocean } = remotely
+      const mark = context.nextMark()
+      const work: Work = async (subject) => {
+        for (let count = 0; count < 5; count++) await subject.query(`select ${mark}`)
+      }
+      expect(await app.send(remote, work)).toMatchObject({ status: 200, way: [remote, home], reason: 'distance' })
+      expect(ocean.timesSent(mark)).toBe(1)
+      expect(await app.send(remote, work)).toMatchObject({ status: 200, way: [remote, home], reason: 'distance' })
+      expect(ocean.timesSent(mark)).toBe(1)
+    })
 
-    context.testWith('distance', 'reads that are sent together are one crossing', async () => {
+    together.test('reads that are sent together are one crossing', async () => {
       await using remotely = await open()
       const both: Work = (subject) => Promise.all([subject.query('select 1'), subject.query('select 2')])
       for (let count = 0; count < 3; count++) {
@@ -96,7 +90,7 @@ export function distance(context: Context): void {
       }
     })
 
-    context.testWith('distance', 'a transaction is replayed where it begins, and nothing of it is sent', async () => {
+    together.test('a transaction is replayed where it begins, and nothing of it is sent', async () => {
       await using remotely = await open()
       const { app, ocean } = remotely
       const id = context.nextMark()
@@ -110,7 +104,7 @@ export function distance(context: Context): void {
       expect(ocean.timesSent(id)).toBe(0)
     })
 
-    context.testWith('distance', 'a route with a wait of its own is not made to wait twice', async () => {
+    together.test('a route with a wait of its own is not made to wait twice', async () => {
       await using remotely = await open()
       const slow: Work = async (subject) => {
         await sleep(3 * roundTripMs)
@@ -122,7 +116,7 @@ export function distance(context: Context): void {
       expect(await remotely.app.send(remote, slow)).toMatchObject({ status: 200, way: [remote, home] })
     })
 
-    context.testWith('distance', 'a route that changes settles within ten requests, whichever way', async () => {
+    together.test('a route that changes settles within ten requests, whichever way', async () => {
       await using remotely = await open()
       const { app } = remotely
       const settle = async (work: Work, way: readonly string[]): Promise<void> => {
@@ -135,7 +129,7 @@ export function distance(context: Context): void {
       await settle(read, [remote])
     })
 
-    context.testWith('distance', 'who has written sees it', async () => {
+    together.test('who has written sees it', async () => {
       await using remotely = await open()
       const { app } = remotely
       const id = context.nextId()
@@ -144,7 +138,7 @@ export function distance(context: Context): void {
       expect(seen).toMatchObject({ status: 200, value: 3 })
     })
 
-    context.testWith('distance', 'placement fixes it: direct, or replay, for all or for each request', async () => {
+    together.test('placement fixes it: direct, or replay, for all or for each request', async () => {
       for (const [placement, work, way] of [
         ['direct', page, [remote]],
         ['replay', read, [remote, home]],
@@ -155,24 +149,20 @@ export function distance(context: Context): void {
       }
     })
 
-    context.testWith(
-      'distance',
-      'a replay that comes back is served from here, and so are those after it',
-      async () => {
-        await using remotely = await open({ replayBeforeHandler: [] })
-        const { far, ocean } = remotely
-        // No machine runs in the primary's region.
-        const app = new App({ [remote]: far }, {})
-        const [mark, id] = [context.nextMark(), context.nextMark()]
-        const work: Work = async (subject) => {
-          for (let count = 0; count < 3; count++) await subject.query(`select ${mark}`)
-          await subject.query(context.insert(id, 1))
-        }
-        expect(await app.send(remote, work, { comesBack: true })).toMatchObject({ status: 200, way: [remote, remote] })
-        expect(await context.valueOnPrimary(id)).toBe(1)
-        expect(await app.send(remote, page)).toMatchObject({ status: 200, way: [remote] })
-        expect(ocean.timesSent(mark)).toBe(4)
-      },
-    )
+    together.test('a replay that comes back is served from here, and so are those after it', async () => {
+      await using remotely = await open({ replayBeforeHandler: [] })
+      const { far, ocean } = remotely
+      // No machine runs in the primary's region.
+      const app = new App({ [remote]: far }, {})
+      const [mark, id] = [context.nextMark(), context.nextMark()]
+      const work: Work = async (subject) => {
+        for (let count = 0; count < 3; count++) await subject.query(`select ${mark}`)
+        await subject.query(context.insert(id, 1))
+      }
+      expect(await app.send(remote, work, { comesBack: true })).toMatchObject({ status: 200, way: [remote, remote] })
+      expect(await context.valueOnPrimary(id)).toBe(1)
+      expect(await app.send(remote, page)).toMatchObject({ status: 200, way: [remote] })
+      expect(ocean.timesSent(mark)).toBe(4)
+    })
   })
 }
