@@ -100,6 +100,7 @@ export interface BareConnection extends EventEmitter {
   addCommand: (command: QueueEntry) => unknown
   handlePacket(): void
   query(options: unknown, callback: Callback): Command
+  execute(options: object, callback: Callback): unknown
   prepare(options: object, callback: (error: unknown, statement: PreparedStatement) => void): unknown
   promise(Implementation?: unknown): object
   changeUser(options: object, callback: Callback): unknown

@@ -84,6 +84,8 @@ export class GuardedCommand extends InterceptedEntry {
   mark({ mark, canMove }: Session<Repeatable>): void {
     this.before = mark
     this.canMove = canMove
+    // With the values that it has now.
+    if (this.analysis.leaves === 'setting') this.#again = repeatable(this.command)
   }
 
   /** What the connection tells its end to. */

@@ -6,7 +6,9 @@ import { createPool, type FlyroutePool } from '@flyroute/mysql2/promise'
 import type { MysqlCluster, MysqlNode } from '@flyroute/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Pool } from 'mysql2'
+import { createPool as createBarePool } from 'mysql2/promise'
 import type { FlyroutePoolOptions } from '../src/options.ts'
+import { testBoundSettings } from './bound-settings.ts'
 import { eventually } from './support/eventually.ts'
 
 /** What the servers of this family do in their own way: what a token costs, who may write all the same, who was overtaken. */
@@ -53,6 +55,11 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
       pools.push(pool)
       return pool
     }
+
+    testBoundSettings(
+      () => createBarePool({ uri: primary.url, connectionLimit: 1 }),
+      () => open('ams', { outsideRequest: 'primary' }),
+    )
 
     /** Does work as in a request, and tells the position behind what it wrote. */
     async function position(

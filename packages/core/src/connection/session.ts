@@ -278,7 +278,14 @@ export class Session<S> {
 /** Tells settings apart: the same text with other values is another one. */
 function keyOf(text: string, values: unknown): string {
   if (values === undefined) return text
-  return `${text}\0${JSON.stringify(values, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`
+  return [text, ...(Array.isArray(values) ? values : [values]).map(keyOfValue)].join('\0')
+}
+
+/** A date is another value than the text that it is written as. */
+function keyOfValue(value: unknown): string {
+  const kind = Object.prototype.toString.call(value)
+  if (typeof value !== 'object') return kind + String(value)
+  return kind + JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner))
 }
 
 /** Whether a text sets something of the session. A mode for one transaction goes along with that. */
