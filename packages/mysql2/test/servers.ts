@@ -322,6 +322,14 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
         reason: 'stale-primary',
       })
       await expect(next.replication.waitFor(newer)).resolves.toBeUndefined()
+      // A request is one that has seen it, once it has written there.
+      const state = createRequestState('request')
+      const written = runInScope(createScope(state), async () => {
+        await next.query('insert into item () values ()')
+        await stale.query('insert into item () values ()')
+      })
+      await expect(written).rejects.toMatchObject({ code: 'ERR_REPLAY_UNAVAILABLE', reason: 'stale-primary' })
+      expect(state.committed).toBe(true)
     })
 
     test('a time on the primary is what a token says without GTIDs, and who asks for a position is told why', async () => {

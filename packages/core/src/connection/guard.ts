@@ -62,6 +62,8 @@ export class ConnectionGuard<S> {
   refusal: Error | undefined
   /** With `Action.wait`: how fresh this server has to be; undefined where it waits to know what the statement calls. */
   need: Freshness | undefined
+  /** The position of what its request has written that was compared last with this server: until the next write it is the same. */
+  compared: Freshness | undefined
   /** With `Action.here`: what the statement does to its request. */
   effect: Effect = Effect.none
   /** With `Action.primary`: a write was registered for its way there. */

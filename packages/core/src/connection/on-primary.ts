@@ -73,13 +73,24 @@ export function leavesFar(database: GuardedDatabase, analysis: Analysis, text: s
   replication.router.crosses(scope, { writes: true, begins: false, readOnly: false, isQueued: false, detail })
 }
 
-/** Whether another primary has taken over from this one: then its reads are old, and its writes are lost, in a transaction as well. */
-function isStale<S>({ server, database }: ConnectionGuard<S>, scope: Scope | undefined): boolean {
+/**
+ * Whether another primary has taken over from this one: then its reads are old, and its writes are lost, in a transaction as well.
+ * What the request itself has written tells that as what its client has seen does: half of it on either side would be worse than
+ * an error.
+ */
+function isStale<S>(guard: ConnectionGuard<S>, scope: Scope | undefined): boolean {
+  const { server, database } = guard
   if (server === undefined) return false
-  const { servers, freshness } = database.replication
+  const { servers, freshness, name } = database.replication
   if (servers.mustLeave(server)) return true
-  const need = scope === undefined ? undefined : freshness.need(scope)
-  return need !== undefined && freshness.assess(need, server) === 'stale-primary'
+  if (scope === undefined) return false
+  const need = freshness.need(scope)
+  if (need !== undefined && freshness.assess(need, server) === 'stale-primary') return true
+  const own = scope.request.positionOf(name)
+  if (own === undefined || own === guard.compared) return false
+  if (freshness.assess(own, server) === 'stale-primary') return true
+  guard.compared = own
+  return false
 }
 
 /** Whether a statement may write where no replica would keep it from that. */

@@ -278,7 +278,7 @@ export class Session<S> {
 /** Tells settings apart: the same text with other values is another one. */
 function keyOf(text: string, values: unknown): string {
   if (values === undefined) return text
-  return [text, ...(Array.isArray(values) ? values : [values]).map(keyOfValue)].join('\0')
+  return `${text}\0${(Array.isArray(values) ? values : [values]).map(keyOfValue).join('\0')}`
 }
 
 /** A date is another value than the text that it is written as. */

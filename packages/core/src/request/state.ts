@@ -134,6 +134,11 @@ export class RequestState {
     return this.#positions
   }
 
+  /** The position of one database, where there is one. The same as `positions.get`, and makes nothing. */
+  positionOf(database: string): Freshness | undefined {
+    return this.#positions?.get(database)
+  }
+
   /** Names of the databases that were written here: later reads of them go to the primary as well. */
   get written(): Set<string> {
     this.#written ??= new Set()

@@ -61,6 +61,18 @@ describe('a reader', () => {
     const silent = new Guarded({ role: 'primary' })
     expect(run(silent, 'select 1', readerOf(2))).toBe('here')
   })
+
+  test('that has written on a later primary is not served by an earlier one', async () => {
+    const guarded = await Guarded.ready({ role: 'primary' })
+    const scope = requestScope()
+    const writes = (epoch: number): void =>
+      void scope.request.positions.set('app', guarded.standIn.position(7, { epoch }))
+    writes(1)
+    expect([run(guarded, 'select 1', scope), run(guarded, 'select 1', scope)]).toEqual(['here', 'here'])
+    writes(2)
+    expect([run(guarded, 'select 1', scope), run(guarded, 'select 1', scope)]).toEqual(['refuse', 'refuse'])
+    expect(guarded.guard.refusal).toMatchObject({ reason: 'stale-primary' })
+  })
 })
 
 describe('a transaction in which something was refused', () => {

@@ -247,6 +247,9 @@ describe('settings', () => {
     expect(subject.settings).toHaveLength(2)
     expect(new Subject().runsWith(text, undefined).runsWith(text, []).settings).toHaveLength(2)
     expect(new Subject().runsWith(text, ['a']).runsWith(text, ['b']).settings).toHaveLength(2)
+    const date = new Date(0)
+    for (const alike of [date.toISOString(), { toJSON: () => date }])
+      expect(new Subject().runsWith(text, [date]).runsWith(text, [alike]).settings).toHaveLength(2)
   })
 
   test('of a transaction hold with its COMMIT, and are undone without it', () => {
