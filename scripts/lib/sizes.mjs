@@ -11,25 +11,25 @@ const single = {
 
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
-  '@flyroute/better-sqlite3': 103_500,
+  '@flyroute/better-sqlite3': 104_500,
   '@flyroute/cli': 108_000,
-  '@flyroute/core': 92_500,
-  '@flyroute/core/adapter': 165_000,
-  '@flyroute/core/fetch': 49_200,
+  '@flyroute/core': 93_000,
+  '@flyroute/core/adapter': 167_000,
+  '@flyroute/core/fetch': 49_500,
   '@flyroute/core/node': 52_500,
-  '@flyroute/kysely': 155_000,
+  '@flyroute/kysely': 157_000,
   '@flyroute/lab': 76_000,
   '@flyroute/lab/databases': 42_500,
-  '@flyroute/mysql2': 176_800,
-  '@flyroute/mysql2/promise': 174_200,
-  '@flyroute/pg': 182_300,
+  '@flyroute/mysql2': 179_000,
+  '@flyroute/mysql2/promise': 176_500,
+  '@flyroute/pg': 184_000,
 }
 
 /** What is downloaded: tarballs. */
 const packed = {
   '@flyroute/better-sqlite3': 16_200,
   '@flyroute/cli': 7_100,
-  '@flyroute/core': 160_000,
+  '@flyroute/core': 161_000,
   '@flyroute/kysely': 17_000,
   '@flyroute/lab': 58_700,
   '@flyroute/mysql2': 20_900,

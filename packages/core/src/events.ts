@@ -43,7 +43,12 @@ export interface FlyrouteEvents {
   /** The primary did not answer when the app began. */
   'primary-unavailable': { database: string; setting: string; code?: string | undefined }
   /** How far the replica is behind, each time that it is asked for: `status()`, a health check, every half minute on Fly. */
-  lag: { database: string; lagSeconds?: number | undefined; lagBytes?: number | undefined }
+  lag: {
+    database: string
+    lagSeconds?: number | undefined
+    lagBytes?: number | undefined
+    lastContactSeconds?: number | undefined
+  }
   /** A statement that needs the primary came from an HTTP request that no middleware stands ahead of. */
   'no-middleware': { database: string }
   /** A request that was replayed has kept a connection, or has given it back in an open transaction: that is rolled back. */

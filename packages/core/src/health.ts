@@ -11,12 +11,15 @@ export interface HealthOptions {
   readonly maxLagSeconds?: number
   /** Fails above this lag, in bytes. Default: never. */
   readonly maxLagBytes?: number
+  /** Fails where the replica has not heard from its primary for so long, in seconds. Up to 30 is normal. Default: never. */
+  readonly maxLastContactSeconds?: number
   /** How long (ms) the databases have for their answer. Default: 2,000. */
   readonly timeoutMs?: number
 }
 
 /** One database in the answer's JSON. */
-interface DatabaseHealth extends Partial<Pick<ReplicationStatus, 'role' | 'region' | 'lagBytes' | 'lagSeconds'>> {
+interface DatabaseHealth
+  extends Partial<Pick<ReplicationStatus, 'role' | 'region' | 'lagBytes' | 'lagSeconds' | 'lastContactSeconds'>> {
   readonly name: string
   readonly healthy: boolean
   /** Why it is not healthy, or what it gets along without. */
@@ -66,16 +69,19 @@ function assessHealth(
   status: ReplicationStatus,
   options: HealthOptions,
 ): Omit<DatabaseHealth, 'name'> {
-  const { maxLagSeconds = Number.POSITIVE_INFINITY, maxLagBytes = Number.POSITIVE_INFINITY } = options
-  const { role, region, lagBytes, lagSeconds } = status
-  const facts = { role, region, lagBytes, lagSeconds }
+  const { POSITIVE_INFINITY: never } = Number
+  const { maxLagSeconds = never, maxLagBytes = never, maxLastContactSeconds = never } = options
+  const { role, region, lagBytes, lagSeconds, lastContactSeconds } = status
+  const facts = { role, region, lagBytes, lagSeconds, lastContactSeconds }
   if (role === 'primary') return { healthy: true, ...facts }
   // A server that tells no time tells bytes perhaps; one that tells nothing is believed.
   if (lagSeconds === undefined ? (lagBytes ?? 0) === 0 : lagSeconds <= caughtUpSeconds) caughtUp.add(replication)
   if (!caughtUp.has(replication)) return { healthy: false, ...facts, problem: 'the replica has not caught up yet' }
   const late = (lagSeconds ?? 0) > maxLagSeconds || (lagBytes ?? 0) > maxLagBytes
-  return late
-    ? { healthy: false, ...facts, problem: 'the replica lags above the threshold' }
+  if (late) return { healthy: false, ...facts, problem: 'the replica lags above the threshold' }
+  const isSilent = (lastContactSeconds ?? 0) > maxLastContactSeconds
+  return isSilent
+    ? { healthy: false, ...facts, problem: 'the replica has not heard from its primary for longer than the threshold' }
     : { healthy: true, ...facts }
 }
 

@@ -84,6 +84,8 @@ export interface Observation {
   readonly lagSeconds?: number | undefined
   /** How many bytes were received and not yet replayed. */
   readonly lagBytes?: number | undefined
+  /** How long ago (seconds) a replica has last heard from its primary; undefined where it does not tell. */
+  readonly lastContactSeconds?: number | undefined
 }
 
 /** Whether the server has everything up to the position. On doubt it has not. */

@@ -1,4 +1,4 @@
-import { createPool } from '@flyroute/mysql2/promise'
+import { createPool, type FlyroutePool } from '@flyroute/mysql2/promise'
 import type { MysqlCluster } from '@flyroute/testkit'
 import { describe, expect, test } from '@jest/globals'
 import { eventually } from './support/eventually.ts'
@@ -10,7 +10,9 @@ export function describeLag(kind: 'mariadb' | 'mysql', start: () => Promise<Mysq
     const bench = new Bench(start, ['create table app.item (id int primary key auto_increment)'])
 
     /** `status()` for a user with these rights. */
-    async function open(...grants: string[]): Promise<() => Promise<[number | undefined, number | undefined]>> {
+    async function open(
+      grants: readonly string[] = [],
+    ): Promise<() => Promise<[number | undefined, number | undefined]>> {
       const name = `monitor${grants.length}_${grants.join('').length}`
       await bench.primary.query(`create user if not exists ${name}@'%' identified by 'pw'`)
       await bench.primary.query(`grant select on app.* to ${name}@'%'`)
@@ -21,11 +23,21 @@ export function describeLag(kind: 'mariadb' | 'mysql', start: () => Promise<Mysq
       const pool = createPool({ env: { ...bench.env, DATABASE_URL_AMS: url.href } })
       bench.onEnd(() => pool.end())
       return async () => {
-        const { role, lagSeconds, lagBytes } = await pool.replication.status()
+        const { role, lagSeconds, lagBytes, lastContactSeconds } = await pool.replication.status()
         expect(role).toBe('replica')
+        // To whom the server tells it is told at once, and without the primary.
+        if (grants === toTheMicrosecond) expect(lastContactSeconds).toBeLessThan(60)
         return [lagSeconds, lagBytes]
       }
     }
+
+    /** Asks until it is so for how long the replica has been silent. */
+    const contact = (replication: FlyroutePool['replication'], isThere: (seconds: number) => boolean): Promise<void> =>
+      eventually(async () => {
+        const { lastContactSeconds } = await replication.status()
+        expect(lastContactSeconds).toEqual(expect.any(Number))
+        expect(isThere(lastContactSeconds ?? Number.NaN)).toBe(true)
+      })
 
     const write = (): Promise<unknown> => bench.primary.query('insert into app.item () values ()')
     const toTheSecond = kind === 'mysql' ? 'replication client on *.*' : 'replica monitor on *.*'
@@ -41,10 +53,25 @@ export function describeLag(kind: 'mariadb' | 'mysql', start: () => Promise<Mysq
       expect(await bench.near().replication.status()).toMatchObject({ role: 'primary', lagSeconds: 0 })
     })
 
+    test('how old that is shows that the primary is silent, to any user', async () => {
+      const { replication } = bench.far()
+      await write()
+      await bench.cluster.caughtUp()
+      await contact(replication, (seconds) => seconds < 1)
+      bench.primary.pauseProcess()
+      try {
+        await contact(replication, (seconds) => seconds > 2)
+      } finally {
+        bench.primary.resumeProcess()
+      }
+      await write()
+      await contact(replication, (seconds) => seconds < 1)
+    })
+
     const rights: [string, string[], boolean][] = [[toTheSecond, [toTheSecond], false]]
     if (kind === 'mysql') rights.push([toTheMicrosecond.join(', '), toTheMicrosecond, true])
     test.each(rights)('with %s', async (_, grants, isPrecise) => {
-      const status = await open(...grants)
+      const status = await open(grants)
       await write()
       await bench.cluster.caughtUp()
       // A second of silence is none of lag.

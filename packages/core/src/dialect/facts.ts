@@ -51,7 +51,10 @@ export interface DialectFacts {
   /** Asks a replica how far it has come by now, in brief; undefined where it has to be asked in full. */
   observeAgain?(ask: Ask, last: Observation): Promise<Observation | undefined>
   /** Asks a replica how far it is behind, where `observe` does not tell. */
-  lag?(ask: AskRows, observation: Observation): Promise<Pick<Observation, 'lagBytes' | 'lagSeconds'>>
+  lag?(
+    ask: AskRows,
+    observation: Observation,
+  ): Promise<Pick<Observation, 'lagBytes' | 'lagSeconds' | 'lastContactSeconds'>>
   /** Has a replica wait by itself until it has come as far as a position; undefined where none can. */
   readonly replayWait?: {
     /** The statement; undefined where that is no position. */

@@ -5,7 +5,7 @@ import { readMysqlError } from './mysql.ts'
 import type { MysqlFlavour } from './mysql-observation.ts'
 
 /** How far a replica is behind; what the server does not tell is undefined. */
-type Lag = Pick<Observation, 'lagBytes' | 'lagSeconds'>
+type Lag = Pick<Observation, 'lagBytes' | 'lagSeconds' | 'lastContactSeconds'>
 
 /**
  * To the microsecond, where the user may read these two tables: what has been received, and when that was committed on the
@@ -17,7 +17,8 @@ const precise = `select c.received_transaction_set as received, unix_timestamp(s
       from performance_schema.replication_applier_status_by_worker),
     (select max(nullif(last_applied_transaction_original_commit_timestamp, 0))
       from performance_schema.replication_applier_status_by_worker),
-    nullif(c.last_queued_transaction_original_commit_timestamp, 0))) as committed
+    nullif(c.last_queued_transaction_original_commit_timestamp, 0))) as committed,
+    unix_timestamp(nullif(greatest(c.last_heartbeat_timestamp, c.last_queued_transaction_end_queue_timestamp), 0)) as heard
   from performance_schema.replication_connection_status c where c.received_transaction_set <> ''`
 
 /** To the second, where the user has REPLICATION CLIENT (MySQL), or REPLICA MONITOR (MariaDB): a row for each source. */
@@ -38,7 +39,17 @@ export async function mysqlLag(ask: AskRows, kind: MysqlFlavour['kind'], at: str
   const exact = kind === 'mysql' ? await allowed(ask, precise) : []
   const rows = await allowed(ask, status[kind])
   const seconds = exact.length > 0 ? exact.map((row) => secondsOf(row, at)) : rows.map((row) => wholeSecondsOf(row, at))
-  return { lagSeconds: most(seconds), lagBytes: most(rows.map((row) => bytesOf(row, at))) }
+  const contact = most([...exact, ...rows].map(contactOf).filter((age) => age !== undefined))
+  return {
+    lagSeconds: most(seconds),
+    lagBytes: most(rows.map((row) => bytesOf(row, at))),
+    ...(contact === undefined ? {} : { lastContactSeconds: contact }),
+  }
+}
+
+/** How long ago (seconds) the last event or heartbeat came from the source. */
+function contactOf({ heard, now }: Row): number | undefined {
+  return heard === null || heard === undefined ? undefined : Math.max(0, Number(now) - Number(heard))
 }
 
 /** The user may not, or the server cannot: then there are no rows. */

@@ -20,7 +20,9 @@ const fullColumns = `pg_is_in_recovery()::text as recovering,
   case when not pg_is_in_recovery() then null
     when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() and exists (select from pg_stat_wal_receiver) then 0
     else coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()), 'Infinity') end::text as lag_seconds,
-  case when pg_is_in_recovery() then pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) end::text as lag_bytes`
+  case when pg_is_in_recovery() then pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) end::text as lag_bytes,
+  case when pg_is_in_recovery()
+    then (select extract(epoch from clock_timestamp() - max(last_msg_receipt_time)) from pg_stat_wal_receiver) end::text as last_contact`
 
 /**
  * From the fullest question to the most modest one. Where a managed server refuses the functions of the first, its
@@ -40,7 +42,10 @@ type Row = readonly unknown[]
  * @param address tells servers apart that do not say when they were started; default: their role
  */
 export function readPostgresObservation(row: Row, expected: Role, address?: string): Observation {
-  const [recovering, started, cluster, timeline, at, received, lagSeconds, lagBytes] = row as readonly (string | null)[]
+  const [recovering, started, cluster, timeline, at, received, lagSeconds, lagBytes, lastContact] = row as readonly (
+    | string
+    | null
+  )[]
   const told = recovering == null ? undefined : recovering === 'true' ? 'replica' : 'primary'
   const role = told ?? expected
   return {
@@ -52,6 +57,8 @@ export function readPostgresObservation(row: Row, expected: Role, address?: stri
     received: received ?? undefined,
     lagSeconds: lagSeconds == null ? (told === 'primary' ? 0 : undefined) : Number(lagSeconds),
     lagBytes: lagBytes == null ? undefined : Number(lagBytes),
+    // With the rights of pg_monitor. It may have come after this statement began.
+    ...(lastContact == null ? {} : { lastContactSeconds: Math.max(0, Number(lastContact)) }),
   }
 }
 

@@ -17,6 +17,8 @@ type Remarks = { readonly [Event in FlyrouteEvent]?: (message: FlyrouteEvents[Ev
 
 /** From here on (seconds) the lag of a replica is worth a line. */
 const lateSeconds = 10
+/** And its silence: a primary that has nothing to say is heard of twice a minute. */
+const silentSeconds = 45
 
 /** The events that are worth a line by themselves, and what it says: what happened, and what to do. */
 export const remarks: Remarks = {
@@ -50,14 +52,20 @@ export const remarks: Remarks = {
     level: 'warn',
     text: `the server of ${setting} does not answer${inBrackets(code)}; check that it runs, and that ${setting} leads to it`,
   }),
-  lag: ({ lagSeconds = 0 }) =>
+  lag: ({ lagSeconds = 0, lastContactSeconds = 0 }) =>
     lagSeconds >= lateSeconds
       ? {
           level: 'warn',
           state: 'late',
           text: `the replica is ${duration(lagSeconds)} behind: who has written is replayed until it has caught up; look for a long query on it, or a slow connection to its primary`,
         }
-      : { level: 'info', state: 'near', isRelief: true, text: 'the replica has caught up' },
+      : lastContactSeconds >= silentSeconds
+        ? {
+            level: 'warn',
+            state: 'silent',
+            text: `the replica has not heard from its primary for ${duration(lastContactSeconds)}, and what it says of its lag is as old; check the connection between the two`,
+          }
+        : { level: 'info', state: 'near', isRelief: true, text: 'the replica has caught up with its primary' },
   'no-middleware': () => ({
     level: 'warn',
     text: 'a statement that needs the primary came from an HTTP request that no middleware of flyroute stands ahead of, so that it cannot be replayed; put replayMiddleware({ databases: [pool] }) ahead of all routes, or replayable() around the handler',

@@ -193,7 +193,7 @@ export class DatabaseReplication implements Replication {
   }
 
   async status(): Promise<ReplicationStatus> {
-    const { role, at, lagBytes, lagSeconds, acceptsWrites } = await this.prober.probeLag()
+    const { role, at, lagBytes, lagSeconds, lastContactSeconds, acceptsWrites } = await this.prober.probeLag()
     const { region, primary, local } = this.topology
     return {
       role,
@@ -201,6 +201,7 @@ export class DatabaseReplication implements Replication {
       position: at,
       lagBytes,
       lagSeconds,
+      ...(lastContactSeconds === undefined ? {} : { lastContactSeconds }),
       replicaUnavailable: this.prober.isUnavailable,
       ...(acceptsWrites ? { acceptsWrites } : {}),
     }

@@ -2,6 +2,7 @@ import { errorCode, publish } from '../events.ts'
 import type { Observation, ServerInstance } from '../position.ts'
 import { Breaker } from './breaker.ts'
 import type { PrimaryCluster } from './cluster.ts'
+import { Contact } from './contact.ts'
 import type { Servers } from './observed.ts'
 import type { ReplicationSource } from './source.ts'
 
@@ -18,6 +19,7 @@ export class Prober {
   readonly #servers: Servers
   readonly #cluster: PrimaryCluster
   readonly #breaker: Breaker
+  readonly #contact: Contact
   #asking: Promise<Observation> | undefined
   #asksNext: Promise<Observation> | undefined
   #recheckedAt = Number.NEGATIVE_INFINITY
@@ -27,6 +29,7 @@ export class Prober {
     this.#source = source
     this.#cluster = cluster
     this.#servers = servers
+    this.#contact = new Contact(source.algebra, source.probePrimary?.bind(source))
     this.#breaker = new Breaker(
       // A server that refuses our login is there.
       () => this.probe().catch((error: unknown) => (this.isOutage(error) ? Promise.reject(error) : undefined)),
@@ -69,13 +72,15 @@ export class Prober {
     return question && this.#share(() => question)
   }
 
-  /** `probe`, with the lag, which is told. */
+  /** `probe`, with the lag, and how old that is; both are told. */
   async probeLag(): Promise<Observation> {
     const { probeLag } = this.#source
     const observation = await (probeLag === undefined ? this.probe() : this.#hear(() => probeLag.call(this.#source)))
-    const { role, lagSeconds, lagBytes } = observation
-    if (role === 'replica') publish('lag', { database: this.#database, lagSeconds, lagBytes })
-    return observation
+    if (observation.role !== 'replica') return observation
+    const { lagSeconds, lagBytes } = observation
+    const lastContactSeconds = this.#contact.age(observation)
+    publish('lag', { database: this.#database, lagSeconds, lagBytes, lastContactSeconds })
+    return { ...observation, lastContactSeconds }
   }
 
   /** Asks without waiting, where the database can be asked so; undefined where it cannot. */
@@ -111,6 +116,7 @@ export class Prober {
   /** The connection that `probe` asks on ended without being asked to. */
   connectionLost(): void {
     this.#servers.disconnected(this.#servers.local)
+    this.#contact.forget()
   }
 
   /** Whether the primary answers from here: what a replica that is down is replayed to. */

@@ -12,6 +12,11 @@ export interface ReplicationStatus {
   readonly lagBytes?: number | undefined
   /** Age of the newest replayed transaction while others wait to be replayed, in seconds; 0 when none waits. */
   readonly lagSeconds?: number | undefined
+  /**
+   * How long ago (seconds) the replica has certainly heard from its primary: as old is what it says of its lag, also that there is
+   * none. Up to half a minute where the primary is idle. Only of a replica; undefined where nothing is known.
+   */
+  readonly lastContactSeconds?: number | undefined
   /** Whether the replica is skipped because it could not be reached. */
   readonly replicaUnavailable: boolean
   /** The replica would run this user's writes, and keep them to itself: nothing but flyroute keeps them away. Only where it is so. */
