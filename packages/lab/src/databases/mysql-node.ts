@@ -84,25 +84,40 @@ export class MysqlNode implements DatabaseNode {
     return (await this.#status()).error || undefined
   }
 
-  /** Empties the node and starts it; as a replica of `primary`, once that is `ready`, where one is given. */
+  /**
+   * Empties the node and starts it; as a replica of `primary`, once that is `ready`, where one is given. One that others know of
+   * already comes back to its port when it has its data: before that it would answer them that there are no tables.
+   */
   async create(primary?: DatabaseNode, ready?: Promise<void>): Promise<void> {
     this.#role = primary ? 'replica' : 'primary'
     if (!this.#server.isOurs) return // it is what it is
     // A server takes nothing of what bears its own number: a former primary would not get its old transactions back.
     this.#serverId = this.#context.newServerId()
+    const isAside = primary !== undefined && this.port !== 0
     await this.#server.kill()
     await this.#server.reset()
-    await this.start()
+    await this.#start(isAside)
     await ready
-    if (primary) await this.#replicateFrom(primary)
+    if (primary === undefined) return
+    await this.#replicateFrom(primary)
+    if (!isAside) return
+    const [row] = await query<{ at: string }>(primary.adminUrl, `SELECT ${this.#context.flavour.position} AS at`)
+    if (!(await this.reaches(row?.at ?? '', 10_000))) throw new Error(`${this.name} did not get its primary's data.`)
+    await this.stop()
+    await this.start()
+    await this.#connected()
   }
 
   async start(): Promise<void> {
+    await this.#start(false)
+  }
+
+  async #start(isAside: boolean): Promise<void> {
     if (this.isRunning) return
     this.#isPaused = false // a server that starts also goes on replicating, and confirms nothing
     this.#isConfirming = false
     const readOnly = this.#role === 'replica' ? 'ON' : 'OFF'
-    await this.#server.start({ server_id: this.#serverId, read_only: readOnly, ...this.#settings })
+    await this.#server.start({ server_id: this.#serverId, read_only: readOnly, ...this.#settings }, isAside)
   }
 
   async stop(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {

@@ -26,8 +26,12 @@ export interface MysqlServer {
   readonly url: string
   readonly adminUrl: string
   readonly isRunning: boolean
-  /** Resolves when the server answers. */
-  start(settings: MysqlSettings): Promise<void>
+  /**
+   * Resolves when the server answers.
+   *
+   * @param aside on a port that nobody else knows of, until it is started again. Default: false
+   */
+  start(settings: MysqlSettings, aside?: boolean): Promise<void>
   /** SIGTERM, then waits for the end. */
   stop(): Promise<void>
   kill(): Promise<void>
@@ -44,6 +48,8 @@ export class LocalMysqlServer implements MysqlServer {
   readonly #template: MysqlTemplate
   readonly #workspace: Workspace
   #port = 0
+  /** The port at which others look for it; 0 until it has been started there. */
+  #home = 0
   #process: ChildProcess | undefined
 
   constructor(name: string, template: MysqlTemplate, workspace: Workspace) {
@@ -82,13 +88,16 @@ export class LocalMysqlServer implements MysqlServer {
     await run('cp', ['-R', '--reflink=auto', '--sparse=always', `${this.#template.data}/.`, this.#folder])
   }
 
-  async start(settings: MysqlSettings): Promise<void> {
+  async start(settings: MysqlSettings, aside = false): Promise<void> {
     if (this.isRunning) return
     const giveUpAt = Date.now() + 60_000
     for (;;) {
-      const port = this.#port === 0 ? await findPort() : this.#port
+      const port = this.#home === 0 || aside ? await findPort() : this.#home
       const trouble = await this.#launch(port, settings, giveUpAt)
-      if (trouble === undefined) return
+      if (trouble === undefined) {
+        if (!aside) this.#home = port
+        return
+      }
       // Another process may hold the port for a moment.
       const passing = /Bind on TCP\/IP port/.test(trouble)
       if (!passing || Date.now() > giveUpAt) throw new Error(`${this.#name} did not start:\n${trouble}`)
