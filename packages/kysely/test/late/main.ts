@@ -21,7 +21,6 @@ function connectionOf(db: Kysely<unknown>): Promise<LateConnection> {
 
 const reports = await playLateWork({
   requests: Number(env['REQUESTS']),
-  atOnce: 8,
   writer: `create function late_write(id int, part int) returns int language plpgsql as
     $$ begin perform pg_sleep(0.3); insert into late_work values (id, part); return part; end $$`,
   open(region) {

@@ -4,7 +4,6 @@ import { playLateWork, poolSize } from '@flyroute/testkit/late'
 
 const reports = await playLateWork({
   requests: Number(process.env['REQUESTS']),
-  atOnce: 8,
   writer: `create procedure late_write(in id int, in part int) modifies sql data
     begin do sleep(0.3); insert into late_work values (id, part); end`,
   open(region) {

@@ -4,7 +4,6 @@ import { playLateWork, poolSize } from '@flyroute/testkit/late'
 
 const reports = await playLateWork({
   requests: Number(process.env['REQUESTS']),
-  atOnce: 8,
   writer: `create function late_write(id int, part int) returns int language plpgsql as
     $$ begin perform pg_sleep(0.3); insert into late_work values (id, part); return part; end $$`,
   open(region) {

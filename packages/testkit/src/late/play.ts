@@ -13,12 +13,14 @@ export interface LateRun {
   open(region: 'ord' | 'ams'): LateSubject
   /** How many requests there are of each sort of work. */
   readonly requests: number
-  /** How many requests are under way at a time. */
-  readonly atOnce: number
 }
+
+/** How many requests are under way at a time: most of them wait. */
+const atOnce = 16
 
 /** What the requests have left behind. */
 export interface LateReport {
+  readonly requests: number
   readonly replayed: number
   /** Of both pools, once the work is over: connections that are neither idle nor gone, and calls that wait. */
   readonly busy: number
@@ -26,11 +28,20 @@ export interface LateReport {
   readonly bytesARequest: number
 }
 
-/** What is played one after the other, and how its requests come in. */
-const plays: readonly { readonly name: string; readonly kinds: Kinds; readonly door: Door }[] = [
-  { name: 'late, node:http', kinds: lateKinds, door: 'handler' },
-  { name: 'unhandled, Express', kinds: unhandledKinds, door: 'express' },
-  { name: 'unhandled, Hono', kinds: unhandledKinds, door: 'hono' },
+interface Play {
+  readonly name: string
+  readonly kinds: Kinds
+  /** How its requests come in. */
+  readonly door: Door
+  /** Its part of the requests of that sort. */
+  readonly part: number
+}
+
+/** What is played one after the other. */
+const plays: readonly Play[] = [
+  { name: 'late, node:http', kinds: lateKinds, door: 'handler', part: 1 },
+  { name: 'unhandled, Express', kinds: unhandledKinds, door: 'express', part: 1 / 2 },
+  { name: 'unhandled, Hono', kinds: unhandledKinds, door: 'hono', part: 1 / 2 },
 ]
 
 /**
@@ -43,10 +54,13 @@ export async function playLateWork(run: LateRun): Promise<Record<string, LateRep
   await subjects[1].query(run.writer)
   await knowsRoutines(subjects[0])
   const reports: Record<string, LateReport> = {}
-  for (const [index, { name, kinds, door }] of plays.entries()) {
+  let firstId = 0
+  for (const { name, kinds, door, part } of plays) {
     const serving = subjects.map((subject) => serve(subject, Object.values(kinds), door))
     const [far, near] = (await Promise.all(serving)) as [Server, Server]
-    reports[name] = await play(run, subjects, { far, near, kinds: Object.keys(kinds), firstId: index * run.requests })
+    const requests = run.requests * part
+    reports[name] = await play(subjects, { far, near, kinds: Object.keys(kinds), firstId, requests })
+    firstId += requests
     for (const server of [far, near]) server.close()
   }
   await Promise.all(subjects.map((subject) => subject.end()))
@@ -59,12 +73,12 @@ interface Machines {
   readonly kinds: readonly string[]
   /** The numbers of the requests begin with it. */
   readonly firstId: number
+  readonly requests: number
 }
 
 async function play(
-  { requests, atOnce }: LateRun,
   subjects: readonly LateSubject[],
-  { far, near, kinds, firstId }: Machines,
+  { far, near, kinds, firstId, requests }: Machines,
 ): Promise<LateReport> {
   let next = 0
   let replayed = 0
@@ -87,7 +101,7 @@ async function play(
   await workAll(requests)
   await settled(subjects)
   const bytesARequest = Math.round((heap() - halfway) / (requests / 2))
-  return { replayed, busy: subjects.reduce((sum, subject) => sum + subject.busy, 0), bytesARequest }
+  return { requests, replayed, busy: subjects.reduce((sum, subject) => sum + subject.busy, 0), bytesARequest }
 }
 
 async function serve(subject: LateSubject, works: Kinds[string][], door: Door): Promise<Server> {
