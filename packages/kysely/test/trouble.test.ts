@@ -178,62 +178,78 @@ describe.each(Object.keys(versions))('Kysely %s', (number) => {
     expect(scope.request.positions.size).toBe(0)
     await isUsable(db)
   })
+})
+
+// What waits for a server that hangs does so for seconds: here with both versions at once.
+describe('Kysely, both versions', () => {
+  const numbers = Object.keys(versions)
+  const withEach = <T>(run: (number: string) => Promise<T>): Promise<T[]> => Promise.all(numbers.map(run))
 
   test('a replica that hangs: in a transaction, in a stream, on one connection; its connections come back with it', async () => {
-    const { db, dialect } = open(number, 3)
     const replica = cluster.replicas[0]!
-    await isUsable(db, 3)
-    const trx = await db.startTransaction().execute()
-    await onReplica.execute(trx)
-    const begun: Promise<unknown>[] = []
+    const all = await withEach(async (number) => {
+      const { db, dialect } = open(number, 3)
+      await isUsable(db, 3)
+      const trx = await db.startTransaction().execute()
+      await onReplica.execute(trx)
+      return { db, dialect, trx }
+    })
     replica.pauseProcess()
     try {
-      const scope = createScope(createRequestState('request'))
-      begun.push(
-        failure(
-          runInScope(scope, async () => {
+      await Promise.all(
+        all.map(async ({ db, trx }) => {
+          const stream = inRequest(async () => {
             for await (const row of db.selectFrom('post').selectAll().stream(5)) if (row.id < 0) throw new Error('none')
-          }),
-        ),
-        failure(inRequest(() => onReplica.execute(trx))),
-        failure(
-          inRequest(() =>
+          })
+          const onOne = inRequest(() =>
             db.connection().execute(async (one) => {
               await failure(onReplica.execute(one))
               // Not behind the one that hangs.
               return onReplica.execute(one)
             }),
-          ),
-        ),
+          )
+          const inTransaction = inRequest(() => onReplica.execute(trx))
+          for (const error of await Promise.all([stream, inTransaction, onOne].map(failure))) {
+            expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
+          }
+          await trx.rollback().execute()
+          // Outside of a request there is the primary, at once.
+          expect((await onReplica.execute(db)).rows).toEqual([{ r: false }])
+        }),
       )
-      for (const error of await Promise.all(begun)) {
-        expect(error).toMatchObject({ code: 'ERR_PRIMARY_REQUIRED', reason: 'unavailable' })
-      }
-      await trx.rollback().execute()
-      // Outside of a request there is the primary, at once.
-      expect((await onReplica.execute(db)).rows).toEqual([{ r: false }])
     } finally {
       replica.resumeProcess()
     }
-    await eventually(() => isUsable(db, 3))
-    expect(dialect.replication.topology.role).toBe('replica')
+    for (const { db, dialect } of all) {
+      await eventually(() => isUsable(db, 3))
+      expect(dialect.replication.topology.role).toBe('replica')
+    }
     expect(await count(replica.url, "pg_stat_activity where state like 'idle in%'")).toBe(0)
   })
 
   test('a long statement on a replica that answers is left alone', async () => {
-    const { db } = open(number, 2)
-    const long = inRequest(() => sql<{ done: boolean }>`select pg_sleep(4) is not null as done`.execute(db))
-    expect((await long).rows).toEqual([{ done: true }])
+    await withEach(async (number) => {
+      const { db } = open(number, 2)
+      const long = inRequest(() => sql<{ done: boolean }>`select pg_sleep(4) is not null as done`.execute(db))
+      expect((await long).rows).toEqual([{ done: true }])
+    })
   })
 
   test('everything may be ended while the replica hangs', async () => {
-    const { db } = open(number, 1)
     const replica = cluster.replicas[0]!
-    await isUsable(db, 1)
+    const all = await withEach(async (number) => {
+      const { db } = open(number, 1)
+      await isUsable(db, 1)
+      return db
+    })
     replica.pauseProcess()
     try {
-      expect(await failure(inRequest(() => onReplica.execute(db)))).toMatchObject({ reason: 'unavailable' })
-      await db.destroy()
+      await Promise.all(
+        all.map(async (db) => {
+          expect(await failure(inRequest(() => onReplica.execute(db)))).toMatchObject({ reason: 'unavailable' })
+          await db.destroy()
+        }),
+      )
     } finally {
       replica.resumeProcess()
     }
@@ -250,11 +266,18 @@ describe.each(Object.keys(versions))('Kysely %s', (number) => {
       // A commit takes the lock along to the replica.
       await primary.query('update post set title = title where id = 1')
       await eventually(async () => expect(await locked(cluster.replicas[0]!.url)).toBe(1))
-      const { db } = open(number, 1)
-      expect(await inRequest(async () => (await onReplica.execute(db)).rows)).toEqual([{ r: true }])
-      await eventually(async () => expect(await waiting(cluster.replicas[0]!.url)).toBe(1))
-      expect(await failure(inRequest(() => onReplica.execute(db)))).toMatchObject({ reason: 'unavailable' })
-      await db.destroy()
+      const all = await withEach(async (number) => {
+        const { db } = open(number, 1)
+        expect(await inRequest(async () => (await onReplica.execute(db)).rows)).toEqual([{ r: true }])
+        return db
+      })
+      await eventually(async () => expect(await waiting(cluster.replicas[0]!.url)).toBe(all.length))
+      await Promise.all(
+        all.map(async (db) => {
+          expect(await failure(inRequest(() => onReplica.execute(db)))).toMatchObject({ reason: 'unavailable' })
+          await db.destroy()
+        }),
+      )
     } finally {
       locking.release(true)
       await primary.end()

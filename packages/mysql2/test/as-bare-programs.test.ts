@@ -1,7 +1,7 @@
 import { createDriver } from '@flyroute/mysql2'
 import { startMariadb } from '@flyroute/testkit'
+import { describeAsBare, type Trace } from '@flyroute/testkit/as-bare'
 import { request } from '@flyroute/testkit/requests'
-import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import mysql from 'mysql2'
 import { Bench } from './support/open.ts'
@@ -72,42 +72,23 @@ const programs: Record<string, readonly Step[]> = {
 }
 
 const onPrimary = { FLY_REGION: 'ord', PRIMARY_REGION: 'ord' }
-type Trace = (steps: readonly Step[]) => Promise<string[]>
 const on =
-  (driver: () => typeof mysql): Trace =>
+  (driver: () => typeof mysql): Trace<Step> =>
   async (steps) => {
     await bench.primary.query('truncate app.item')
     return traceOf(driver().createConnection({ uri: bench.primary.url }), steps)
   }
-const bare = on(() => mysql)
-const places: Record<string, Trace> = {
-  'off Fly': on(() => createDriver({ env: {} })),
-  'off Fly, in a request': (steps) => request(() => on(() => createDriver({ env: {} }))(steps)),
-  'on the primary': on(() => createDriver({ env: onPrimary })),
-  'on the primary, in a request': (steps) => request(() => on(() => createDriver({ env: onPrimary }))(steps)),
-}
+const [offFly, atHome] = [{}, onPrimary].map((env) => on(() => createDriver({ env }))) as [Trace<Step>, Trace<Step>]
 
-/** What a driver does now so and now otherwise, by the pieces that the network cuts answers into, is compared several times. */
-const attempts = 6
-
-/** The same programs in each run; others with FLYROUTE_SEED. */
-const seed = Number(process.env['FLYROUTE_SEED'] ?? 1)
-
-describe.each(Object.entries(places))('%s', (_, trace) => {
-  test('whatever a program does', async () => {
-    await fc.assert(
-      fc.asyncProperty(program, async (steps) => {
-        for (let attempt = 1; ; attempt++) {
-          const [expected, got] = [await bare(steps), await trace(steps)]
-          if (attempt === attempts) expect(got).toEqual(expected)
-          if (String(got) === String(expected)) return
-        }
-      }),
-      { seed, numRuns: 6, endOnFailure: true },
-    )
-  })
-
-  test.each(Object.entries(programs))('%s', async (__, steps) => {
-    expect(await trace(steps)).toEqual(await bare(steps))
-  })
+describeAsBare({
+  program,
+  runs: 6,
+  programs,
+  bare: on(() => mysql),
+  places: {
+    'off Fly': offFly,
+    'off Fly, in a request': (steps) => request(() => offFly(steps)),
+    'on the primary': atHome,
+    'on the primary, in a request': (steps) => request(() => atHome(steps)),
+  },
 })

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import { createDriver } from '@flyroute/pg'
+import { describeAsBare, type Trace } from '@flyroute/testkit/as-bare'
 import { rejection, request } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
@@ -93,38 +94,16 @@ const programs: Record<string, readonly Step[]> = {
 const options = (): object => ({ connectionString: bench.cluster.primary.url })
 
 const onPrimary = { FLY_REGION: 'ord', PRIMARY_REGION: 'ord' }
-const places: Record<string, (options: object, steps: readonly Step[]) => Promise<string[]>> = {
-  'off Fly': (options, steps) => traceOf(createDriver({ env: {} }), options, steps),
-  'off Fly, in a request': (options, steps) => request(() => traceOf(createDriver({ env: {} }), options, steps)),
-  'on the primary': (options, steps) => traceOf(createDriver({ env: onPrimary }), options, steps),
-  'on the primary, in a request': (options, steps) =>
-    request(() => traceOf(createDriver({ env: onPrimary }), options, steps)),
+const ours = (env: Record<string, string>, steps: readonly Step[]): Promise<string[]> =>
+  traceOf(createDriver({ env }), options(), steps)
+const places: Record<string, Trace<Step>> = {
+  'off Fly': (steps) => ours({}, steps),
+  'off Fly, in a request': (steps) => request(() => ours({}, steps)),
+  'on the primary': (steps) => ours(onPrimary, steps),
+  'on the primary, in a request': (steps) => request(() => ours(onPrimary, steps)),
 }
 
-/** What a driver does now so and now otherwise, by the pieces that the network cuts answers into, is compared several times. */
-const attempts = 8
-
-/** The same programs in each run; others with FLYROUTE_SEED. */
-const seed = Number(process.env['FLYROUTE_SEED'] ?? 1)
-
-describe.each(Object.entries(places))('%s', (_, trace) => {
-  test('whatever a program does', async () => {
-    await fc.assert(
-      fc.asyncProperty(program, async (steps) => {
-        for (let attempt = 1; ; attempt++) {
-          const [expected, got] = [await traceOf(pg, options(), steps), await trace(options(), steps)]
-          if (attempt === attempts) expect(got).toEqual(expected)
-          if (String(got) === String(expected)) return
-        }
-      }),
-      { seed, numRuns: 15, endOnFailure: true },
-    )
-  })
-
-  test.each(Object.entries(programs))('%s', async (__, steps) => {
-    expect(await trace(options(), steps)).toEqual(await traceOf(pg, options(), steps))
-  })
-})
+describeAsBare({ program, runs: 15, programs, bare: (steps) => traceOf(pg, options(), steps), places })
 
 describe.each([
   ['off Fly', {}],

@@ -1,6 +1,6 @@
 import { createDriver } from '@flyroute/pg'
+import { describeAsBare } from '@flyroute/testkit/as-bare'
 import { request } from '@flyroute/testkit/requests'
-import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import pg from 'pg'
 import { Bench } from './support/open.ts'
@@ -66,34 +66,17 @@ const programs: Record<string, readonly PoolStep[]> = {
 const options = (): object => ({ connectionString: bench.cluster.primary.url, max: 1 })
 
 const onPrimary = { FLY_REGION: 'ord', PRIMARY_REGION: 'ord' }
-const places: Record<string, (steps: readonly PoolStep[]) => Promise<string[]>> = {
-  'off Fly': (steps) => poolTraceOf(createDriver({ env: {} }), options(), steps),
-  'on the primary': (steps) => poolTraceOf(createDriver({ env: onPrimary }), options(), steps),
-  'on the primary, in a request': (steps) =>
-    request(() => poolTraceOf(createDriver({ env: onPrimary }), options(), steps)),
-}
+const ours = (env: Record<string, string>, steps: readonly PoolStep[]): Promise<string[]> =>
+  poolTraceOf(createDriver({ env }), options(), steps)
 
-/** What a driver does now so and now otherwise, by the pieces that the network cuts answers into, is compared several times. */
-const attempts = 6
-
-/** The same programs in each run; others with FLYROUTE_SEED. */
-const seed = Number(process.env['FLYROUTE_SEED'] ?? 1)
-
-describe.each(Object.entries(places))('%s', (_, trace) => {
-  test('whatever a program does', async () => {
-    await fc.assert(
-      fc.asyncProperty(program, async (steps) => {
-        for (let attempt = 1; ; attempt++) {
-          const [expected, got] = [await poolTraceOf(pg, options(), steps), await trace(steps)]
-          if (attempt === attempts) expect(got).toEqual(expected)
-          if (String(got) === String(expected)) return
-        }
-      }),
-      { seed, numRuns: 8, endOnFailure: true },
-    )
-  })
-
-  test.each(Object.entries(programs))('%s', async (__, steps) => {
-    expect(await trace(steps)).toEqual(await poolTraceOf(pg, options(), steps))
-  })
+describeAsBare({
+  program,
+  runs: 8,
+  programs,
+  bare: (steps) => poolTraceOf(pg, options(), steps),
+  places: {
+    'off Fly': (steps) => ours({}, steps),
+    'on the primary': (steps) => ours(onPrimary, steps),
+    'on the primary, in a request': (steps) => request(() => ours(onPrimary, steps)),
+  },
 })

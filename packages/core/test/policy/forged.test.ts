@@ -113,15 +113,16 @@ describe('16 KB of cookies', () => {
       const policy = createReplayPolicy({ databases: [database], secret: secrets })
       const go = () => attend(policy, incoming({ headers: { cookie } }), () => database.write())
       for (let i = 0; i < 20; i++) await go()
-      const costs: number[] = []
+      const costs: number[] = [] // ms a request
       for (let batch = 0; batch < 10; batch++) {
         const before = process.cpuUsage()
         for (let i = 0; i < 10; i++) expect((await go()).cookies.length).toBeLessThanOrEqual(16)
         const { user, system } = process.cpuUsage(before)
         costs.push((user + system) / 1_000 / 10)
       }
-      // What else the process does meanwhile, such as collecting garbage, is not in each batch.
-      expect(Math.min(...costs)).toBeLessThan(2)
+      // What else the process does meanwhile, such as collecting garbage, is in few batches; what a request costs is in all of them.
+      const median = costs.toSorted((a, b) => a - b)[costs.length / 2]
+      expect(median).toBeLessThan(1)
     },
   )
 

@@ -29,15 +29,22 @@ export async function poolTraceOf(driver: Driver, options: object, steps: readon
   const pool = new driver.Pool(options)
   const clients: (pg.PoolClient | undefined)[] = []
   const released = new Set<number>()
+  let alive = 0
+  /** In a pool that ends, what is not lent goes; each goodbye takes its time, and ours are said to more connections. */
+  const rests = async (): Promise<void> => {
+    if ((pool as { ending?: boolean }).ending !== true) return
+    const lentOut = (): number => clients.filter((client, of) => client !== undefined && !released.has(of)).length
+    for (let rest = 0; rest < 50 && alive > lentOut(); rest++) await late(5)
+  }
   const heard = new Set<pg.PoolClient>()
   const open = new Map<string, Promise<unknown>>()
   const nameOf = (client: unknown): number => clients.indexOf(client as pg.PoolClient)
   for (const event of events) {
     pool.on(event as 'acquire', (value: unknown) => {
       const about = value instanceof Error ? describe(value) : event === 'acquire' || !value ? '' : nameOf(value)
-      // By then it is the time that the end takes which decides what comes first: ours has more to end.
-      const told = event === 'remove' && (pool as { ending?: boolean }).ending === true ? ends : trace
-      told.push(`on ${event} ${about}`.trim())
+      trace.push(`on ${event} ${about}`.trim())
+      if (event === 'connect') alive++
+      if (event === 'remove') alive--
     })
   }
   const lent = (of: number, client: pg.PoolClient): void => {
@@ -96,6 +103,7 @@ export async function poolTraceOf(driver: Driver, options: object, steps: readon
     } else {
       call(`${index} end`, step.form, pool, 'end', [])
     }
+    await rests()
   }
   // What waits for a connection gets one.
   for (let rest = 0; rest < 50 && open.size > 0; rest++) {
@@ -106,7 +114,6 @@ export async function poolTraceOf(driver: Driver, options: object, steps: readon
   trace.push(...[...open.keys()].map((name) => `${name} was never answered`))
   if (!pool.ended) await pool.end().catch(() => undefined)
   // The pool has ended before its connections have.
-  const left = (): boolean => [...trace, ...ends].filter((line) => /^on (connect|remove)/.test(line)).length % 2 === 1
-  for (let rest = 0; rest < 50 && left(); rest++) await late(5)
+  for (let rest = 0; rest < 50 && alive > 0; rest++) await late(5)
   return [...trace, ...ends.toSorted()]
 }
