@@ -12,24 +12,24 @@ const single = {
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
   '@flyroute/better-sqlite3': 104_500,
-  '@flyroute/cli': 108_000,
+  '@flyroute/cli': 108_500,
   '@flyroute/core': 93_000,
-  '@flyroute/core/adapter': 167_000,
+  '@flyroute/core/adapter': 168_500,
   '@flyroute/core/fetch': 49_500,
-  '@flyroute/core/node': 52_500,
-  '@flyroute/kysely': 157_000,
+  '@flyroute/core/node': 52_700,
+  '@flyroute/kysely': 158_500,
   '@flyroute/lab': 76_000,
   '@flyroute/lab/databases': 42_500,
-  '@flyroute/mysql2': 179_000,
-  '@flyroute/mysql2/promise': 176_500,
-  '@flyroute/pg': 184_000,
+  '@flyroute/mysql2': 180_500,
+  '@flyroute/mysql2/promise': 178_000,
+  '@flyroute/pg': 185_500,
 }
 
 /** What is downloaded: tarballs. */
 const packed = {
   '@flyroute/better-sqlite3': 16_200,
   '@flyroute/cli': 7_100,
-  '@flyroute/core': 161_000,
+  '@flyroute/core': 162_500,
   '@flyroute/kysely': 17_000,
   '@flyroute/lab': 58_700,
   '@flyroute/mysql2': 20_900,

@@ -60,8 +60,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     this.driver = driver
     this.inner = inner
     this.watchdog = side === 'local' ? watchdog : undefined
-    const begin = compiled(language === 'mysql' ? 'start transaction' : 'begin')
-    this.guard = new ConnectionGuard(database, side, this.#wire(asksOn(inner, language)), begin)
+    this.guard = new ConnectionGuard(database, side, this.#wire(asksOn(inner, language)), compiled)
     this.#memory = createStatementMemory(database.classifier)
     this.#passesOnControls()
   }

@@ -47,7 +47,10 @@ export class OnPrimary {
     const sent = this.#sends(statement)
     let hasFailed = false
     try {
-      yield* this.#connection.open<R>(statement, chunkSize)
+      for await (const chunk of this.#connection.open<R>(statement, chunkSize)) {
+        yield chunk
+        if (statement.scope?.request.isReplayed) await this.#connection.owner.drops(statement.scope)
+      }
     } catch (error) {
       hasFailed = true
       await this.#failed(sent, error)

@@ -107,6 +107,11 @@ export class OnReplica {
           return
         }
         yield value
+        // Each portion is asked for by itself: none is any more.
+        if (scope?.request.isReplayed) {
+          await rows.return?.()
+          await connection.owner.drops(scope)
+        }
       }
     } catch (error) {
       isOver = true

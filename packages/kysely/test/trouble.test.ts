@@ -1,3 +1,4 @@
+import { subscribe } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
@@ -108,6 +109,23 @@ describe.each(Object.keys(versions))('Kysely %s', (number) => {
       })
     }
     await isUsable(db, 1)
+  })
+
+  test('a stream of a request that is replayed reads no further, and its connection comes back', async () => {
+    const { db } = open(number)
+    const scope = createScope(createRequestState('request'))
+    const { request } = scope
+    const late = new Promise((resolve) => subscribe('flyroute:late-statement', resolve))
+    const read = runInScope(scope, async () => {
+      const rows = db.selectFrom('post').select('id').orderBy('id').stream(1)
+      await rows.next()
+      const write = await failure(db.updateTable('post').set({ title: 'x' }).execute())
+      expect(isPrimaryRequired(write)).toBe(true)
+      expect(request.answerReplay()).toBe(true)
+      return rows.next()
+    })
+    expect(await Promise.race([read, late])).toEqual({ database: 'default' })
+    await isUsable(db, 2)
   })
 
   test('a write whose rows nobody wants all of is written, and has a position', async () => {

@@ -71,7 +71,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.connection = connection
     this.database = database
     this.wire = new MysqlWire(addressOf(connection))
-    this.guard = new ConnectionGuard(database, side, this.wire, { sql: 'start transaction' })
+    this.guard = new ConnectionGuard(database, side, this.wire, (sql) => ({ sql }))
     this.#memory = createStatementMemory(database.classifier)
     this.#prepared = new PreparedStatements(connection, this.#memory)
     this.#enqueue = connection.addCommand

@@ -95,7 +95,7 @@ export class PgConnection implements Guarded, HeldConnection {
     this.answerMs = answerMs
     this.isAlone = isAlone
     this.wire = new PgWire(client, send, questionMs)
-    this.guard = new ConnectionGuard(database, side, this.wire, 'begin')
+    this.guard = new ConnectionGuard(database, side, this.wire, (text) => text)
     this.#query = query
     this.#memory = createStatementMemory(database.classifier)
     this.#listen()

@@ -26,6 +26,8 @@ export interface Submittable {
   handleCommandComplete?: (message: unknown, connection?: unknown) => void
   handleReadyForQuery?: (connection?: unknown) => void
   close?: (callback?: Callback) => Promise<unknown> | undefined
+  /** Of pg-cursor: asks the server for the next rows. */
+  _getRows?: (count: number, callback: Callback) => void
   /** pg-query-stream keeps its cursor here. */
   cursor?: Submittable
 }

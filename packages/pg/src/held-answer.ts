@@ -30,7 +30,7 @@ export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold
   const { client } = guard
   const held = new HeldAnswer(hold, guard.database.facts, (taken) => askPosition(guard, hold.asynchronous, taken))
   if (isSubmittable(config)) {
-    keepInScope(config, scope)
+    keepInScope(config, scope, guard)
     held.follow(config)
     return sendInTurn(guard, config, statement, values, callback)
   }

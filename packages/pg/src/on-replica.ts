@@ -31,7 +31,7 @@ export class OnReplica {
       return holdForPosition(this.#connection, statement, { ...readPosition(this.#connection, scope), failed })
     }
     if (isSubmittable(config)) {
-      keepInScope(config, scope)
+      keepInScope(config, scope, this.#connection)
       setting?.follow(config)
       return sendInTurn(this.#connection, config, statement, values, callback)
     }

@@ -149,16 +149,31 @@ const handlers = [
   'handleCopyData',
 ] as const
 
-/** Lets the events of a query that was handed in (rows, end, error) run in the scope of who handed it in. */
-export function keepInScope(query: Submittable, scope: Scope | undefined): void {
+/**
+ * Lets the events of a query that was handed in (rows, end, error) run in the scope of who handed it in, and has a cursor read no
+ * further where its request has been answered with a replay.
+ */
+export function keepInScope(query: Submittable, scope: Scope | undefined, connection?: TurnTaker): void {
   // Connections are made outside of any scope, and so are their events.
   if (scope === undefined) return
+  if (connection !== undefined) readUntilReplayed(query.cursor ?? query, scope, connection)
   const methods = query as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>
   for (const name of handlers) {
     const handle = methods[name]
     if (typeof handle === 'function') {
       methods[name] = (...args) => runInScope(scope, () => handle.apply(query, args))
     }
+  }
+}
+
+/** Each portion that a cursor reads is asked for by itself. */
+function readUntilReplayed(cursor: Submittable, scope: Scope, connection: TurnTaker): void {
+  const { _getRows: getRows } = cursor
+  if (getRows === undefined) return
+  cursor._getRows = (count, callback) => {
+    if (!scope.request.isReplayed) return getRows.call(cursor, count, callback)
+    const told = connection.dropped(scope)
+    if (!(told instanceof Dropped)) process.nextTick(callback, told)
   }
 }
 
@@ -196,7 +211,7 @@ export function sendInTurn(
 export function sendAsItIs(connection: TurnTaker, statement: Statement): unknown {
   const { config, values, callback, scope } = statement
   if (isSubmittable(config)) {
-    keepInScope(config, scope)
+    keepInScope(config, scope, connection)
     return sendInTurn(connection, config, statement, values, callback)
   }
   const query = makeQuery(connection, config, values, callback)
@@ -233,7 +248,7 @@ export function abortedError(driver: Driver, cause: Error): Error {
 
 /** Sends a statement as it is; what is called back runs in the scope of the question. */
 export function pass(
-  connection: Sender,
+  connection: TurnTaker,
   config: QueryArgument,
   values: unknown,
   callback: unknown,
@@ -242,7 +257,7 @@ export function pass(
 ): unknown {
   const { send, client, answerMs } = connection
   if (isSubmittable(config)) {
-    keepInScope(config, scope)
+    keepInScope(config, scope, connection)
     return send(config, values, callback)
   }
   // Promises keep their scope by themselves, connections have none, and the pool sees to its own callbacks.

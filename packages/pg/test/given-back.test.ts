@@ -106,6 +106,46 @@ describe('a late statement on a connection that only the app gives back is answe
     await Promise.all([other.end(), client.end()])
   })
 
+  test.each<[string, (client: pg.Client) => () => Promise<unknown>]>([
+    [
+      'a cursor',
+      (client) => {
+        const cursor = client.query(new Cursor('select generate_series(1, 9)'))
+        return () => cursor.read(1)
+      },
+    ],
+    [
+      'a stream',
+      (client) => {
+        const options = { batchSize: 1, highWaterMark: 1 }
+        const stream = client.query(new QueryStream('select generate_series(1, 9)', [], options))
+        const rows = stream[Symbol.asyncIterator]()
+        return async () => {
+          const { value } = await rows.next()
+          // What it has read ahead it hands over.
+          return value.generate_series < 5 ? undefined : expect(value).toBe('read ahead')
+        }
+      },
+    ],
+  ])('on %s that has begun to read', async (_, open) => {
+    const driver = createDriver({ env: bench.env })
+    const [other, client] = [new driver.Client(), new driver.Client()]
+    await Promise.all([other.connect(), client.connect()])
+    const outcome = await replay(
+      driver,
+      () => other.query(insert),
+      async ({ isHeld, late }) => {
+        const read = open(client)
+        await read()
+        isHeld()
+        await late
+        for (;;) await read()
+      },
+    )
+    expect(outcome).toBe('ERR_PRIMARY_REQUIRED')
+    await Promise.all([other.end(), client.end()])
+  })
+
   test('in a pool that is not ours, whose place is given back', async () => {
     const driver = createDriver({ env: bench.env })
     const pool = new pg.Pool({ Client: driver.Client, max: 1, application_name: name })

@@ -74,13 +74,13 @@ export class ConnectionGuard<S> {
   /** Another primary has taken over from this one, and a client has seen it. */
   #isStale = false
 
-  /** @param begin begins a transaction */
-  constructor(database: GuardedDatabase, side: Side, wire: Wire, begin: S) {
+  /** @param made a statement of ours in the adapter's form */
+  constructor(database: GuardedDatabase, side: Side, wire: Wire, made: (text: string) => S) {
     this.database = database
     this.side = side
     this.wire = wire
     this.isFar = side === 'local' && database.replication.prices.isFar
-    this.session = new Session(wire, database.facts.language, begin)
+    this.session = new Session(wire, database.facts.language, made)
     this.writes = new Writes(database.replication, this.session)
   }
 

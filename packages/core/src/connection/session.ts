@@ -1,4 +1,5 @@
 import type { Analysis, Dialect } from '../classify/types.ts'
+import { customNames, textToKnow } from './custom-names.ts'
 import { type Setting, Transaction } from './transaction.ts'
 import type { Wire } from './wire.ts'
 
@@ -16,8 +17,10 @@ const snapshot = /\b(?:repeatable\s+read|serializable)\b/i
 export class Session<S> {
   readonly #wire: Wire
   readonly #language: Dialect
-  readonly #begin: S
+  readonly #made: (text: string) => S
   readonly #settings: Map<string, Setting<S>> = new Map()
+  /** Settings of the app's own that this session knows, whatever they are set to. */
+  readonly #names: Set<string> = new Set()
   /** SET TRANSACTION of MySQL, for the transaction that begins next. */
   #next: S[] = []
   #transaction: Transaction<S> | undefined
@@ -29,11 +32,11 @@ export class Session<S> {
   /** The server was a replica when the last statement was decided: so it is for a transaction that this one begins. */
   isOnReplica = false
 
-  /** @param begin begins a transaction, in the adapter's form: for what follows COMMIT AND CHAIN */
-  constructor(wire: Wire, language: Dialect, begin: S) {
+  /** @param made a statement of ours in the adapter's form */
+  constructor(wire: Wire, language: Dialect, made: (text: string) => S) {
     this.#wire = wire
     this.#language = language
-    this.#begin = begin
+    this.#made = made
   }
 
   /** The transaction that a statement sent now runs in; undefined for autocommit. */
@@ -79,7 +82,19 @@ export class Session<S> {
   get image(): { readonly settings: readonly Setting<S>[]; readonly begin: readonly S[] } {
     const { transaction } = this
     const inside = transaction?.settings.map(({ statement }) => statement) ?? []
-    return { settings: [...this.#settings.values()], begin: [...this.#next, ...(transaction?.begin ?? []), ...inside] }
+    return {
+      settings: [...this.#undone(), ...this.#settings.values()],
+      begin: [...this.#next, ...(transaction?.begin ?? []), ...inside],
+    }
+  }
+
+  /** What has a session know the names that no setting has it know. */
+  *#undone(): Generator<Setting<S>> {
+    const set = [...this.#settings.keys()].join().toLowerCase()
+    const names = [...this.#names].filter((name) => !set.includes(name))
+    if (names.length === 0) return
+    const key = textToKnow(names)
+    yield { key, statement: this.#made(key), isLocal: false }
   }
 
   /** Which of these settings are to be made here so that this session has all of them, in their order. */
@@ -107,6 +122,8 @@ export class Session<S> {
    */
   acknowledges(statement: S, text: string, analysis: Analysis, values?: unknown): void {
     if (!isSetting(text, analysis)) return
+    if (this.#undoes && this.#names.size < maxSettings)
+      for (const name of customNames(text, values)) this.#names.add(name)
     if (/^\s*discard\s+all\b/i.test(text)) return this.forget()
     if (analysis.several && analysis.transaction !== undefined) {
       this.#residue ??= analysis.reason
@@ -210,7 +227,7 @@ export class Session<S> {
   #chained(several: boolean): Transaction<S> {
     const { begin = [], readOnly = false } = this.#transaction ?? {}
     const chained = new Transaction<S>(several)
-    chained.begin.push(...(begin.length > 0 ? begin : [this.#begin]))
+    chained.begin.push(...(begin.length > 0 ? begin : [this.#made(this.#undoes ? 'begin' : 'start transaction')]))
     chained.readOnly = readOnly
     chained.isOnReplica = this.isOnReplica
     return chained
@@ -284,7 +301,6 @@ function keyOf(text: string, values: unknown): string {
 /** A date is another value than the text that it is written as. */
 function keyOfValue(value: unknown): string {
   const kind = Object.prototype.toString.call(value)
-  if (typeof value !== 'object') return kind + String(value)
   return kind + JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner))
 }
 

@@ -24,7 +24,7 @@ class Subject {
         return says.isQuiet()
       },
     }
-    this.session = new Session(wire, language, 'BEGIN')
+    this.session = new Session(wire, language, (text) => text)
   }
 
   sends(...texts: string[]): this {
@@ -126,7 +126,7 @@ describe('a transaction', () => {
     ['is begun twice', () => on('begin', 'begin'), ['begin'], false],
     ['goes on after COMMIT AND CHAIN', () => on('begin', 'select 1', 'commit and chain'), ['begin'], false],
     ['goes on after ROLLBACK AND CHAIN', () => on('begin read only', 'rollback and chain'), ['begin read only'], false],
-    ['goes on after one that was not seen', () => on('commit and chain'), ['BEGIN'], false],
+    ['goes on after one that was not seen', () => on('commit and chain'), ['begin'], false],
     ['has gone back to a savepoint', () => on('begin', 'rollback to a'), ['begin'], true],
     ['of MySQL, begun twice', () => onMysql('begin', 'select 1', 'start transaction'), ['start transaction'], false],
     ['of MySQL, with a mode for the next one', () => onMysql('set transaction read only', 'begin'), ['set transaction read only', 'begin'], false],
@@ -179,7 +179,7 @@ describe('a transaction', () => {
   })
 
   test('that is given up is over, with all that was for it', () => {
-    const subject = on('begin', "set a.b = '1'")
+    const subject = on('begin', "set work_mem = '1'")
     subject.session.leavesTransaction()
     expect([subject.session.transaction, subject.begin, subject.settings]).toEqual([undefined, [], []])
   })
@@ -253,7 +253,7 @@ describe('settings', () => {
   })
 
   test('of a transaction hold with its COMMIT, and are undone without it', () => {
-    const text = "set a.b = '1'"
+    const text = "set work_mem = '1'"
     expect(on('begin', text).session.image).toMatchObject({ settings: [], begin: ['begin', text] })
     expect(on('begin', text, 'commit').settings).toEqual([text])
     expect(on('begin', text, 'rollback').settings).toEqual([])
@@ -275,7 +275,7 @@ describe('settings', () => {
   })
 
   test('among what ends a transaction are not known', () => {
-    const both = "commit; set a.b = '1'"
+    const both = "commit; set work_mem = '1'"
     const subject = new Subject()
     subject.session.acknowledges(both, both, { ...analysisOf(both), leaves: 'setting' })
     expect([subject.session.residue, subject.settings]).toEqual(['commit', []])
@@ -347,10 +347,24 @@ describe('what may have been left', () => {
 describe('a reset', () => {
   test('by its text leaves nothing', () => {
     for (const text of ['discard all', '  DISCARD   ALL']) {
-      const subject = on("set a.b = '1'", 'do $$ begin end $$', text)
+      const subject = on("set timezone = 'UTC'", 'do $$ begin end $$', text)
       expect([subject.settings, subject.session.residue, subject.session.changes]).toEqual([[], undefined, 3])
     }
     expect(on("set a.b = '1'", 'discard plans').settings).not.toEqual([])
+  })
+
+  test.each<[string, () => Subject]>([
+    [
+      'DISCARD ALL',
+      () => on("set a.b = '1'", 'set local a.B to 2', "select set_config('c.d', '1', false)", 'discard all'),
+    ],
+    ['ROLLBACK', () => on('begin', "set a.b = '1'", "select set_config('c.d', 'x', true)", 'rollback')],
+    [
+      'DISCARD ALL, where it was bound',
+      () => on("set a.b = '1'").runsWith('select set_config($2, $1, false)', ['1', 'c.d']).runs('discard all'),
+    ],
+  ])('leaves the names of the app’s own settings known: %s', (_, subject) => {
+    expect(subject().settings).toEqual(["select set_config('a.b', '', false), set_config('c.d', '', false)"])
   })
 
   test('of MySQL’s protocol keeps the database that it uses', () => {

@@ -63,7 +63,7 @@ export class Guarded {
         return says.isEnded()
       },
     }
-    this.guard = new ConnectionGuard(database, side, wire, 'begin')
+    this.guard = new ConnectionGuard(database, side, wire, (text) => text)
   }
 
   /** With a catalogue that is known, and a server that has said what it is. */
