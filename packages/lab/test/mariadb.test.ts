@@ -53,6 +53,13 @@ test('the replicas follow by GTID and refuse what an ordinary user writes', asyn
   expect(await near.position()).toBe(await cluster.primary.position())
 })
 
+test('each server has a folder of its own for temporary tables: one that starts empties it', async () => {
+  const folders = await Promise.all(
+    [cluster.primary, near, far].map((node) => node.query<{ at: string }>('SELECT @@tmpdir AS at')),
+  )
+  expect(new Set([tmpdir(), ...folders.map(([row]) => row?.at)]).size).toBe(4)
+})
+
 test('replay pauses and resumes; what waits for it says why it waits', async () => {
   await near.pauseReplay()
   await note('paused')

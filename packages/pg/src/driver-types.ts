@@ -72,6 +72,8 @@ export interface BareClient extends EventEmitter {
   _types?: unknown
   /** It was told to end. */
   readonly _ending?: boolean
+  /** False once its connection has died. */
+  readonly _queryable?: boolean
   readonly connectionParameters?: { readonly query_timeout?: number | false }
   connect(callback?: Callback): Promise<unknown> | undefined
   query(config: unknown, values?: unknown, callback?: unknown): unknown

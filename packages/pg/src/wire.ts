@@ -41,6 +41,10 @@ export class PgWire implements Wire {
     return this.#client._ending === true && !this.#hasDied
   }
 
+  get isLost(): boolean {
+    return this.#client._queryable === false
+  }
+
   /** The connection has died by itself: its pool, which hears of that first, ends it then. */
   dies(): void {
     this.#hasDied ||= this.#client._ending !== true

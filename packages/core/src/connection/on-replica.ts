@@ -91,6 +91,8 @@ export function moves<S>(
   // What was refused once is not forgotten by a reset: the rest was written for a session that has it.
   if (guard.refused !== undefined) return guard.refuses(guard.refused)
   if (!session.canMove) {
+    // Nothing was lost by a rule of ours.
+    if (guard.wire.isLost) return Action.here
     return guard.refuses(staysHere(guard, scope, session.residue === undefined ? 'transaction' : 'session'))
   }
   if (scope !== undefined && mayWrite(database, analysis, text, scope) && !guard.registersIntent(scope.request)) {

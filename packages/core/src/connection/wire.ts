@@ -16,6 +16,8 @@ export interface Wire {
   readonly status: TransactionStatus | undefined
   /** The app has ended the connection by itself: what is lost with it is no outage. Default: it has not, or nothing is lost so. */
   readonly isEnded?: boolean
+  /** It has died: nothing of its session is left, and what is sent now fails with the driver's own error. Default: not that one knows. */
+  readonly isLost?: boolean
   /** What is sent now waits here for the answer to what the app has sent before, without waiting for that itself. Default: false. */
   readonly isQueued?: boolean
   /** Nothing is under way, so `status` is the latest there is. */

@@ -133,6 +133,16 @@ describe('a session that moves', () => {
     }
   })
 
+  test('that has died with something in its session is the driver’s to tell of', async () => {
+    await ready()
+    run('do $$ begin end $$')
+    expect(move()).toBe(Action.refuse)
+    await ready()
+    run('do $$ begin end $$')
+    guarded.isLost = true
+    expect(move()).toBe(Action.here)
+  })
+
   test('registers what may write, and nothing else', async () => {
     const { guard } = await ready()
     guarded.standIn.replication.prober.reportUnreachable(new Error('down'))

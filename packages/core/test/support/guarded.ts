@@ -30,6 +30,7 @@ export class Guarded {
   status: TransactionStatus | undefined
   isQuiet = true
   isEnded = false
+  isLost = false
   readonly language: Dialect
 
   constructor({ language = 'postgres', side = 'local', facts = {}, catalogue, ...options }: GuardedOptions = {}) {
@@ -50,7 +51,12 @@ export class Guarded {
       held: new HeldConnections(),
       catalogue: new Catalogue(catalogue ?? (async () => ({ routines, mentions })), known.isAnswer),
     }
-    const says = { status: () => this.status, isQuiet: () => this.isQuiet, isEnded: () => this.isEnded }
+    const says = {
+      status: () => this.status,
+      isQuiet: () => this.isQuiet,
+      isEnded: () => this.isEnded,
+      isLost: () => this.isLost,
+    }
     const wire = {
       ask: () => Promise.reject(new Error('Not asked here')),
       get status() {
@@ -61,6 +67,9 @@ export class Guarded {
       },
       get isEnded() {
         return says.isEnded()
+      },
+      get isLost() {
+        return says.isLost()
       },
     }
     this.guard = new ConnectionGuard(database, side, wire, (text) => text)

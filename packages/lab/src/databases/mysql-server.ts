@@ -82,9 +82,16 @@ export class LocalMysqlServer implements MysqlServer {
     return `${this.#folder}.log`
   }
 
+  /** A server that starts empties its folder of temporary tables: with one for all, those of the others' statements are gone. */
+  get #temporary(): string {
+    return `${this.#folder}.tmp`
+  }
+
   async reset(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true })
-    await mkdir(this.#folder)
+    for (const folder of [this.#folder, this.#temporary]) {
+      await rm(folder, { recursive: true, force: true })
+      await mkdir(folder)
+    }
     await run('cp', ['-R', '--reflink=auto', '--sparse=always', `${this.#template.data}/.`, this.#folder])
   }
 
@@ -142,6 +149,7 @@ export class LocalMysqlServer implements MysqlServer {
   #own(port: number): MysqlSettings {
     return {
       datadir: this.#folder,
+      tmpdir: this.#temporary,
       socket: join(this.#folder, 'mysqld.sock'),
       pid_file: join(this.#folder, 'mysqld.pid'),
       bind_address: this.host,

@@ -50,8 +50,11 @@ async function initialize(
   const input = (await flavour.script(files, accounts(passwords))).join('\n').concat('\n')
   const script = join(draft, 'init.sql')
   await writeFile(script, input, { mode: 0o600 })
-  const settings = serverArguments({ datadir: data, ...swift, ...flavour.settings })
+  const temporary = join(draft, 'tmp')
+  await mkdir(temporary)
+  const settings = serverArguments({ datadir: data, tmpdir: temporary, ...swift, ...flavour.settings })
   await run(program, [...places, ...flavour.initialize(script), ...settings], { input })
+  await rm(temporary, { recursive: true })
   await rm(script)
   await rm(join(data, 'auto.cnf'), { force: true }) // MySQL's name of the server: each node makes up its own
   await writeFile(join(draft, 'passwords.json'), JSON.stringify(passwords), { mode: 0o600 })
