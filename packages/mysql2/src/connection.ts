@@ -294,7 +294,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     // What is read bit by bit is heard of by its events, and what has a time of its own may be answered twice.
     if (kind === 'prepare' || kind === 'session' || !command.onResult || command.timeout) return false
     const { side, role, session } = this.guard
-    if (side === 'primary' || role !== 'replica' || session.transaction !== undefined) return false
+    if (side === 'primary' || role !== 'replica' || session.transaction !== undefined || session.hasMode) return false
     return isPlainRead(analysis) && scope?.consistency !== 'monotonic'
   }
 

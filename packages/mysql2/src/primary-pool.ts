@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { hideSecrets, noteUnreachable, primaryBounds, runInScope, type Scope, Watchdog } from '@flyroute/core/adapter'
 import mysql, { type Pool } from 'mysql2'
 import { guardConnection } from './connection.ts'
@@ -43,15 +44,28 @@ export class PrimaryPool implements PrimaryConnections {
       if (connection._pool && isUnfit()) connection.destroy()
       else giveBack(connection)
     }
-    pool.on('release', (connection: BareConnection) => this.#rest(connection))
-    pool.on('acquire', (connection: BareConnection) => this.#wake(connection))
+    pool.on('release', (connection: BareConnection) => {
+      this.#rest(connection)
+      this.#tell('release', connection)
+    })
+    pool.on('acquire', (connection: BareConnection) => {
+      this.#wake(connection)
+      this.#tell('acquire', connection)
+    })
     pool.on('connection', (connection: BareConnection) => {
       guardConnection(connection, database, 'primary')
       watchConnection(this.#watchdog, connection, answerMs)
       this.#lives.begins(connection)
-      // What the app does to each new connection (SET …) is to be done to these as well.
-      for (const other of database.pools) other.emit('connection', connection)
+      this.#tell('connection', connection)
     })
+  }
+
+  /**
+   * What the app does to each connection that its pool makes or hands out (SET …) is to be done to these as well. What its pool
+   * does for its own is not.
+   */
+  #tell(event: 'connection' | 'acquire' | 'release', connection: BareConnection): void {
+    for (const pool of this.#database.pools) EventEmitter.prototype.emit.call(pool, event, connection)
   }
 
   /**

@@ -307,6 +307,69 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
     })
 
     // Behind this one the cluster is not what it was.
+    /** What one server and the primary of a session that has moved say, for the same statements. */
+    async function onBoth(statements: readonly string[]): Promise<readonly [bare: unknown, far: unknown]> {
+      const bare = createBarePool({ uri: primary.url, connectionLimit: 1 })
+      const said: unknown[] = []
+      for (const pool of [bare, open('ams', { outsideRequest: 'primary' })]) {
+        const connection = await pool.getConnection()
+        await connection.query('select 1')
+        let last: unknown
+        for (const sql of statements) {
+          last = await connection.query(sql).then(
+            ([rows]) => rows,
+            (error: unknown) => (error as { code?: unknown }).code,
+          )
+        }
+        said.push(last)
+        connection.destroy()
+      }
+      await bare.end()
+      return said as [unknown, unknown]
+    }
+
+    test.each([
+      ["set completion_type = 'CHAIN'", 'begin', 'rollback', 'insert into item () values ()'],
+      ['set session completion_type = 1', 'begin', 'select 1', 'commit', 'insert into item () values ()'],
+      ['set transaction read only', 'select count(*) from item', 'insert into item () values ()'],
+    ])('what cannot be set again at another moment keeps its session: %s', async (...statements) => {
+      expect((await onBoth(statements))[1]).toBe('ERR_REPLAY_UNAVAILABLE')
+    })
+
+    test('a mode for the next transaction that was used up by a COMMIT is not made again', async () => {
+      const [bare, far] = await onBoth(['set transaction read only', 'commit', 'insert into item () values ()'])
+      expect([bare, far]).toEqual([
+        expect.objectContaining({ affectedRows: 1 }),
+        expect.objectContaining({ affectedRows: 1 }),
+      ])
+    })
+
+    test('what an app does to each connection that it gets is done in runOnPrimary as well', async () => {
+      const pool = open('ams', { outsideRequest: 'primary' })
+      const told: string[] = []
+      pool.on('acquire', (connection) => {
+        told.push('acquire')
+        connection.query("set @tenant = 'a'")
+      })
+      pool.on('release', () => told.push('release'))
+      const tenant = async (): Promise<unknown> => (await pool.query('select @tenant as t'))[0]
+      expect(await runOnPrimary(tenant)).toEqual([{ t: 'a' }])
+      expect(await tenant()).toEqual([{ t: 'a' }])
+      expect(told).toEqual(['acquire', 'release', 'acquire', 'release'])
+    })
+
+    test('a connection to the primary that a session has moved to stays for the next one, whatever has written on it', async () => {
+      const pool = open('ams', { outsideRequest: 'primary' })
+      const thread = async (): Promise<unknown> => {
+        const connection = await pool.getConnection()
+        await connection.query('insert into item (value) values (1)')
+        const [rows] = await connection.query('select connection_id() as id')
+        connection.release()
+        return rows
+      }
+      expect(await thread()).toEqual(await thread())
+    })
+
     test('a primary that another one has taken over from answers nobody who has seen that one', async () => {
       const token = await open('ord').replication.currentToken()
       await replica.promote()

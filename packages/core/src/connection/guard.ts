@@ -118,7 +118,10 @@ export class ConnectionGuard<S> {
 
   /** Whether this connection has nothing else going on, and is one to be kept. */
   get isIdle(): boolean {
-    return this.wire.isQuiet && !this.isDiverted && this.session.transaction === undefined && !this.isMisplaced
+    const { session, wire } = this
+    return (
+      wire.isQuiet && !this.isDiverted && session.transaction === undefined && !session.hasMode && !this.isMisplaced
+    )
   }
 
   /** A write is on its way to the primary: `withdrawIntent` when the connection there has registered its own. */

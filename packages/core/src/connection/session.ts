@@ -47,6 +47,11 @@ export class Session<S> {
     return this.#transaction
   }
 
+  /** SET TRANSACTION of MySQL waits for the transaction that it is for: each statement may be that one. */
+  get hasMode(): boolean {
+    return this.#next.length > 0
+  }
+
   /** Whether it is in a transaction that was begun on a replica. */
   get isInReplicasTransaction(): boolean {
     return this.#transaction?.isOnReplica === true && this.#isOpen
@@ -212,12 +217,16 @@ export class Session<S> {
       this.#next = []
     } else if (control === 'commit' || control === 'rollback' || control === 'prepare') {
       this.#ends(control === 'commit' && !this.isFailed)
+      // Without a transaction it ends the one that SET TRANSACTION was for.
+      this.#next = []
       this.#ahead = chain
       this.#transaction = chain ? this.#chained(several) : undefined
     } else if (control === 'set' && !several) this.#setTransaction(statement, text, readOnly)
     else if (control === 'rollback-to') this.#rollsBackTo()
     else {
       const { transaction } = this
+      // A statement that reads a table is the transaction that SET TRANSACTION was for, and then it is not for the next one.
+      if (this.hasMode && !open && leaves !== 'setting') this.#residue ??= 'set-transaction'
       if (!open || transaction === undefined) this.#transaction = undefined
       else if (leaves !== 'setting' || several) transaction.used = true
     }

@@ -136,6 +136,13 @@ describe('a transaction', () => {
     expect([session.transaction?.used, begin, session.canMove]).toEqual([used, expected, !used])
   }) // biome-ignore format: a table
 
+  test('SET TRANSACTION of MySQL that may be used up keeps the session where it is', () => {
+    expect(onMysql('set transaction read only', "set names 'utf8mb4'", 'begin').session.canMove).toBe(true)
+    expect(onMysql('set transaction read only', 'select a from b').session.residue).toBe('set-transaction')
+    expect(onMysql('set transaction read only', 'rollback').begin).toEqual([])
+    expect(onMysql('set transaction read only', 'rollback').session.canMove).toBe(true)
+  })
+
   test('SET TRANSACTION of MySQL is for one transaction', () => {
     const subject = onMysql('set transaction read only')
     expect(subject.begin).toEqual(['set transaction read only'])

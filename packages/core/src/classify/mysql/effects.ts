@@ -20,6 +20,12 @@ const NO_WORDS = new Set(
 /** Scopes that are no session's. */
 const ELSEWHERE = /^(?:@@)?(?:global|persist|persist_only)\b/i
 
+/**
+ * Variables that are used up, or that have the server begin transactions by itself: set again at another moment they mean
+ * something else.
+ */
+const UNREPEATABLE = /(?:^|[.`]|@@)(?:completion_type|gtid_next|gtid_seq_no|insert_id|rand_seed[12])`?$/i
+
 /** SET of literals, words and parameters is a setting; `SET STATEMENT … FOR` (MariaDB) leaves what the statement leaves. */
 function set(scanner: Scanner, notes: EffectNotes): void {
   scanner.next()
@@ -71,7 +77,8 @@ function readTarget(scanner: Scanner): boolean {
       default:
         return false
     }
-    if (ELSEWHERE.test(scanner.text.slice(scanner.start, scanner.end))) return false
+    const text = scanner.text.slice(scanner.start, scanner.end)
+    if (ELSEWHERE.test(text) || UNREPEATABLE.test(text)) return false
     scanner.next()
   }
 }
@@ -128,7 +135,20 @@ function lastInsertId(scanner: Scanner, notes: EffectNotes): void {
   scanner.unread()
 }
 
-const WRITING = 'insert replace update delete load import alter rename truncate grant revoke install uninstall optimize'
+/** Reads the name of the table: its INTO is none of a SELECT's, and its list of columns is no call's. */
+function insert(scanner: Scanner, notes: EffectNotes): void {
+  notes.leave('nothing')
+  scanner.next()
+  while (PRIORITIES.some((word) => scanner.is(word))) scanner.next()
+  if (scanner.is('into')) scanner.next()
+  for (let isQualified = true; isQualified && (scanner.token === WORD || scanner.token === NAME); ) {
+    isQualified = scanner.next() === DOT
+    if (isQualified) scanner.next()
+  }
+}
+
+const PRIORITIES = ['low_priority', 'delayed', 'high_priority', 'ignore']
+const WRITING = 'update delete load import alter rename truncate grant revoke install uninstall optimize'
 const ASKING = 'values table with explain describe desc analyze check checksum repair help signal resignal kill'
 const CONTROL = 'start commit rollback savepoint release'
 
@@ -140,6 +160,8 @@ export const mysqlEffects: EffectRules = {
     show,
     create,
     drop,
+    insert,
+    replace: insert,
     prepare,
     begin,
   },
