@@ -11,18 +11,18 @@ const single = {
 
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
-  '@flyroute/better-sqlite3': 104_500,
+  '@flyroute/better-sqlite3': 105_000,
   '@flyroute/cli': 108_500,
   '@flyroute/core': 93_000,
-  '@flyroute/core/adapter': 168_500,
+  '@flyroute/core/adapter': 169_500,
   '@flyroute/core/fetch': 49_500,
-  '@flyroute/core/node': 52_700,
-  '@flyroute/kysely': 158_500,
-  '@flyroute/lab': 76_000,
-  '@flyroute/lab/databases': 42_500,
-  '@flyroute/mysql2': 180_500,
-  '@flyroute/mysql2/promise': 178_000,
-  '@flyroute/pg': 185_500,
+  '@flyroute/core/node': 53_200,
+  '@flyroute/kysely': 159_500,
+  '@flyroute/lab': 76_500,
+  '@flyroute/lab/databases': 45_000,
+  '@flyroute/mysql2': 182_000,
+  '@flyroute/mysql2/promise': 179_500,
+  '@flyroute/pg': 186_500,
 }
 
 /** What is downloaded: tarballs. */
@@ -31,7 +31,7 @@ const packed = {
   '@flyroute/cli': 7_100,
   '@flyroute/core': 162_500,
   '@flyroute/kysely': 17_000,
-  '@flyroute/lab': 58_700,
+  '@flyroute/lab': 59_500,
   '@flyroute/mysql2': 20_900,
   '@flyroute/pg': 25_900,
 }

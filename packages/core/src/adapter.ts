@@ -45,6 +45,7 @@ export { refusesMysqlLogin, refusesPostgresLogin } from './identity/login.ts'
 export { copyOptions, hideSecrets } from './identity/secrets.ts'
 export type { SharedSource, SharedSourceOptions } from './identity/shared-source.ts'
 export {
+  type AskedPool,
   asksForConnection,
   canReplay,
   insteadOfLocal,
@@ -56,12 +57,12 @@ export {
 } from './member/check-out.ts'
 export { boundsOf, type ConnectionBounds } from './member/fly-proxy.ts'
 export {
+  boundedConnectMs,
   DriverDatabase,
   type Member,
   type PrimaryPool,
   primaryBounds,
   problemNotices,
-  replicaConnectMs,
 } from './member/open.ts'
 export { type ResolvedOptions, resolveOptions } from './member/options.ts'
 export { type AskedConnection, answerMs } from './member/own-connection.ts'

@@ -20,3 +20,20 @@ test.each([
 ])('%j means %p', (error, word) => {
   expect(readPostgresError(error)).toBe(word)
 })
+
+test.each([
+  ['server conn crashed?', 'unavailable'],
+  ['server login has been failing, try again later (server_login_retry)', 'unavailable'],
+  ['server login has been failing, cached error: connect failed (server_login_retry)', 'unavailable'],
+  ['server DNS lookup failed', 'unavailable'],
+  ['pgbouncer cannot connect to server', 'unavailable'],
+  ['cannot connect', 'unavailable'],
+  ['query_wait_timeout', 'unavailable'],
+  ['client_login_timeout (server down)', 'unavailable'],
+  ['no more connections allowed (max_client_conn)', 'unavailable'],
+  ['server login failed: FATAL password authentication failed for user "app"', undefined],
+  ['bind message supplies 1 parameters, but prepared statement "" requires 2', undefined],
+])('PgBouncer says “%s”: %s', (message, word) => {
+  expect(readPostgresError({ code: '08P01', severity: 'FATAL', message })).toBe(word)
+  expect(readPostgresError({ code: 'XX000', severity: 'FATAL', message })).toBeUndefined()
+})

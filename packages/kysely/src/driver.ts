@@ -53,7 +53,7 @@ export class FlyrouteDriver implements Driver, Owner {
     this.#isSingle = isSingle
     const { replication, source } = database
     // Who has one connection cannot ask on another one.
-    if (replication.servers.expects === 'replica' && !isSingle) {
+    if (replication.isBounded && !isSingle) {
       this.watchdog = new Watchdog(replication.prober, wasAsked)
     }
     source.attach({

@@ -1,5 +1,6 @@
 import { Effect, interpretError, type Transaction, type WriteOutcome } from '@flyroute/core/adapter'
 import type { CompiledQuery, QueryResult } from 'kysely'
+import { Answer } from './answer.ts'
 import type { Guarded } from './guarded.ts'
 import { boundTo, type ExecuteOptions, type Statement } from './statement.ts'
 
@@ -28,16 +29,19 @@ export class OnPrimary {
   }
 
   async send<R>(statement: Statement): Promise<QueryResult<R>> {
-    const { query, options } = statement
+    const { query, options, scope } = statement
+    const connection = this.#connection
     const sent = this.#sends(statement)
     let result: QueryResult<R>
-    this.#connection.isBusy = true
+    connection.isBusy = true
     try {
-      result = await this.#connection.send<R>(query, options)
+      const answer = connection.send<R>(query, options)
+      // Across an ocean it may hang.
+      result = await (connection.watchdog === undefined ? answer : new Answer(connection, answer, scope).promise)
     } catch (error) {
       return this.#failed(sent, error)
     } finally {
-      this.#connection.isBusy = false
+      connection.isBusy = false
     }
     await this.#answered(sent)
     return result

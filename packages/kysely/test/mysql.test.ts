@@ -1,7 +1,7 @@
 import { startMariadb } from '@flyroute/testkit'
 import { describeAdapter, type Group, mysql } from '@flyroute/testkit/conformance'
 import { mysqlDialect } from './support/dialects.ts'
-import { subjectOf, versions } from './support/subject.ts'
+import { subjectOf, versions, withoutPool } from './support/subject.ts'
 
 /** With the other version, or over Postgres. */
 const shownElsewhere: Readonly<Record<string, readonly Group[]>> = {
@@ -13,6 +13,7 @@ for (const [name, version] of Object.entries(versions)) {
     name: `Kysely ${name} over MariaDB`,
     dialect: mysql,
     shownElsewhere: shownElsewhere[name] ?? [],
+    without: withoutPool,
     startCluster: () => startMariadb({ replicas: 1 }),
     open: (options) => subjectOf(version, options, (url, max) => mysqlDialect(version, url, max)),
   })

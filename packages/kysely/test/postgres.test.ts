@@ -1,7 +1,7 @@
 import { startPostgres } from '@flyroute/testkit'
 import { describeAdapter, postgres } from '@flyroute/testkit/conformance'
 import { postgresDialect } from './support/dialects.ts'
-import { subjectOf, versions } from './support/subject.ts'
+import { subjectOf, versions, withoutPool } from './support/subject.ts'
 
 for (const [name, version] of Object.entries(versions)) {
   describeAdapter({
@@ -10,9 +10,9 @@ for (const [name, version] of Object.entries(versions)) {
     ...(name === '0.28'
       ? {
           shownElsewhere: ['distance', 'tokens', 'waiting', 'promotion', 'takeover'],
-          without: { closing: 'this version has no way to close a connection of its pool' },
+          without: { ...withoutPool, closing: 'this version has no way to close a connection of its pool' },
         }
-      : { abortedCommit: 'AbortedTransactionError' }),
+      : { without: withoutPool, abortedCommit: 'AbortedTransactionError' }),
     startCluster: () => startPostgres({ replicas: 1 }),
     open: (options) => subjectOf(version, options, (url, max) => postgresDialect(version, url, max)),
   })

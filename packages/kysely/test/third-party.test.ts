@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Dialect, Kysely, PGliteDialect, sql } from 'kysely'
 import { PostgresJSDialect } from 'kysely-postgres-js'
 import postgresJs from 'postgres'
-import { subjectOf, versions } from './support/subject.ts'
+import { subjectOf, versions, withoutPool } from './support/subject.ts'
 
 /** The dialect over postgres.js: its driver makes a new object for each connection that it lends. */
 const postgresJsDialect = (url: string, max = 10): Dialect =>
@@ -20,11 +20,12 @@ describeAdapter({
   startCluster: () => startPostgres({ replicas: 1 }),
   open: (options) => subjectOf(versions['0.29']!, options, postgresJsDialect),
   without: {
+    ...withoutPool,
+    distance:
+      'postgres.js lends a new object each time, which says anew what it is: across an ocean that counts as a crossing of its own',
     dying:
       'postgres.js 3.4 itself throws where nobody can catch it: it writes to the socket of a server that was killed',
     'lost-answer': 'postgres.js 3.4 itself neither connects again nor ends once a connection that it has lent is lost',
-    distance:
-      'postgres.js lends a new object each time, which says anew what it is: across an ocean that counts as a crossing of its own',
     promotion: 'postgres.js itself does not end behind a server that was killed and stays away',
   },
 })

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import {
   type AskedConnection,
+  boundedConnectMs,
   boundsOf,
   type DatabaseContext,
   Databases,
@@ -13,7 +14,6 @@ import {
   primaryBounds,
   type ResolvedOptions,
   refusesMysqlLogin,
-  replicaConnectMs,
   type Scope,
   type ServerInstance,
 } from '@flyroute/core/adapter'
@@ -51,7 +51,7 @@ export class MysqlDatabase extends DriverDatabase<PrimaryConnections> {
   /** The driver's options for the local server, in a copy of its own: the driver writes into it. */
   localConfig(): PoolOptions {
     const config = configFor(this.topology.local, this.#options.driverOptions)
-    return this.topology.role === 'replica' ? { connectTimeout: replicaConnectMs, ...config } : config
+    return this.replication.isBounded ? { connectTimeout: boundedConnectMs, ...config } : config
   }
 
   /** How long connections to the local server may last and be idle; undefined where the driver's options say it. */

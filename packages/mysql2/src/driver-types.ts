@@ -111,11 +111,12 @@ export interface BareConnection extends EventEmitter {
 
 /** A pool of the driver, below its overloads. */
 export interface BarePool extends EventEmitter {
-  readonly config: { readonly connectionConfig: ConnectionConfig }
+  readonly config: { readonly connectionConfig: ConnectionConfig; readonly connectionLimit?: number }
   /** It has ended. */
   readonly _closed: boolean
   /** Those that are not in use. */
   readonly _freeConnections: { readonly length: number }
+  readonly _allConnections: { readonly length: number }
   /** Who waits for one. */
   readonly _connectionQueue: { shift(): ((error: unknown, connection?: BareConnection) => void) | undefined }
   query(sql: unknown, values?: unknown, callback?: unknown): unknown

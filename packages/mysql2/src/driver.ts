@@ -127,12 +127,12 @@ function isBetterAtHome({ replication }: MysqlDatabase): boolean {
 /** Where a single connection cannot be made, the request that it was for is replayed. */
 function replayWithout(connection: BareConnection, database: MysqlDatabase): void {
   const scope = currentScope()
-  const isReplica = database.replication.servers.expects === 'replica'
-  if (!isReplica && scope === undefined) return
+  const { isBounded } = database.replication
+  if (!isBounded && scope === undefined) return
   const { emit } = connection
   connection.once('connect', () => {
     connection.emit = emit
-    if (isReplica) watchConnection(database.watchdog, connection)
+    if (isBounded) watchConnection(database.watchdog, connection)
   })
   connection.emit = (event: string | symbol, ...args: unknown[]): boolean => {
     if (event !== 'error') return emit.call(connection, event, ...args)

@@ -1,5 +1,6 @@
 import type { Replication } from '@flyroute/core'
 import {
+  type AskedPool,
   asksForConnection,
   currentScope,
   hideSecrets,
@@ -72,7 +73,7 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
   const connected = (connection: BareConnection | undefined): void => {
     if (connection === undefined || guardedOf(connection) !== undefined) return
     guardConnection(connection, database, side)
-    if (side === 'local' && replication.servers.expects === 'replica') watchConnection(database.watchdog, connection)
+    if (side === 'local' && replication.isBounded) watchConnection(database.watchdog, connection)
     lives?.begins(connection)
   }
 
@@ -98,6 +99,22 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
       }
     }
 
+  const warmable: AskedPool = {
+    isCold() {
+      const { connectionLimit } = pool.config
+      if (side === 'node' || pool._freeConnections.length > 0) return false
+      return !connectionLimit || pool._allConnections.length < connectionLimit
+    },
+    warm: () =>
+      new Promise((resolve) => {
+        base.getConnection.call(pool, (_, connection) => {
+          if (connection === undefined) return resolve(undefined)
+          // With its first statement it says what it is.
+          connection.query('do 0', () => resolve(pool.releaseConnection(connection)))
+        })
+      }),
+  }
+
   const getConnection: BarePool['getConnection'] = (asked) => {
     const isWithoutLocal = side === 'local' && isOut(replication)
     if (queued.size > 0 && queued.has(asked)) {
@@ -109,7 +126,11 @@ export function guardPool(driverPool: Pool, database: MysqlDatabase, side: 'loca
     }
     const scope = currentScope()
     if (scope?.request.isReplayed) return void neverSettles(replication.name)
-    asksForConnection(replication, scope)
+    try {
+      asksForConnection(replication, scope, warmable)
+    } catch (refusal) {
+      return currentCaller().runInAsyncScope(process.nextTick, undefined, hand, refusal, asked)
+    }
     const callback = isForStatement || scope === undefined ? asked : checkOut(asked, scope)
     const isElsewhere = !pool._closed && (isWithoutLocal || needsPrimary(replication, scope))
     // One that is idle is handed over as it is, and where it was asked for.

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import {
   type AskedConnection,
+  boundedConnectMs,
   type DatabaseContext,
   Databases,
   DriverDatabase,
@@ -11,7 +12,6 @@ import {
   primaryBounds,
   type ResolvedOptions,
   refusesPostgresLogin,
-  replicaConnectMs,
 } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
 import type { BareClient, ClientClass, Driver } from './driver-types.ts'
@@ -104,13 +104,13 @@ export function openDatabases(
 /** The driver's options for one connection to the local server, out of those of its pool. */
 export function clientConfig({ replication }: PgDatabase, options: unknown): PoolConfig {
   const config = (options ?? {}) as PoolConfig
-  if (replication.servers.expects === 'primary') return config
+  if (!replication.isBounded) return config
   const { connectionString, password, connectionTimeoutMillis = 0 } = config
   // Not enumerable in a pool's options, and so not copied.
   const hidden = { ...(connectionString ? { connectionString } : {}), ...(password === undefined ? {} : { password }) }
   // For the connection only: to wait for one of the pool's takes as long as the app wants. What waited while the replica was
   // found to be gone is not kept for long.
-  const timeout = connectionTimeoutMillis || replicaConnectMs
+  const timeout = connectionTimeoutMillis || boundedConnectMs
   const shortened = replication.prober.isUnavailable ? Math.min(timeout, lastTryMs) : timeout
   return { ...config, ...hidden, connectionTimeoutMillis: shortened }
 }

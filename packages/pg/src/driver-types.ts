@@ -104,8 +104,9 @@ export interface ClientClass {
 
 /** A pool's methods as they are called, below their overloads. */
 export interface BarePool extends EventEmitter {
-  readonly options: { readonly log?: unknown }
+  readonly options: { readonly log?: unknown; readonly max: number }
   readonly totalCount: number
+  readonly idleCount: number
   /** The class of its promises. */
   readonly Promise: PromiseConstructor
   connect(callback?: Callback): Promise<unknown> | undefined

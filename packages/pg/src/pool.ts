@@ -1,5 +1,6 @@
 import type { Replication } from '@flyroute/core'
 import {
+  type AskedPool,
   asksForConnection,
   currentScope,
   hideSecrets,
@@ -83,6 +84,7 @@ export function guardPool(
     readonly #database: PgDatabase
     /** The statement that the next check-out is for: `query` sets it, and the driver's own `query` calls `connect` at once. */
     #next: PoolQuery | undefined
+    readonly #asked: AskedPool
 
     constructor(given?: FlyroutePoolOptions | string) {
       const { database, Client } = open(given)
@@ -91,11 +93,18 @@ export function guardPool(
       this.#database = database
       const { replication } = database
       Object.defineProperty(this, 'replication', { value: replication, enumerable: true })
+      this.#asked = {
+        isCold: () => this.idleCount === 0 && this.totalCount < this.options.max,
+        warm: () =>
+          new Promise((resolve) => {
+            void super.connect((_, client) => resolve((client as BareClient | undefined)?.release?.()))
+          }),
+      }
       database.listeners.add(this)
       database.use(this)
       // Without a listener, an idle connection that dies would end the process.
       this.on('error', () => undefined)
-      if (replication.servers.expects === 'replica') {
+      if (replication.isBounded) {
         watchPool(this, database.watchdog, (client) => guardedOf(client)?.guard.side === 'local')
       }
     }
@@ -117,7 +126,12 @@ export function guardPool(
 
     /** A connection to the local server, or to the primary where that will not do. */
     #connectFor(scope: Scope | undefined, query: PoolQuery | undefined, deliver: Callback): void {
-      asksForConnection(this.#database.replication, scope)
+      try {
+        asksForConnection(this.#database.replication, scope, this.#asked)
+      } catch (refusal) {
+        // Later, as a pool does.
+        return process.nextTick(() => handOver(deliver, query, refusal, undefined))
+      }
       if (this.#isElsewhere(scope)) {
         return this.#handOverLater(query, deliver, this.#connectToPrimary(scope))
       }

@@ -31,7 +31,7 @@ class WatchedClient extends Watched {
 }
 
 /**
- * Watches the connections of a pool that lead to a replica.
+ * Watches the connections of a pool that lead to a server that is bounded.
  *
  * @param isOurs whether a client that the pool tells of does
  */

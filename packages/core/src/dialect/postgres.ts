@@ -93,6 +93,13 @@ const unavailable = new Set([
 ])
 
 /**
+ * What PgBouncer says, all of it as 08P01, where it has no connection to its server (1.18 to 1.25). A login that the server
+ * refuses is not meant.
+ */
+const lostByPooler =
+  /^(server (conn crashed|login has been failing|DNS lookup failed)|(pgbouncer )?cannot connect|(query_wait|client_login)_timeout|no more connections)/
+
+/**
  * The driver's own errors of a lost or unreachable connection have no code, only these words. A pool that has none to give
  * in time ("timeout exceeded when trying to connect") says nothing of the server.
  */
@@ -108,7 +115,7 @@ export function readPostgresError(error: unknown): ServerWord | undefined {
   const text = typeof message === 'string' ? message : ''
   if (typeof code !== 'string') return lostConnection.test(text) || lostByLibpq.test(text) ? 'unavailable' : undefined
   if (Object.hasOwn(refusals, code)) return refusals[code]?.test(text) === false ? undefined : 'refusal'
-  if (unavailable.has(code)) return 'unavailable'
+  if (unavailable.has(code) || (code === '08P01' && lostByPooler.test(text))) return 'unavailable'
   // serialization_failure is the app's own unless replay caused it; the deadlock is one between replay and this session.
   if (code === '40001' && /conflict with recovery/i.test(text)) return 'recovery-conflict'
   if (code === '40P01' && /recovery|buffer/i.test(text)) return 'recovery-conflict'

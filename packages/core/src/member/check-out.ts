@@ -2,13 +2,49 @@ import type { GuardedDatabase } from '../connection/guard.ts'
 import { findReplayUnavailable } from '../errors/find.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
 import { isOnlyServer } from '../replication/only-server.ts'
-import type { Scope } from '../request/scope.ts'
+import { runInScope, type Scope } from '../request/scope.ts'
 
 // Which server a connection that is checked out of a pool leads to, and what becomes of it where that one cannot be had.
 
-/** A connection is asked for: one to a server in another region may have to be made first, which takes several round trips. */
-export function asksForConnection({ prices }: DatabaseReplication, scope: Scope | undefined): void {
-  if (prices.isFar) scope?.request.crossings?.asks()
+/** The pool that a connection is asked of. */
+export interface AskedPool {
+  /** None is idle, and another one may be made. */
+  isCold(): boolean
+  /** Has one made, outside of all requests. */
+  warm(): Promise<unknown>
+}
+
+/** The pools that have one made at the moment. */
+const warming = new WeakSet<AskedPool>()
+
+/**
+ * A connection is asked for: one to a server in another region may have to be made first, which takes several round trips. Where a
+ * replay is cheaper one is made all the same, for the requests to come.
+ *
+ * @param pool Default: what it has is not known
+ * @throws PrimaryRequiredError where the request is replayed instead
+ */
+export function asksForConnection(
+  { prices, router }: DatabaseReplication,
+  scope: Scope | undefined,
+  pool?: AskedPool,
+): void {
+  if (!prices.isFar || scope === undefined) return
+  scope.request.crossings?.asks()
+  if (pool?.isCold() !== true) return
+  try {
+    router.opens(scope)
+  } catch (refusal) {
+    if (!warming.has(pool)) warms(pool)
+    throw refusal
+  }
+}
+
+function warms(pool: AskedPool): void {
+  warming.add(pool)
+  void runInScope(undefined, () => pool.warm())
+    .catch(() => undefined)
+    .finally(() => warming.delete(pool))
 }
 
 /** Whether a scope uses the primary, whatever it does, and the local server is a replica. */

@@ -16,8 +16,8 @@ import { Watchdog } from './watchdog.ts'
  */
 export const primaryBounds = { connections: 5, connectMs: 5_000, idleMs: 10_000, answerMs: 30_000 } as const
 
-/** How long (ms) a connection to a local replica may take, unless the app says: no request waits for ever for a replica. */
-export const replicaConnectMs = 5_000
+/** How long (ms) a connection to a replica, or across an ocean, may take, unless the app says: no request waits for ever. */
+export const boundedConnectMs = 5_000
 
 /** What is said once of a server's problem. */
 export const problemNotices: Readonly<Record<ServerProblem, string>> = {

@@ -146,7 +146,7 @@ export class Watchdog {
 
 /** What is told to those who wait for a server that hangs: in the words of a connection that was lost. */
 export function lostError(): Error {
-  return timeout('The replica does not answer')
+  return timeout('The server does not answer')
 }
 
 function timeout(message: string): Error {

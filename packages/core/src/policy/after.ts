@@ -108,5 +108,5 @@ function priceText(far: DatabaseReplication | undefined, { request }: RequestVis
   const { crossings } = request
   if (far === undefined || crossings === undefined) return ''
   const { crossingMs, replayMs } = far.prices
-  return `; price-ms=${Math.round(crossings.needed * crossingMs)}; replay-ms=${Math.round(replayMs)}`
+  return `; price-ms=${Math.round(crossings.needed * crossingMs + crossings.openingMs)}; replay-ms=${Math.round(replayMs)}`
 }

@@ -49,14 +49,14 @@ export function whyAhead(
 export function learnPlacement({ routes }: ResolvedPolicy, { scope, request, far }: RequestVisit): void {
   const { crossings } = scope.request
   if (crossings === undefined || far === undefined) return
-  const { needed } = crossings
+  const { needed, openingMs } = crossings
   const { crossingMs, replayMs } = far.prices
   const priceMs = needed * crossingMs
   const reason = scope.request.refusal?.reason
   const writes = reason === 'write' || reason === 'refused'
   routes.learn(request.method, request.path, { crossings: needed, isDear: replayMs < priceMs, writes })
   const choice = reason === undefined ? 'direct' : 'replay'
-  publish('placement', { database: far.name, choice, crossings: needed, directMs: priceMs, replayMs })
+  publish('placement', { database: far.name, choice, crossings: needed, directMs: priceMs + openingMs, replayMs })
 }
 
 /** A replay has come back. */

@@ -125,6 +125,11 @@ export class DatabaseReplication implements Replication {
     return this.prices.isFar && this.servers.expects === 'primary'
   }
 
+  /** Whether the local server is bounded: a replica, which something else can stand for, or one in another region. */
+  get isBounded(): boolean {
+    return this.servers.expects === 'replica' || this.prices.isFar
+  }
+
   /** Publishes something about the configuration, once. */
   noticeOnce(message: string): void {
     if (this.#noticed.has(message)) return

@@ -7,6 +7,8 @@ const unknownMs = 100
 const kmPerMs = 200 / 1.5 / 2
 /** What the proxies at both ends take. */
 const overheadMs = 5
+/** Round trips until a connection is open: TCP, TLS, a login by SCRAM (three), and the question what the server is. */
+const openingTrips = 6
 /** A round trip that takes longer than those before counts for so little: it is the server that was busy, or this process. */
 const slowWeight = 1 / 16
 
@@ -54,6 +56,11 @@ export class Prices {
   /** One statement, or several that are sent together; 0 where the server is in this region. */
   get crossingMs(): number {
     return this.#crossingMs
+  }
+
+  /** To make a connection, where none is open. */
+  get openingMs(): number {
+    return openingTrips * this.#crossingMs
   }
 
   /** A replay, beside what the handler itself does. */

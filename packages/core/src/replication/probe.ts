@@ -46,9 +46,9 @@ export class Prober {
     return this.#breaker.isOpen
   }
 
-  /** The replica could not be reached: its circuit breaker opens. */
+  /** The local server could not be reached: the circuit breaker of a replica opens. In place of the primary there is none. */
   reportUnreachable(cause: unknown): void {
-    if (this.isOutage(cause)) this.#breaker.fail(cause)
+    if (this.#servers.expects === 'replica' && this.isOutage(cause)) this.#breaker.fail(cause)
   }
 
   /**
@@ -152,7 +152,7 @@ export class Prober {
       this.#servers.probed(observation)
       return observation
     } catch (error) {
-      if (this.#servers.expects === 'replica') this.reportUnreachable(error)
+      this.reportUnreachable(error)
       throw error
     }
   }

@@ -157,6 +157,23 @@ export class Router {
     throw this.required(begins && !readOnly ? 'write' : 'distance', begins ? 'transaction' : undefined, { request })
   }
 
+  /**
+   * A connection to a server in another region is about to be made, which takes several round trips. Goes on where that is cheaper
+   * than a replay, as `crosses` does.
+   *
+   * @throws PrimaryRequiredError as `route` does
+   */
+  opens({ request, onPrimary }: Scope): void {
+    const { crossings, refusal } = request
+    if (crossings === undefined || onPrimary || request.hasWritten(this.#database)) return
+    if (refusal !== undefined) throw refusal
+    const { crossingMs, replayMs, openingMs } = this.#prices
+    const [ownMs, remaining] = crossings.beforeOpening(performance.now(), crossingMs)
+    if (replayMs + ownMs >= openingMs + remaining * crossingMs || request.whyNotReplayable() !== undefined) return
+    crossings.opensNone(openingMs)
+    throw this.required('distance', 'connection', { request })
+  }
+
   #writesFar(request: RequestState, detail: string): void {
     const obstacle = request.whyNotReplayable()
     if (obstacle === undefined) {

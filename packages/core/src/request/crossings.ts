@@ -14,6 +14,8 @@ export class Crossings {
   #atLeast = 0
   #askedAt: number | undefined = undefined
   #ownMs = 0
+  /** What making a connection would have cost it (ms): it was replayed instead. */
+  openingMs = 0
 
   constructor(expected: number) {
     this.#expected = expected
@@ -35,6 +37,26 @@ export class Crossings {
   }
 
   /**
+   * What it has asked for is a connection that would have to be made: what its handler has done so far (ms), and how many crossings are
+   * left, one at least.
+   */
+  beforeOpening(now: number, roundTripMs: number): readonly [ownMs: number, remaining: number] {
+    return [this.#ownMs + this.#idleMs(now, roundTripMs), Math.max(1, this.#expected - this.#count)]
+  }
+
+  /** It is replayed, as that is cheaper than to make a connection. */
+  opensNone(openingMs: number): void {
+    this.openingMs = openingMs
+    this.#atLeast = Math.max(this.#atLeast, this.#count + 1)
+  }
+
+  /** How long it has waited for no answer, since the last one can have come. */
+  #idleMs(now: number, roundTripMs: number): number {
+    const free = this.#count === 0 ? this.#begunAt : this.#lastAt + roundTripMs
+    return Math.max(0, (this.#askedAt ?? now) - free)
+  }
+
+  /**
    * A statement is about to be sent.
    *
    * @param roundTripMs 0 where it has to wait for another one's answer in any case
@@ -43,8 +65,7 @@ export class Crossings {
   begins(now: number, roundTripMs: number): boolean {
     const since = now - this.#lastAt
     if (since < roundTripMs * withoutAnswer) return false
-    const free = this.#count === 0 ? this.#begunAt : this.#lastAt + roundTripMs
-    this.#ownMs += Math.max(0, (this.#askedAt ?? now) - free)
+    this.#ownMs += this.#idleMs(now, roundTripMs)
     this.#askedAt = undefined
     this.#count++
     this.#lastAt = now

@@ -29,7 +29,7 @@ class Waiting extends Watched {
   }
 }
 
-const lost = 'The replica does not answer'
+const lost = 'The server does not answer'
 let asked: number
 let hangs: boolean
 let failure: unknown

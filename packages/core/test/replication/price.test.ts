@@ -43,6 +43,7 @@ describe('Prices', () => {
     expect(prices.crossingMs).toBeGreaterThan(80)
     expect(prices.replayMs).toBe(prices.crossingMs + 5)
     expect(of({}, 42).replayMs).toBe(42)
+    expect(prices.openingMs).toBe(6 * prices.crossingMs)
   })
 
   test('a replica in a region that is nearer is nearer, and not near', () => {

@@ -33,3 +33,15 @@ test('how many are left: as its route has needed, two more after a second one, t
   expect(unknown.remaining(true)).toBe(3)
   expect(unknown.needed).toBe(4)
 })
+
+test('ahead of a connection that would have to be made: what it has done of its own, and one crossing at least', () => {
+  const crossings = new Crossings(3)
+  const begun = performance.now()
+  expect(crossings.beforeOpening(begun + 40, 100)).toEqual([expect.closeTo(40, -1), 3])
+  crossings.begins(begun + 40, 100)
+  expect(crossings.beforeOpening(begun + 160, 100)).toEqual([expect.closeTo(60, -1), 2])
+  const unknown = new Crossings(0)
+  expect(unknown.beforeOpening(performance.now(), 100)[1]).toBe(1)
+  unknown.opensNone(600)
+  expect([unknown.needed, unknown.openingMs]).toEqual([1, 600])
+})

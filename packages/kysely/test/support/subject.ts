@@ -52,3 +52,6 @@ export function subjectOver(version: Version, dialect: FlyrouteDialect): Subject
     },
   }
 }
+
+/** What tests of Kysely leave out in any case. */
+export const withoutPool = { pool: 'a dialect does not tell what its pool has' } as const

@@ -63,6 +63,8 @@ export type Feature =
   | 'lost-answer'
   /** A connection that can be closed by who uses it. */
   | 'closing'
+  /** A pool that tells whether it has a connection. */
+  | 'pool'
   /** A primary in another region, reached across an ocean: where there are no servers, there is none. */
   | 'distance'
   /** A statement that can wait for its replica to catch up. */

@@ -4,41 +4,13 @@ import { describe, expect } from '@jest/globals'
 import { Together } from '../together.ts'
 import type { Subject } from './adapter.ts'
 import { App, type Work } from './app.ts'
-import { type Context, home } from './context.ts'
-import { Ocean } from './ocean.ts'
-
-/** A region without a replica, and how far it is from the primary's (ms, there and back): wider than a busy machine is slow. */
-const remote = 'gru'
-const roundTripMs = 200
-
-/** What is different in each test. */
-interface Remote extends AsyncDisposable {
-  readonly app: App
-  readonly far: Subject
-  readonly ocean: Ocean
-}
+import { type Context, eventually, home } from './context.ts'
+import { openRemote, page, type Remote, read, remote, roundTripMs } from './remote.ts'
+import { remoteOutages } from './remote-outages.ts'
 
 /** Where no replica is near: each request is served where that is cheapest, and what writes is served in the primary's region. */
 export function distance(context: Context): void {
-  const open = async (options: Omit<ReplayPolicyOptions, 'databases'> = {}): Promise<Remote> => {
-    const ocean = await Ocean.to(context.primary.port, roundTripMs)
-    const env = { FLY_REGION: remote, PRIMARY_REGION: home, DATABASE_URL: ocean.url(context.primary.url) }
-    const [near, far] = await Promise.all([context.openApart(home), context.openApart(remote, { env })])
-    // Two connections that are open, as in an app that has run for a while.
-    await Promise.all([far.query('select 1'), far.query('select 1')])
-    const app = new App({ [home]: near, [remote]: far }, options)
-    const dispose = async (): Promise<void> => {
-      // What uses it ends first: some drivers do not end behind a connection that was cut.
-      await Promise.all([near.end(), far.end()])
-      await ocean[Symbol.asyncDispose]()
-    }
-    return { app, far, ocean, [Symbol.asyncDispose]: dispose }
-  }
-
-  const read: Work = async (subject) => subject.query('select 1')
-  const page: Work = async (subject) => {
-    for (let count = 0; count < 5; count++) await subject.query('select 1')
-  }
+  const open = (options?: Omit<ReplayPolicyOptions, 'databases'>): Promise<Remote> => openRemote(context, options)
 
   describe('where no replica is near', () => {
     const together = new Together((title, run) => context.testWith('distance', title, run))
@@ -164,5 +136,33 @@ export function distance(context: Context): void {
       expect(await app.send(remote, page)).toMatchObject({ status: 200, way: [remote] })
       expect(ocean.timesSent(mark)).toBe(4)
     })
+
+    const pools = new Together((title, run) =>
+      context.has('distance') ? context.testWith('pool', title, run) : undefined,
+    )
+    pools.test('where no connection is open a read is replayed, and one is opened meanwhile', async () => {
+      await using remotely = await openRemote(context, {}, 0)
+      const { app, ocean } = remotely
+      const first = { status: 200, way: [remote, home], reason: 'distance' }
+      expect(await app.send(remote, read)).toMatchObject(first)
+      await eventually(async () => expect(await app.send(remote, read)).toMatchObject({ status: 200, way: [remote] }))
+      const { connections } = ocean
+      for (let count = 0; count < 3; count++) {
+        expect(await app.send(remote, read)).toMatchObject({ status: 200, way: [remote] })
+      }
+      // All of them on the one that was opened.
+      expect(ocean.connections).toBe(connections)
+    })
+
+    pools.test('a handler that has done much before goes on, and opens one', async () => {
+      await using remotely = await openRemote(context, {}, 0)
+      const slow: Work = async (subject) => {
+        await sleep(12 * roundTripMs)
+        await subject.query('select 1')
+      }
+      expect(await remotely.app.send(remote, slow)).toMatchObject({ status: 200, way: [remote] })
+    })
+
+    remoteOutages(context)
   })
 }
