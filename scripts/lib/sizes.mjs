@@ -12,7 +12,7 @@ const single = {
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
   '@flyroute/better-sqlite3': 105_000,
-  '@flyroute/cli': 108_500,
+  '@flyroute/cli': 204_500,
   '@flyroute/core': 93_000,
   '@flyroute/core/adapter': 169_500,
   '@flyroute/core/fetch': 49_500,
@@ -28,7 +28,7 @@ const whole = {
 /** What is downloaded: tarballs. */
 const packed = {
   '@flyroute/better-sqlite3': 16_200,
-  '@flyroute/cli': 7_100,
+  '@flyroute/cli': 18_000,
   '@flyroute/core': 162_500,
   '@flyroute/kysely': 17_000,
   '@flyroute/lab': 59_500,

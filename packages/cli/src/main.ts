@@ -1,4 +1,5 @@
 import { text } from 'node:stream/consumers'
+import { doctorHelp, runDoctor } from './doctor/command.ts'
 import { explainHelp, runExplain } from './explain/command.ts'
 import { runLab } from './lab/command.ts'
 import { labHelp } from './lab/help.ts'
@@ -8,8 +9,11 @@ const help = `flyroute: multi-region databases on Fly.io
 
   flyroute lab --regions ord,ams,gru -- node server.js    Fly.io on this machine: see your app in its regions
   flyroute explain "select … for update"                  is it a read or a write, and why
-  flyroute help lab | explain                             all of their options
+  flyroute doctor                                         what is wrong with the settings, the servers and fly.toml
+  flyroute help lab | explain | doctor                    all of their options
 `
+
+const helpOf: Readonly<Record<string, string>> = { lab: labHelp, explain: explainHelp, doctor: doctorHelp }
 
 /**
  * Runs the command `flyroute`.
@@ -24,11 +28,13 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
         return await runLab(rest, terminal)
       case 'explain':
         return await runExplain(rest, terminal, () => text(process.stdin))
+      case 'doctor':
+        return await runDoctor(rest, terminal)
       case undefined:
       case 'help':
       case '--help':
       case '-h':
-        terminal.print(rest[0] === 'lab' ? labHelp : rest[0] === 'explain' ? explainHelp : help)
+        terminal.print(helpOf[rest[0] ?? ''] ?? help)
         return 0
       default:
         throw new UsageError(`There is no command ${JSON.stringify(command)}.\n\n${help}`)

@@ -89,7 +89,7 @@ export const remarks: Remarks = {
   }),
   'position-unavailable': ({ code }) => ({
     level: 'warn',
-    text: `no position could be had after a write${inBrackets(code)}: its client reads from the primary for a while; see that the user of the database may ask for it`,
+    text: `no position could be had after a write${inBrackets(code)}: its client reads from the primary for a while; npx flyroute doctor says what is missing`,
   }),
   fallback: ({ reason }) =>
     reason === 'loop' || reason === 'replay-failed'
