@@ -7,7 +7,7 @@ import {
   type SessionSubject,
   type Step,
 } from '@flyroute/testkit/sessions'
-import type { FieldPacket } from 'mysql2'
+import type { Connection, FieldPacket } from 'mysql2'
 import * as mysql2 from 'mysql2/promise'
 
 const multipleStatements = true
@@ -50,17 +50,38 @@ function subjectOf(pool: mysql2.Pool): SessionSubject {
 }
 
 async function run(connection: mysql2.PoolConnection, { text, values, form }: Step): Promise<unknown> {
+  if (form === 'method' && text === 'prepare') return prepared(connection, values as [text: string, value: string])
   if (form === 'method') {
     const method = connection[text as 'changeUser'] as (...args: readonly unknown[]) => Promise<unknown>
     await method.apply(connection, [...values])
     return 'done'
   }
+  if (form === 'stream') return plain(await streamed(connection, text, values))
   const [result, fields] = await (form === 'text'
     ? connection.query(text)
     : form === 'values'
       ? connection.query(text, [...values])
       : connection.execute(text, [...values] as string[]))
   return JSON.parse(JSON.stringify([plain(result), namesOf(fields)])) as unknown
+}
+
+/** The promises stand before the connection that has streams. */
+function streamed({ connection }: mysql2.PoolConnection, text: string, values: readonly unknown[]): Promise<unknown[]> {
+  return (connection as unknown as Connection)
+    .query(text, [...values])
+    .stream()
+    .toArray()
+}
+
+/** A statement that is kept, and executed twice. */
+async function prepared(
+  connection: mysql2.PoolConnection,
+  [text, value]: [text: string, value: string],
+): Promise<unknown> {
+  const statement = await connection.prepare(text)
+  const results = [await statement.execute([value]), await statement.execute([value])]
+  await statement.close()
+  return results.map(([result, fields]) => [plain(result), namesOf(fields)])
 }
 
 /** Rows as they are; of a header what an app looks at. */

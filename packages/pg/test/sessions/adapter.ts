@@ -1,3 +1,5 @@
+import { text as textFrom } from 'node:stream/consumers'
+import { finished } from 'node:stream/promises'
 import { createPool } from '@flyroute/pg'
 import { startPostgres } from '@flyroute/testkit'
 import {
@@ -8,11 +10,13 @@ import {
   type Step,
 } from '@flyroute/testkit/sessions'
 import pg from 'pg'
+import { from, to } from 'pg-copy-streams'
+import Cursor from 'pg-cursor'
 
 /** pg, in the words of the differential test of sessions. */
 export const adapter: SessionAdapter = {
   name: 'pg',
-  dialect: postgresSessions,
+  dialect: postgresSessions({ hasMethods: true }),
   startCluster: () => startPostgres({ replicas: 1 }),
   bare: (url, max) => subjectOf(new pg.Pool({ connectionString: url, max })),
   open({ connections: max, ...options }) {
@@ -26,13 +30,24 @@ function subjectOf(pool: pg.Pool): SessionSubject {
   return {
     async connect() {
       const client = await pool.connect()
-      return { run: (step) => run(client, step), release: (destroy) => client.release(destroy) }
+      const heard: unknown[] = []
+      const hears = ({ channel, payload }: pg.Notification): void => void heard.push([channel, payload])
+      client.on('notification', hears)
+      return {
+        run: (step) => (step.text === 'notifications' ? Promise.resolve([...heard]) : run(client, step)),
+        release(destroy) {
+          client.off('notification', hears)
+          client.release(destroy)
+        },
+      }
     },
     end: () => pool.end(),
   }
 }
 
-const run = async (client: pg.PoolClient, step: Step): ReturnType<SessionConnection['run']> => {
+async function run(client: pg.PoolClient, step: Step): ReturnType<SessionConnection['run']> {
+  if (step.form === 'method') return copy(client, step.values as [text: string, rows?: string])
+  if (step.form === 'stream') return read(client, step)
   const result: pg.QueryResult | pg.QueryResult[] = await send(client, step)
   return (Array.isArray(result) ? result : [result]).map(({ command, rowCount, rows, fields }) => ({
     command,
@@ -46,4 +61,19 @@ function send(client: pg.PoolClient, { text, values, form }: Step): Promise<pg.Q
   if (form === 'text') return client.query(text)
   if (form === 'values') return client.query(text, [...values])
   return client.query({ name: text, text, values: [...values] })
+}
+
+async function read(client: pg.PoolClient, { text, values }: Step): Promise<unknown> {
+  const cursor = client.query(new Cursor(text, [...values]))
+  const rows = [await cursor.read(1), await cursor.read(100)]
+  await cursor.close()
+  return rows
+}
+
+async function copy(client: pg.PoolClient, [text, rows]: [text: string, rows?: string]): Promise<unknown> {
+  if (rows === undefined) return textFrom(client.query(to(text)))
+  const stream = client.query(from(text))
+  stream.end(rows)
+  await finished(stream)
+  return stream.rowCount
 }

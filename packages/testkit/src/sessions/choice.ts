@@ -26,10 +26,18 @@ export function valued(
     .map(([text, values, form]) => ({ kind, text, form, values }))
 }
 
+/** A call of the driver's own method, with one of several lists of arguments. */
+export function method(name: string, lists: readonly (readonly unknown[])[] = [[]]): fc.Arbitrary<Step> {
+  return fc.constantFrom(...lists).map((values) => ({ kind: `${name}()`, text: name, form: 'method', values }))
+}
+
 /** Several steps' texts in one. */
 export function together(kind: string, step: fc.Arbitrary<Step>): fc.Arbitrary<Step> {
   return fc
-    .array(step, { minLength: 2, maxLength: 3 })
+    .array(
+      step.filter(({ form }) => form === 'text'),
+      { minLength: 2, maxLength: 3 },
+    )
     .map((steps) => ({ kind, text: steps.map(({ text }) => text).join('; '), form: 'text', values: [] }))
 }
 

@@ -3,9 +3,9 @@ import { printFigures, runBareSessions, runMeetings, runSessions } from './run.t
 import { type SessionAdapter, World } from './world.ts'
 
 /** How many sessions each adapter plays among the tests; `pnpm check:sessions` plays more. */
-const sessions = 100
+const sessions = 200
 /** And how many times several of them meet in one pool. */
-const meetings = 15
+const meetings = 20
 const seed = 20
 
 /** Plays random sessions on one bare server and through the adapter, and expects the same of both. */
@@ -18,7 +18,7 @@ export function describeSessions(adapter: SessionAdapter): void {
     afterAll(() => world[Symbol.asyncDispose]())
 
     test('come out the same on the bare server each time', async () => {
-      expect(await runBareSessions(world, 25, seed)).toEqual([])
+      expect(await runBareSessions(world, 20, seed)).toEqual([])
     }, 60_000)
 
     test('are as on one server, or refused before they have written anything', async () => {

@@ -23,6 +23,10 @@ export interface SessionDialect {
   contents(server: Admin): Promise<Contents>
   /** Waits until the replica has what the primary has. */
   caughtUp(admins: Admins): Promise<void>
+  /** What sessions of the app's hold on a server (transactions, locks), in words; '' for nothing. */
+  held(server: Admin): Promise<string>
+  /** Whether a server has connections of the app's. Default: it may have. */
+  isUsed?(server: Admin): Promise<boolean>
   /** Asked on a connection: what its session holds, a line each. Only what another session would not have is looked at. */
   readonly leftovers: readonly Step[]
   /** What is wrong with the replica and does not show in `contents`, e.g. transactions of its own. */

@@ -3,9 +3,9 @@ import { replayable as replayableFetch } from '@flyroute/core/fetch'
 import { replayable as replayableNode } from '@flyroute/core/node'
 import { printChanges } from './contents.ts'
 import type { Contents } from './dialect.ts'
-import { type Leftovers, leftoversOf, leftoversOfBoth } from './leftovers.ts'
-import { inTime } from './patience.ts'
-import { firstDifference, play, type Transcript } from './play.ts'
+import { type Leftovers, leftoversOf, leftoversOnPrimary } from './leftovers.ts'
+import type { Place } from './lot.ts'
+import { firstDifference, isStuck, play, type Transcript } from './play.ts'
 import type { Session } from './step.ts'
 import type { SessionSubject } from './subject.ts'
 import type { World } from './world.ts'
@@ -25,13 +25,14 @@ export async function judgeBare(world: World, session: Session): Promise<Verdict
 
 /** Runs a session on one bare server and in all the ways through flyroute. */
 export async function judge(world: World, session: Session, which: readonly Way[] = ways): Promise<Verdict> {
+  await world.begins(session)
   const expected = await runBare(world, session)
   const verdict: { [W in Way]: Verdict[W] } = { job: 'equal', answering: 'equal', replayed: 'equal' }
   for (const way of which) {
     if (way === 'replayed') verdict[way] = await judgeReplayed(world, session, expected)
     else {
       const use = way === 'job' ? playOn(world, session) : answering(world, session)
-      verdict[way] = await judgeRun(world, session, await run(world, world.open(), use), expected)
+      verdict[way] = await judgeRun(world, session, await run(world, 'away', use), expected)
     }
   }
   return verdict
@@ -49,37 +50,34 @@ interface Run {
   readonly damage: string | undefined
 }
 
-async function runBare(world: World, session: Session): Promise<Run> {
-  const subject = world.bare()
-  return run(world, subject, playOn(world, session), async () => {
-    const local = await leftoversOf(subject, world.adapter.dialect.leftovers)
-    return { local, primary: local }
-  })
+function runBare(world: World, session: Session): Promise<Run> {
+  return run(world, 'bare', playOn(world, session))
 }
 
-/** Runs something on a subject, looks at what it has left, and ends it. */
-async function run(
-  world: World,
-  subject: SessionSubject,
-  use: (subject: SessionSubject) => Promise<Transcript>,
-  look = () => leftoversOfBoth(subject, world.adapter.dialect.leftovers),
-): Promise<Run> {
-  let isEnded = false
-  const end = async (): Promise<string | undefined> => {
-    isEnded = true
-    return inTime(subject.end(), "the pool's end").then(
-      () => undefined,
-      (error: Error) => error.message,
-    )
-  }
+/** Runs something in one of the pools, looks at what it has left there, and ends its connections. */
+async function run(world: World, place: Place, use: (subject: SessionSubject) => Promise<Transcript>): Promise<Run> {
+  const { lot } = world
+  const subject = lot.subject(place)
+  let isFit = false
   try {
     const transcript = await use(subject)
-    const leftovers = await look()
-    const obstacle = await end()
+    const leftovers = await look(world, subject, place)
+    isFit = !isStuck(transcript, [...leftovers.local, ...leftovers.primary])
+    const obstacle = isFit ? undefined : await lot.discard(subject)
     return { transcript, leftovers, ...(await world.takeContents(obstacle)) }
   } finally {
-    if (!isEnded) await end()
+    if (!isFit) await lot.discard(subject)
   }
+}
+
+/** What the pool's connections hold, where there are any: they are ended. */
+async function look(world: World, subject: SessionSubject, place: Place): Promise<Leftovers> {
+  const { leftovers } = world.adapter.dialect
+  const local = (await world.isUsed(place === 'away' ? 'replica' : 'primary'))
+    ? await leftoversOf(subject, leftovers)
+    : []
+  if (place !== 'away') return { local, primary: local }
+  return { local, primary: (await world.isUsed('primary')) ? await leftoversOnPrimary(subject, leftovers) : [] }
 }
 
 async function judgeRun(
@@ -148,7 +146,7 @@ function answering(world: World, session: Session): (subject: SessionSubject) =>
 /** In a request that is replayed when it is refused, and then runs whole in the primary's region. */
 async function judgeReplayed(world: World, session: Session, expected: Run): Promise<Verdict[Way]> {
   let isReplayed = false
-  const here = await run(world, world.open(), async (subject) => {
+  const here = await run(world, 'away', async (subject) => {
     const { transcript, response } = await request(world, subject, session, {})
     isReplayed = response?.headers.get('fly-replay') != null
     if (transcript.refusal !== undefined && !isReplayed)
@@ -163,7 +161,7 @@ async function judgeReplayed(world: World, session: Session, expected: Run): Pro
   if (verdict === 'equal') return { fault: 'answered with a replay, although nothing was refused' }
   if (verdict !== 'refused') return verdict
   const headers = { 'fly-replay-src': 'instance=one;region=ams;t=1;state=flyroute:write' }
-  const there = await run(world, world.open('home'), async (subject) => {
+  const there = await run(world, 'home', async (subject) => {
     const { transcript } = await request(world, subject, { ...session, swallows: false }, headers)
     return transcript
   })

@@ -11,7 +11,7 @@ export interface Leftovers {
   readonly primary: readonly string[]
 }
 
-/** Takes the pool's connections once more, and asks what their sessions hold. */
+/** Takes the pool's connections once more, asks what their sessions hold, and ends them. */
 export async function leftoversOf(
   subject: SessionSubject,
   questions: readonly Step[],
@@ -40,16 +40,15 @@ async function leftoversOfOne(subject: SessionSubject, questions: readonly Step[
     }
     return lines
   } finally {
-    connection.release(false)
+    await connection.release(true)
   }
 }
 
-/** The same of both pools that flyroute has in a replica's region. */
-export async function leftoversOfBoth(
+/** The same of the pool that flyroute has to the primary, in a replica's region. */
+export function leftoversOnPrimary(
   subject: SessionSubject,
   questions: readonly Step[],
   connections = 1,
-): Promise<Leftovers> {
-  const local = await leftoversOf(subject, questions, connections)
-  return { local, primary: await runOnPrimary(() => leftoversOf(subject, questions, connections)) }
+): Promise<readonly string[]> {
+  return runOnPrimary(() => leftoversOf(subject, questions, connections))
 }

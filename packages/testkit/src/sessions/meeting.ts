@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { printChanges } from './contents.ts'
 import type { Contents } from './dialect.ts'
-import { leftoversOf, leftoversOfBoth } from './leftovers.ts'
-import { firstDifference, plays, skipped, type Transcript } from './play.ts'
+import { leftoversOf, leftoversOnPrimary } from './leftovers.ts'
+import type { Place } from './lot.ts'
+import { firstDifference, isStuck, plays, skipped, type Transcript } from './play.ts'
 import { printSession, type Session } from './step.ts'
 import type { SessionSubject } from './subject.ts'
 import type { SessionAdapter, World } from './world.ts'
@@ -50,16 +51,14 @@ interface Met {
 /** What is wrong with a meeting through flyroute, in a job in the replica's region; undefined where it is as on one server. */
 export async function judgeMeeting(world: World, meeting: Meeting): Promise<'equal' | 'refused' | { fault: string }> {
   const { leftovers } = world.adapter.dialect
-  const subject = world.open('away', lanes)
-  const met = await meet(world, subject, meeting, async () => {
-    const { local, primary } = await leftoversOfBoth(subject, leftovers, lanes)
-    return [...local, ...primary]
+  const met = await meet(world, 'away', meeting, async (subject) => {
+    const local = await leftoversOf(subject, leftovers, lanes)
+    return [...local, ...(await leftoversOnPrimary(subject, leftovers, lanes))]
   })
   if (met.damage !== undefined) return { fault: met.damage }
   let fault: string | undefined
   for (const variant of variantsOf(withoutRefused(meeting, met))) {
-    const bare = world.bare(lanes)
-    const expected = await meet(world, bare, variant, () => leftoversOf(bare, leftovers, lanes))
+    const expected = await meet(world, 'bare', variant, (bare) => leftoversOf(bare, leftovers, lanes))
     const difference = differenceBetween(world, met, expected)
     if (difference === undefined) {
       return met.transcripts.flat().some(({ refusal }) => refusal !== undefined) ? 'refused' : 'equal'
@@ -115,12 +114,13 @@ function transcriptOf(transcripts: Met['transcripts'], lane: number, at: number)
 
 async function meet(
   world: World,
-  subject: SessionSubject,
+  place: Place,
   { lanes, order }: Meeting,
-  look: () => Promise<readonly string[]>,
+  look: (subject: SessionSubject) => Promise<readonly string[]>,
 ): Promise<Met> {
-  let left: readonly string[] = []
-  let transcripts: Transcript[][] = []
+  const { lot } = world
+  const subject = lot.subject(place, lanes.length)
+  let isFit = false
   try {
     const playing = lanes.map((sessions) => playsAll(world, subject, sessions))
     const ends: (readonly Transcript[] | undefined)[] = lanes.map(() => undefined)
@@ -133,12 +133,14 @@ async function meet(
     }
     for (const lane of order) await turn(lane)
     for (const lane of lanes.keys()) while (ends[lane] === undefined) await turn(lane)
-    transcripts = ends as Transcript[][]
-    left = await look()
+    const transcripts = ends as Transcript[][]
+    const left = await look(subject)
+    isFit = !transcripts.flat().some((transcript) => isStuck(transcript, left))
+    const obstacle = isFit ? undefined : await lot.discard(subject)
+    return { transcripts, left, ...(await world.takeContents(obstacle)) }
   } finally {
-    await subject.end()
+    if (!isFit) await lot.discard(subject)
   }
-  return { transcripts, left, ...(await world.takeContents()) }
 }
 
 async function* playsAll(

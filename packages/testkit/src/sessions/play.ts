@@ -58,14 +58,20 @@ export async function* plays(
       }
     }
   } finally {
-    if (!destroys) await attempt(connection, rollback)
-    connection.release(destroys)
+    if (!destroys && ending === 'release') await attempt(connection, rollback)
+    await connection.release(destroys)
   }
   return { outcomes, passed, ...(refusal && { refusal }) }
 }
 
 const noAnswer = 'an answer never came'
 const rollback: Step = { kind: 'rollback', text: 'rollback', form: 'text', values: [] }
+
+/** Whether something never came, in the session or when it was looked what it has left: its pool is not used again. */
+export function isStuck({ outcomes }: Transcript, left: readonly string[]): boolean {
+  const hasNoAnswer = outcomes.some((outcome) => 'error' in outcome && outcome.error === noAnswer)
+  return hasNoAnswer || left.some((line) => line.endsWith('never came'))
+}
 
 type Attempt = Outcome | { readonly refused: { code: string; error: unknown } }
 

@@ -48,17 +48,47 @@ export async function runSessions(world: World, options: RunOptions): Promise<Ru
       const how = verdict[way]
       figures[way][typeof how === 'string' ? how : 'wrong']++
       if (typeof how === 'string') continue
-      const smallest = await shrink(session, async (smaller) => faultIn(way, await judge(world, smaller, [way])))
-      const failure = `${printSession(smallest.session)}\n\n[${way}] ${smallest.fault ?? `${how.fault} (once only)`}`
-      const kind = kindOf(smallest.session, smallest.fault)
+      const { text, kind } = await explain(world, session, way, how.fault)
       if (failures.has(kind)) continue
-      failures.set(kind, failure)
-      onFailure?.(failure)
+      failures.set(kind, text)
+      onFailure?.(text)
     }
     onProgress?.(figures)
     if (failures.size > 0 && !keepsGoing) break
   }
   return { figures, failures: [...failures.values()] }
+}
+
+/** What has gone wrong with a session, with as little around it as possible. */
+async function explain(
+  world: World,
+  session: Session,
+  way: Way,
+  fault: string,
+): Promise<{ text: string; kind: string }> {
+  const before = world.lot.sessions.slice(0, -1)
+  const judgeIn = async (...sessions: readonly Session[]): Promise<string | undefined> => {
+    await world.startsLot()
+    let found: string | undefined
+    for (const each of sessions) found = faultIn(way, await judge(world, each, [way]))
+    return found
+  }
+  const smallest = await shrink(session, judgeIn)
+  if (smallest.fault !== undefined) {
+    const text = `${printSession(smallest.session)}\n\n[${way}] ${smallest.fault}`
+    return { text, kind: kindOf(smallest.session, smallest.fault) }
+  }
+  // By itself it goes well: it depends on what others have done in the same pools.
+  for (const earlier of before.toReversed()) {
+    const again = await judgeIn(earlier, session)
+    if (again === undefined) continue
+    const first = await shrink(earlier, (smaller) => judgeIn(smaller, session))
+    const second = await shrink(session, (smaller) => judgeIn(first.session, smaller))
+    const text = `${printSession(first.session)}\n… and in the same pools\n${printSession(second.session)}\n\n[${way}] ${second.fault}`
+    return { text, kind: `after another: ${kindOf(second.session, second.fault)}` }
+  }
+  const text = `${[...before, session].map(printSession).join('\n…\n')}\n\n[${way}] ${fault} (once only)`
+  return { text, kind: `once only: ${kindOf(session, fault)}` }
 }
 
 function faultIn(way: Way, verdict: Verdict): string | undefined {

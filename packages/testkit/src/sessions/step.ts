@@ -6,6 +6,8 @@ export type Form =
   | 'values'
   /** Prepared on the server: a named statement of pg, `execute` of mysql2. */
   | 'prepared'
+  /** Read row by row: a cursor of pg, a stream of mysql2 or Kysely. */
+  | 'stream'
   /** A method of the driver's connection, named by the text: `changeUser`, `reset`, `beginTransaction` … */
   | 'method'
 
@@ -21,8 +23,8 @@ export interface Step {
 /** What an app does with one connection, from taking it to giving it back. */
 export interface Session {
   readonly steps: readonly Step[]
-  /** What the app does when it has finished: ROLLBACK and release, or end the connection. */
-  readonly ending: 'release' | 'destroy'
+  /** What the app does when it has finished: ROLLBACK and release, release as it is, or end the connection. */
+  readonly ending: 'release' | 'abandon' | 'destroy'
   /** Whether it goes on after a statement that was refused, as with a `catch` around each. */
   readonly swallows: boolean
 }

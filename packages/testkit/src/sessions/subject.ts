@@ -6,7 +6,7 @@ export interface SessionConnection {
   /** Resolves with the driver's result in plain values, all of them comparable; rejects with the driver's own error. */
   run(step: Step): Promise<unknown>
   /** @param destroy whether it is ended, rather than given back */
-  release(destroy: boolean): void
+  release(destroy: boolean): void | Promise<void>
 }
 
 /** A pool: the bare driver's, or flyroute's. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabaseCluster, DatabaseNode } from '../clusters.ts'
 import { away, home } from '../conformance/regions.ts'
 import { Admin, type Admins } from './admin.ts'
@@ -5,6 +6,8 @@ import { changes } from './contents.ts'
 import type { Contents, SessionDialect } from './dialect.ts'
 import { HandlerServer } from './handler-server.ts'
 import { leftoversOf } from './leftovers.ts'
+import { Lot, type Place } from './lot.ts'
+import type { Session } from './step.ts'
 import type { SessionOpenOptions, SessionSubject } from './subject.ts'
 
 /** An adapter under the differential test. */
@@ -50,7 +53,10 @@ class Servers implements AsyncDisposable {
 export class World implements AsyncDisposable {
   readonly adapter: SessionAdapter
   readonly server: HandlerServer
+  /** How many sessions one after the other have their pools in common. */
+  sessionsInLot = 25
   #servers: Servers
+  #lot: Lot = new Lot((place, connections) => this.#open(place, connections))
   #initial: Contents = {}
   #clean: readonly string[] = []
 
@@ -72,9 +78,7 @@ export class World implements AsyncDisposable {
     await setUp(this.#admins.primary, this.#servers.primary.url)
     this.#initial = await this.contents()
     await caughtUp(this.#admins)
-    const bare = this.bare()
-    this.#clean = await leftoversOf(bare, leftovers)
-    await bare.end()
+    this.#clean = await leftoversOf(this.#lot.subject('bare'), leftovers)
   }
 
   get #admins(): Admins {
@@ -96,6 +100,11 @@ export class World implements AsyncDisposable {
     return this.adapter.dialect.caughtUp(this.#admins)
   }
 
+  /** Whether a server may have connections of the app's. */
+  async isUsed(server: keyof Admins): Promise<boolean> {
+    return (await this.adapter.dialect.isUsed?.(this.#admins[server])) ?? true
+  }
+
   contents(): Promise<Contents> {
     return this.adapter.dialect.contents(this.#admins.primary)
   }
@@ -106,10 +115,11 @@ export class World implements AsyncDisposable {
    * @param obstacle why connections of the run may still be there, with locks of theirs
    */
   async takeContents(obstacle?: string): Promise<{ contents: Contents; damage: string | undefined }> {
+    const held = obstacle ?? (await this.#stillHeld())
     const contents = await this.contents()
-    const damage = obstacle ?? (await this.adapter.dialect.damage?.(this.#admins))
+    const damage = held ?? (await this.adapter.dialect.damage?.(this.#admins))
     if (damage !== undefined) {
-      await this.#repair(obstacle === undefined)
+      await this.#repair(held === undefined)
       return { contents, damage }
     }
     const changed = changes(this.#initial, contents)
@@ -120,6 +130,20 @@ export class World implements AsyncDisposable {
       await this.adapter.dialect.caughtUp(this.#admins)
     }
     return { contents, damage }
+  }
+
+  /** What sessions that have ended still hold on a server, after a while. */
+  async #stillHeld(): Promise<string | undefined> {
+    const giveUpAt = Date.now() + 3_000
+    for (const [place, admin] of Object.entries(this.#admins)) {
+      for (;;) {
+        const held = await this.adapter.dialect.held(admin as Admin)
+        if (held === '') break
+        if (Date.now() > giveUpAt) return `left on the ${place}: ${held}`
+        await sleep(2)
+      }
+    }
+    return undefined
   }
 
   /** Mends the servers, or starts new ones where they are not as they were. */
@@ -135,31 +159,52 @@ export class World implements AsyncDisposable {
     } catch {
       // New ones, then.
     }
+    await this.startsLot()
     await this.#servers[Symbol.asyncDispose]()
     this.#servers = new Servers(this.adapter, await this.adapter.startCluster())
     await this.#prepare()
   }
 
-  bare(connections = 1): SessionSubject {
-    return this.adapter.bare(this.#servers.primary.url, connections)
+  /** The pools that sessions have in common now. */
+  get lot(): Lot {
+    return this.#lot
   }
 
-  /** The adapter as a machine in the replica's region opens it, or one in the primary's. */
-  open(region: 'away' | 'home' = 'away', connections = 1): SessionSubject {
+  /**
+   * A session is about to be run.
+   *
+   * @returns why the pools of those before it have not ended, where they should have
+   */
+  async begins(session: Session): Promise<string | undefined> {
+    const obstacle = this.#lot.sessions.length < this.sessionsInLot ? undefined : await this.startsLot()
+    this.#lot.sessions.push(session)
+    return obstacle
+  }
+
+  /** Has what comes next begin in new pools. */
+  async startsLot(): Promise<string | undefined> {
+    const before = this.#lot
+    this.#lot = new Lot((place, connections) => this.#open(place, connections))
+    return before.end()
+  }
+
+  #open(place: Place, connections: number): SessionSubject {
     const { primary, replica } = this.#servers
+    if (place === 'bare') return this.adapter.bare(primary.url, connections)
     return this.adapter.open({
       outsideRequest: 'primary',
       connections,
       env: {
-        FLY_REGION: region === 'away' ? away : home,
+        FLY_REGION: place === 'away' ? away : home,
         PRIMARY_REGION: home,
         DATABASE_URL: primary.url,
-        [`DATABASE_URL_${away.toUpperCase()}`]: replica?.url ?? '',
+        [`DATABASE_URL_${away.toUpperCase()}`]: replica.url,
       },
     })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lot.end()
     await this.server[Symbol.asyncDispose]()
     await this.#servers[Symbol.asyncDispose]()
   }

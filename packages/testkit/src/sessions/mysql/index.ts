@@ -4,48 +4,47 @@ import { emphasized, type Mix, together } from '../choice.ts'
 import type { SessionDialect } from '../dialect.ts'
 import type { Session, Step } from '../step.ts'
 import { locks, remembered, temporaries } from './objects.ts'
-import { methods, readSettings, set, settings, setVariable } from './settings.ts'
+import { methods, readSettings, set, settings, setVariable, use } from './settings.ts'
 import { begin, transactions } from './transactions.ts'
-import { contents, reset, setUp } from './world.ts'
-import { failures, functions, insert, reads, writes } from './writes.ts'
+import { contents, held, reset, setUp } from './world.ts'
+import { failures, functions, insert, reads, streams, writes } from './writes.ts'
+
+const plain: Mix = [
+  ...settings,
+  ...readSettings,
+  ...transactions,
+  ...temporaries,
+  ...locks,
+  ...remembered,
+  ...writes,
+  ...functions,
+  ...reads,
+  ...failures,
+  ...streams,
+]
+
+const simple = [
+  set,
+  setVariable,
+  begin,
+  insert,
+  ...[...transactions, ...readSettings, ...failures].map(([, step]) => step),
+]
+const several: Mix = [
+  [3, together('several in one text', fc.oneof(...simple))],
+  [1, together('several settings in one text', fc.oneof(set, setVariable, use))],
+  [1, together('anything in one text', fc.oneof(...plain.map(([, step]) => step)))],
+]
 
 function sessionsOf({ hasMethods }: { hasMethods: boolean }): fc.Arbitrary<Session> {
-  const plain = [
-    set,
-    setVariable,
-    begin,
-    insert,
-    ...[...transactions, ...readSettings, ...failures].map(([, step]) => step),
-  ]
-  const several: Mix = [
-    [
-      3,
-      together(
-        'several in one text',
-        fc.oneof(...plain).filter(({ form }) => form === 'text'),
-      ),
-    ],
-  ]
   const own = hasMethods ? methods : []
-  const all: Mix = [
-    ...settings,
-    ...own,
-    ...readSettings,
-    ...transactions,
-    ...temporaries,
-    ...locks,
-    ...remembered,
-    ...writes,
-    ...functions,
-    ...reads,
-    ...failures,
-    ...several,
-  ]
+  const all = [...plain, ...several, ...own]
   const themes: readonly Mix[] = [
     [...settings, ...own, ...readSettings, ...writes],
     [...transactions, ...settings, ...writes],
     [...temporaries, ...writes, ...transactions],
     [...locks, ...remembered, ...writes],
+    [...streams, ...remembered, ...settings, ...writes],
     [...functions, ...readSettings, ...writes],
     all,
   ]
@@ -53,7 +52,7 @@ function sessionsOf({ hasMethods }: { hasMethods: boolean }): fc.Arbitrary<Sessi
     fc.array(emphasized(all, theme, 8), { minLength: 1, maxLength: 12, size: 'max' })
   return fc.record({
     steps: fc.oneof(...themes.map(stepsOf)),
-    ending: fc.constantFrom('release', 'release', 'release', 'destroy'),
+    ending: fc.constantFrom('release', 'release', 'abandon', 'destroy'),
     swallows: fc.constantFrom(false, false, true),
   })
 }
@@ -70,7 +69,7 @@ const settingNames = [
   'div_precision_increment',
   'character_set_client',
 ]
-const held = (lock: string): string =>
+const asksFor = (lock: string): string =>
   `select if(is_used_lock('${lock}') = connection_id(), 'lock ${lock}', 'no lock ${lock}') as line`
 
 const leftovers = [
@@ -81,7 +80,7 @@ const leftovers = [
       "select concat('user = ', current_user(), ', ', coalesce(database(), 'none'))",
     ].join(' union all '),
   ),
-  asked(`${held('one')} union all ${held('two')}`),
+  asked(`${asksFor('one')} union all ${asksFor('two')}`),
 ]
 
 /** The GTIDs among these that the replica has given itself. */
@@ -119,7 +118,7 @@ function caughtUpBy(position: string, wait: string): SessionDialect['caughtUp'] 
 }
 
 const blocks = /\b(lock tables|truncate|create table|drop table|alter table|handler)\b/i
-const shared = { blocks, first: asked('select count(*) as n from app.item'), reset, contents, leftovers }
+const shared = { blocks, first: asked('select count(*) as n from app.item'), reset, contents, held, leftovers }
 
 /** MariaDB; without what only mysql2's own connections have methods for, where `hasMethods` is false. */
 export function mariadbSessions(options: { hasMethods: boolean }): SessionDialect {

@@ -15,6 +15,16 @@ export const temporaries: Mix = [
       'create temporary table if not exists basket (id int primary key auto_increment, name varchar(60))',
     ),
   ],
+  [
+    1,
+    texts(
+      'alter a temporary table',
+      'alter table basket add column more int',
+      'alter table basket rename to item',
+      'truncate basket',
+      'rename table basket to item',
+    ),
+  ],
   [1, texts('drop temporary table', sql`drop temporary table ${temporary}`, 'drop temporary table if exists basket')],
   [
     2,
@@ -66,6 +76,8 @@ export const remembered: Mix = [
       "select @v := 'assigned' as v",
       'select @v := id from item order by id',
       'select name into @v from item where id = 1',
+      'select id, name into @v, @w from item where id = 2',
+      'select @v := @v + 1 as v',
     ),
   ],
   [
@@ -77,8 +89,19 @@ export const remembered: Mix = [
       "prepare p2 from 'set @v = 9'",
     ),
   ],
+  [1, texts('prepare from a variable', 'prepare p1 from @v', "set @v = 'select 8 as eight'")],
+  [1, texts('execute', 'execute p1 using @v', "execute immediate 'insert into item (name) values (1)'")],
   [2, texts('execute', 'execute p1', 'execute p2', "execute immediate 'select 1 as one'")],
   [1, texts('deallocate', 'deallocate prepare p1', 'drop prepare p2')],
   [1, texts('warnings', 'show warnings', 'select @@warning_count as n', 'show count(*) errors')],
+  [1, texts('xa', "xa start 'x'", "xa end 'x'", "xa rollback 'x'", "xa commit 'x' one phase")],
+  [
+    1,
+    texts(
+      'set statement',
+      "set statement sql_mode = 'ANSI_QUOTES' for select 'a' as b",
+      "set statement insert_id = 60 for insert into item (name) values ('i')",
+    ),
+  ],
   [1, texts('handler', 'handler item open', 'handler item read first', 'handler item close')],
 ]

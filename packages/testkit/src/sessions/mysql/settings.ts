@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type Mix, sql, texts, valued } from '../choice.ts'
+import { type Mix, method, sql, texts, valued } from '../choice.ts'
 import type { Step } from '../step.ts'
 
 const assignments = [
@@ -14,6 +14,10 @@ const assignments = [
   'div_precision_increment = 2',
   'no_such_variable = 1',
   'insert_id = 50',
+  'sql_auto_is_null = 1',
+  'timestamp = 86400',
+  'foreign_key_checks = 0',
+  'transaction_isolation = serializable',
 ]
 const variables = [
   "@v = 'set'",
@@ -24,6 +28,8 @@ const variables = [
   '@v = (select max(name) from item)',
   "@v = 'a', @w = 'b'",
   '@v = last_insert_id()',
+  "@v = get_lock('one', 0)",
+  '@v = @@sql_mode, sql_mode = @v',
 ]
 
 export const set: fc.Arbitrary<Step> = texts(
@@ -33,7 +39,7 @@ export const set: fc.Arbitrary<Step> = texts(
   sql`set @@session.${assignments}`,
 )
 export const setVariable: fc.Arbitrary<Step> = texts('set a variable', sql`set ${variables}`)
-const use = texts('use', 'use tenant_a', 'use tenant_b', 'use app', 'use missing')
+export const use: fc.Arbitrary<Step> = texts('use', 'use tenant_a', 'use tenant_b', 'use app', 'use missing')
 
 export const settings: Mix = [
   [4, set],
@@ -49,6 +55,15 @@ export const settings: Mix = [
   [2, texts('several in one set', "set @v = 'm', time_zone = '+02:00'", "set time_zone = '+04:00', sql_mode = 'nope'")],
   [4, use],
   [2, texts('set names', 'set names latin1', 'set names utf8mb4', 'set character set utf8mb4')],
+  [
+    1,
+    valued(
+      'setting, executed',
+      sql`${['use tenant_a', 'set @v = 5', "set time_zone = '+05:00'", 'set autocommit = 0', "select 'e' into @v"]}`,
+      [[]],
+      ['prepared'],
+    ),
+  ],
   [3, texts('autocommit', 'set autocommit = 0', 'set autocommit = 1', 'set @@autocommit = 0')],
   [
     1,
@@ -66,25 +81,29 @@ export const settings: Mix = [
 
 /** What the driver has methods for. */
 export const methods: Mix = [
-  [2, method('changeUser', [{ database: 'tenant_a' }, { database: 'tenant_b' }, { database: 'app' }, {}])],
+  [2, method('changeUser', [[{ database: 'tenant_a' }], [{ database: 'tenant_b' }], [{ database: 'app' }], [{}]])],
   [
     1,
     method('changeUser', [
-      { user: 'other', password: 'pw', database: 'app' },
-      { user: 'other', password: 'wrong' },
+      [{ user: 'other', password: 'pw', database: 'app' }],
+      [{ user: 'other', password: 'wrong' }],
     ]),
   ],
-  [1, method('reset', [])],
-  [1, method('ping', [])],
-  [1, method('beginTransaction', [])],
-  [1, method('commit', [])],
-  [1, method('rollback', [])],
+  [1, method('reset')],
+  [1, method('ping')],
+  [1, method('beginTransaction')],
+  [1, method('commit')],
+  [1, method('rollback')],
+  [
+    1,
+    method('prepare', [
+      ['select name from item where id = ?', 1],
+      ['insert into item (name) values (?)', 'kept'],
+      ['set @v = ?', 'kept'],
+      ['select get_lock(?, 0) as got', 'one'],
+    ]),
+  ],
 ]
-
-function method(name: string, values: readonly unknown[]): fc.Arbitrary<Step> {
-  const step = (values: readonly unknown[]): Step => ({ kind: `${name}()`, text: name, form: 'method', values })
-  return values.length === 0 ? fc.constant(step([])) : fc.constantFrom(...values).map((value) => step([value]))
-}
 
 export const readSettings: Mix = [
   [3, texts('where', 'select database() as d, current_user() as u')],
@@ -96,6 +115,8 @@ export const readSettings: Mix = [
       'select @@time_zone as tz, @@sql_mode as mode, @@autocommit as ac',
       'select @@auto_increment_increment as step, @@sql_select_limit as lim, @@group_concat_max_len as len',
       'select @@character_set_client as cs, @@character_set_results as r',
+      'select unix_timestamp(now()) < 100000 as old, @@foreign_key_checks as checks',
+      'select id, name from item where id is null',
     ),
   ],
   [1, texts('styles', "select from_unixtime(0) as t, 1 / 3 as third, 'a' || 'b' as piped")],

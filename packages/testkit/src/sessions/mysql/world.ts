@@ -18,6 +18,8 @@ const routines = [
   'create procedure app.claim(n varchar(60)) set @v = n',
   'create function app.claimed(n varchar(60)) returns varchar(60) begin set @v = n; return n; end',
   "create procedure app.hold() do get_lock('one', 0)",
+  "create procedure app.let_go() do release_lock('one')",
+  'create procedure app.lasting() select last_insert_id(99) as id',
   "create procedure app.make_basket() create temporary table app.basket as select 1 as id, 'made' as name",
   'create procedure app.quirk() set session auto_increment_increment = 3',
 ]
@@ -35,6 +37,7 @@ const setUpTexts = [
     `create procedure ${name}.start_over()
      begin
        drop table if exists ${name}.extra;
+       drop view if exists ${name}.fresh;
        truncate ${name}.item;
        insert into ${name}.item values (1, 'one of ${name}'), (2, 'two of ${name}');
      end`,
@@ -55,6 +58,13 @@ export async function reset(primary: Admin, changed: readonly string[]): Promise
 
 async function resetOne(primary: Admin, name: string): Promise<void> {
   await primary.lines(`call ${name}.start_over()`)
+}
+
+export function held(server: Admin): Promise<string> {
+  const lock = (name: string): string => `if(is_free_lock('${name}'), null, 'lock ${name}')`
+  return server.line(`select concat_ws(', ', ${lock('one')}, ${lock('two')},
+    (select group_concat('transaction of ', user) from information_schema.innodb_trx
+      join information_schema.processlist on id = trx_mysql_thread_id where user in ('app', 'other'))) as line`)
 }
 
 export async function contents(server: Admin): Promise<Contents> {

@@ -39,6 +39,9 @@ export const writes: Mix = [
       'create table if not exists extra as select id from item',
       'drop table if exists extra',
       'alter table extra add column b int',
+      'create or replace view fresh as select 7 as id',
+      'create or replace view fresh as select app.add_item(1) as id',
+      'drop view if exists fresh',
     ),
   ],
 ]
@@ -53,6 +56,7 @@ export const functions: Mix = [
       "do app.add_item('d')",
       "call app.add_both('c')",
       'select * from app.noisy',
+      'select * from fresh',
       'set @v = app.add_item(@v)',
     ),
   ],
@@ -65,6 +69,8 @@ export const functions: Mix = [
       "call app.claim('b')",
       "select app.claimed('c') as c",
       'call app.hold()',
+      'call app.let_go()',
+      'call app.lasting()',
       'call app.make_basket()',
       'call app.quirk()',
     ),
@@ -77,6 +83,20 @@ export const reads: Mix = [
   [2, texts('count', sql`select count(*) as n from ${tables}`)],
   [1, valued('read, values', sql`select name from ${tables} where id = ?`, [[1], [3]])],
   [1, texts('nothing', 'select 1 as one', '/* nothing */ select 2 as two', "show tables like 'it%'")],
+]
+
+/** Rows that are read one by one. */
+export const streams: Mix = [
+  [2, valued('stream', sql`select id, name from ${tables} order by id`, [[]], ['stream'])],
+  [
+    1,
+    valued(
+      'stream',
+      sql`${['insert into item (name) values (?)', 'select app.add_item(?) as id', 'select missing from item where id = ?']}`,
+      [['streamed']],
+      ['stream'],
+    ),
+  ],
 ]
 
 export const failures: Mix = [

@@ -2,25 +2,14 @@ import fc from 'fast-check'
 import { emphasized, type Mix, together } from '../choice.ts'
 import type { SessionDialect } from '../dialect.ts'
 import type { Session, Step } from '../step.ts'
+import { methods, streams } from './methods.ts'
 import { locks, remembered, temporaries } from './objects.ts'
-import { readSettings, set, setLocal, settings } from './settings.ts'
+import { readSettings, set, setConfig, setLocal, settings } from './settings.ts'
 import { begin, transactions } from './transactions.ts'
-import { caughtUp, contents, reset, setUp } from './world.ts'
+import { caughtUp, contents, held, isUsed, reset, setUp } from './world.ts'
 import { failures, functions, insert, reads, writes } from './writes.ts'
 
-const several: Mix = [
-  [
-    3,
-    together(
-      'several in one text',
-      fc
-        .oneof(set, setLocal, begin, insert, ...[...transactions, ...readSettings, ...failures].map(([, step]) => step))
-        .filter(({ form }) => form === 'text'),
-    ),
-  ],
-]
-
-const all: Mix = [
+const plain: Mix = [
   ...settings,
   ...readSettings,
   ...transactions,
@@ -31,39 +20,57 @@ const all: Mix = [
   ...functions,
   ...reads,
   ...failures,
-  ...several,
+  ...streams,
 ]
 
-const themes: readonly Mix[] = [
-  [...settings, ...readSettings, ...writes],
-  [...transactions, ...settings, ...writes],
-  [...temporaries, ...writes, ...transactions],
-  [...locks, ...remembered, ...writes],
-  [...functions, ...readSettings, ...writes],
-  all,
+const simple = [
+  set,
+  setLocal,
+  begin,
+  insert,
+  ...[...transactions, ...readSettings, ...failures].map(([, step]) => step),
+]
+const several: Mix = [
+  [3, together('several in one text', fc.oneof(...simple))],
+  [1, together('several settings in one text', fc.oneof(set, setLocal, setConfig))],
+  [1, together('anything in one text', fc.oneof(...plain.map(([, step]) => step)))],
 ]
 
-function stepsOf(theme: Mix): fc.Arbitrary<Step[]> {
-  return fc.array(emphasized(all, theme, 8), { minLength: 1, maxLength: 12, size: 'max' })
+/**
+ * Sessions on Postgres; each has a theme, so that what belongs together often comes together.
+ *
+ * @param own what the driver has besides texts
+ */
+function sessionsOf(own: Mix): fc.Arbitrary<Session> {
+  const all = [...plain, ...several, ...own]
+  const themes: readonly Mix[] = [
+    [...settings, ...readSettings, ...writes],
+    [...transactions, ...settings, ...writes],
+    [...temporaries, ...writes, ...transactions],
+    [...locks, ...remembered, ...writes],
+    [...functions, ...readSettings, ...writes],
+    [...streams, ...own, ...remembered, ...writes],
+    all,
+  ]
+  const stepsOf = (theme: Mix): fc.Arbitrary<Step[]> =>
+    fc.array(emphasized(all, theme, 8), { minLength: 1, maxLength: 12, size: 'max' })
+  return fc.record({
+    steps: fc.oneof(...themes.map(stepsOf)),
+    ending: fc.constantFrom('release', 'release', 'abandon', 'destroy'),
+    swallows: fc.constantFrom(false, false, true),
+  })
 }
-
-/** Sessions on Postgres; each has a theme, so that what belongs together often comes together. */
-const sessions: fc.Arbitrary<Session> = fc.record({
-  steps: fc.oneof(...themes.map(stepsOf)),
-  ending: fc.constantFrom('release', 'release', 'release', 'destroy'),
-  swallows: fc.constantFrom(false, false, true),
-})
 
 const asked = (text: string): Step => ({ kind: 'leftovers', text, form: 'text', values: [] })
 
-/** PostgreSQL. */
-export const postgresSessions: SessionDialect = {
-  sessions,
+const shared: Omit<SessionDialect, 'sessions'> = {
   blocks:
     /\b(lock table|truncate|create (table|view|function)|drop (table|view|function)|alter table|serializable)\b|\bhold\(|pg_advisory_(xact_)?lock/i,
   setUp,
   reset,
   contents,
+  held,
+  isUsed,
   caughtUp,
   leftovers: [
     asked(`
@@ -79,4 +86,9 @@ export const postgresSessions: SessionDialect = {
         where locktype = 'advisory' and pid = pg_backend_pid()
       order by 1`),
   ],
+}
+
+/** PostgreSQL; with what only pg's own clients have methods for, or where `hasMethods` is false without. */
+export function postgresSessions({ hasMethods }: { hasMethods: boolean }): SessionDialect {
+  return { ...shared, sessions: sessionsOf(hasMethods ? methods : []) }
 }

@@ -18,6 +18,17 @@ export const temporaries: Mix = [
       'create temp sequence pg_temp.numbers',
     ),
   ],
+  [
+    1,
+    texts(
+      'alter a temporary table',
+      'alter table basket add column more text',
+      'alter table basket rename to item',
+      'create index on basket (id)',
+      'truncate basket',
+      'analyze basket',
+    ),
+  ],
   [1, texts('drop temporary table', sql`drop table ${['basket', 'pg_temp.basket', 'pg_temp.item']}`)],
   [
     2,
@@ -44,7 +55,10 @@ export const locks: Mix = [
     ),
   ],
   [1, valued('advisory lock', sql`select ${['pg_advisory_lock', 'pg_try_advisory_lock']}($1::int)`, [[1], [2]])],
-  [2, texts('advisory unlock', sql`select pg_advisory_unlock(${keys})`, 'select pg_advisory_unlock_all()')],
+  [
+    2,
+    texts('advisory unlock', sql`select pg_advisory_unlock(${keys})`, 'select pg_advisory_unlock_all()', 'discard all'),
+  ],
   [
     2,
     texts(
@@ -75,13 +89,16 @@ export const remembered: Mix = [
       'prepare p1 as select name from item where id = 1',
       'prepare p1 (text) as insert into item (name) values ($1) returning id',
       "prepare p2 as select set_config('app.tenant', 'p', false)",
+      'prepare p2 as select public.hold(2)',
+      'prepare p2 as fetch c1',
     ),
   ],
   [2, texts('execute', 'execute p1', "execute p1 ('executed')", 'execute p2')],
-  [1, texts('deallocate', 'deallocate p1', 'deallocate p2')],
+  [1, texts('deallocate', 'deallocate p1', 'deallocate p2', 'deallocate all')],
   [2, texts('lastval', 'select lastval()', "select currval('item_id_seq')", "select currval('public.item_id_seq')")],
   [1, texts('nextval', "select nextval('item_id_seq')", "select setval('item_id_seq', 40)")],
   [1, texts('listen', 'listen news', 'unlisten *', "notify news, 'x'", "select pg_notify('news', 'y')")],
+  [1, texts('copy', 'copy item (id, name) to stdout', 'copy item (name) from stdin')],
   [1, texts('listening', 'select * from pg_listening_channels() order by 1')],
   [1, texts('xid', 'select txid_current_if_assigned() is null as unassigned')],
 ]

@@ -35,17 +35,33 @@ const expressions = [
   "'app.tenant', coalesce(current_setting('app.tenant', true), '') || 'z'",
   "'app.' || 'tenant', upper('b')",
 ]
+const buried = [
+  "with s as (select set_config('search_path', 'tenant_a', false) as v) select v from s",
+  "select id from item where id = 1 and set_config('app.tenant', 'w', false) is not null",
+  "select case when true then set_config('app.tenant', 'k', false) end",
+  "values (set_config('app.tenant', 'v', false))",
+]
 
+export const setConfig: fc.Arbitrary<Step> = texts(
+  'set_config, literals',
+  sql`select set_config(${literals}, ${isLocal})`,
+)
 export const set: fc.Arbitrary<Step> = texts('set', sql`set ${assignments}`, sql`set session ${assignments}`)
-export const setLocal: fc.Arbitrary<Step> = texts('set local', sql`set local ${assignments}`, 'set local role clerk')
+export const setLocal: fc.Arbitrary<Step> = texts(
+  'set local',
+  sql`set local ${assignments}`,
+  'set local role clerk',
+  'set local session authorization app',
+)
 
 export const settings: Mix = [
   [5, set],
   [4, setLocal],
   [2, texts('reset', sql`reset ${names}`, sql`set ${['search_path', 'timezone']} to default`)],
-  [3, texts('set_config, literals', sql`select set_config(${literals}, ${isLocal})`)],
+  [3, setConfig],
   [2, valued('set_config, values', sql`select set_config($1, $2, ${isLocal})`, pairs)],
   [1, texts('set_config, expressions', sql`select set_config(${expressions}, ${isLocal})`)],
+  [1, texts('set_config, buried', ...buried)],
   [1, texts('set_config of rows', "select set_config('app.tenant', name, false) from item order by id")],
   [2, texts('role', 'set role clerk', 'set role none', 'reset role', "set role 'app'", 'set role nobody')],
   [

@@ -28,6 +28,9 @@ const functions = `
     $$ begin perform set_config('search_path', s, false); end $$;
   create function public.hold(k int) returns void language plpgsql as
     $$ begin perform pg_advisory_lock(k); end $$;
+  create function public.let_go(k int) returns boolean language sql as 'select pg_advisory_unlock(k)';
+  create function public.open_cursor() returns void language plpgsql as
+    $$ begin execute 'declare c1 cursor with hold for select id, name from item order by id'; end $$;
   create function public.make_basket() returns void language plpgsql as
     $$ begin create temp table basket as select 1 as id, 'made' as name; end $$;`
 
@@ -56,6 +59,7 @@ export async function reset(primary: Admin): Promise<void> {
       )
       .join('\n'),
   )
+  await primary.lines('drop function if exists public.fresh()')
 }
 
 export async function contents(primary: Admin): Promise<Contents> {
@@ -67,8 +71,25 @@ export async function contents(primary: Admin): Promise<Contents> {
     'tables', (
       select json_agg(json_build_array(relnamespace::regnamespace, relname, relowner::regrole, relnatts) order by relnamespace::regnamespace::text, relname)
       from pg_class where relkind in ('r', 'S', 'v') and relnamespace::regnamespace::text in ('public', 'tenant_a', 'tenant_b')
-    ))::text as line`)
+    ),
+    'functions', (select json_agg(prosrc) from pg_proc where proname = 'fresh'))::text as line`)
   return JSON.parse(line) as Contents
+}
+
+/** Our own questions are asked under a name of our own. */
+export function held(server: Admin): Promise<string> {
+  return server.line(`select concat_ws(', ',
+    (select string_agg('advisory lock ' || classid || ' ' || objid, ', ') from pg_locks where locktype = 'advisory'),
+    (select string_agg(state, ', ') from pg_stat_activity
+      where usename = 'app' and application_name <> 'flyroute' and state <> 'idle'),
+    (select string_agg('temporary ' || relname, ', ') from pg_class where relpersistence = 't')) as line`)
+}
+
+export async function isUsed(server: Admin): Promise<boolean> {
+  const count = await server.line(
+    `select count(*)::text as line from pg_stat_activity where usename = 'app' and application_name <> 'flyroute'`,
+  )
+  return count !== '0'
 }
 
 export async function caughtUp({ primary, replica }: Admins): Promise<void> {
