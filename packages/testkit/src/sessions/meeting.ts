@@ -68,13 +68,20 @@ export async function judgeMeeting(world: World, meeting: Meeting): Promise<'equ
   return { fault: fault ?? 'there is nothing to compare it with' }
 }
 
-/** A session begins with what the one before it in the pool has left, or on a new connection: either is right. */
+/** A session begins on a new connection, or with what one that has ended before it has left in the pool: either is right. */
 function variantsOf(meeting: Meeting): Meeting[] {
-  if (meeting.lanes.every(({ length }) => length < 2)) return [meeting]
-  const lanes = meeting.lanes.map((sessions) =>
-    sessions.map((session, at): Session => (at + 1 < sessions.length ? { ...session, ending: 'destroy' } : session)),
-  )
-  return [meeting, { ...meeting, lanes }]
+  const { lanes, order } = meeting
+  if (lanes.every(({ length }) => length < 2)) return [meeting]
+  const places = lanes.flatMap((sessions, lane) => sessions.map((_, at) => `${lane} ${at}`))
+  return Array.from({ length: 2 ** places.length }, (_, variant) => ({
+    order,
+    lanes: lanes.map((sessions, lane) =>
+      sessions.map((session, at): Session => {
+        const isDestroyed = (variant >> places.indexOf(`${lane} ${at}`)) % 2 === 1
+        return isDestroyed ? { ...session, ending: 'destroy' } : session
+      }),
+    ),
+  }))
 }
 
 function differenceBetween(world: World, met: Met, expected: Met): string | undefined {
@@ -131,6 +138,8 @@ async function meet(
       // What others have written is seen by the next one, wherever it reads.
       await world.caughtUp()
     }
+    // Each lane has a connection before one of them gives its own back.
+    for (const lane of lanes.keys()) await turn(lane)
     for (const lane of order) await turn(lane)
     for (const lane of lanes.keys()) while (ends[lane] === undefined) await turn(lane)
     const transcripts = ends as Transcript[][]
