@@ -128,6 +128,26 @@ describe.each(Object.keys(versions))('Kysely %s', (number) => {
     await isUsable(db, 2)
   })
 
+  test('a connection that was left in an aborted transaction can be had, as it is', async () => {
+    const version = versions[number] as Version
+    const pool = new pg.Pool({ connectionString: cluster.replicas[0]!.url, max: 2 })
+    const primary = postgresDialect(version, cluster.primary.url)
+    const dialect = new FlyrouteDialect({ primary, replica: new version.PostgresDialect({ pool }), env })
+    const db = new version.Kysely<Tables>({ dialect })
+    opened.push(db)
+    await db.connection().execute(async (first) => {
+      // The second one is taken for what the first one has just said, and has to say it itself a second later.
+      await onReplica.execute(first)
+      await db.connection().execute((second) => failure(sql`begin; select 1 / 0`.execute(second)))
+      await sleep(1_100)
+      await db.connection().execute(async (second) => {
+        expect(await failure(onReplica.execute(second))).toMatchObject({ code: '25P02' })
+        await sql`rollback`.execute(second)
+      })
+    })
+    await isUsable(db, 2)
+  })
+
   test('a write whose rows nobody wants all of is written, and has a position', async () => {
     const { db } = open(number)
     const scope = createScope(createRequestState('request', { obstacle: 'upgrade' }))

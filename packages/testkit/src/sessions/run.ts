@@ -43,7 +43,7 @@ export async function runSessions(world: World, options: RunOptions): Promise<Ru
   const figures = { job: { ...none }, answering: { ...none }, replayed: { ...none } }
   const failures = new Map<string, string>()
   for (const session of fc.sample(world.adapter.dialect.sessions, { numRuns: sessions, seed })) {
-    const verdict = await judgeAgainIfLost(world, session)
+    const verdict = await judge(world, session)
     for (const way of ways) {
       const how = verdict[way]
       figures[way][typeof how === 'string' ? how : 'wrong']++
@@ -57,17 +57,6 @@ export async function runSessions(world: World, options: RunOptions): Promise<Ru
     if (failures.size > 0 && !keepsGoing) break
   }
   return { figures, failures: [...failures.values()] }
-}
-
-/** A server may crash by a defect of its own: Debian's MariaDB does so now and then where it drops a temporary table. */
-async function judgeAgainIfLost(world: World, session: Session): Promise<Verdict> {
-  try {
-    return await judge(world, session)
-  } catch (error) {
-    console.log(`A server is lost, and the session is run again on new ones: ${String(error)}\n${printSession(session)}`)
-    await world.startsServers()
-    return judge(world, session)
-  }
 }
 
 /** What has gone wrong with a session, with as little around it as possible. */

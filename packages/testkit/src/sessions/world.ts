@@ -159,11 +159,6 @@ export class World implements AsyncDisposable {
     } catch {
       // New ones, then.
     }
-    await this.startsServers()
-  }
-
-  /** Has what comes next run on new servers. */
-  async startsServers(): Promise<void> {
     await this.startsLot()
     await this.#servers[Symbol.asyncDispose]()
     this.#servers = new Servers(this.adapter, await this.adapter.startCluster())

@@ -24,5 +24,11 @@ export const methods: Mix = [
       ['copy item (id, name) from stdin', '9\tnine\n1\ttaken\n'],
     ]),
   ],
-  [1, method('copy', [['copy item (id, name) to stdout'], ["copy (select current_setting('search_path')) to stdout"]])],
+  [
+    1,
+    method('copy', [
+      ['copy (select id, name from item order by id) to stdout'],
+      ["copy (select current_setting('search_path')) to stdout"],
+    ]),
+  ],
 ]

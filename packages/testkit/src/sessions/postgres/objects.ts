@@ -98,7 +98,7 @@ export const remembered: Mix = [
   [2, texts('lastval', 'select lastval()', "select currval('item_id_seq')", "select currval('public.item_id_seq')")],
   [1, texts('nextval', "select nextval('item_id_seq')", "select setval('item_id_seq', 40)")],
   [1, texts('listen', 'listen news', 'unlisten *', "notify news, 'x'", "select pg_notify('news', 'y')")],
-  [1, texts('copy', 'copy item (id, name) to stdout', 'copy item (name) from stdin')],
+  [1, texts('copy', 'copy (select id, name from item order by id) to stdout', 'copy item (name) from stdin')],
   [1, texts('listening', 'select * from pg_listening_channels() order by 1')],
   [1, texts('xid', 'select txid_current_if_assigned() is null as unassigned')],
 ]
