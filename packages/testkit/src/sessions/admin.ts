@@ -24,7 +24,7 @@ export class Admin {
   }
 
   async end(): Promise<void> {
-    this.#connection?.release(true)
+    await this.#connection?.release(true)
     await this.#subject.end()
   }
 }
