@@ -349,7 +349,7 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
       const told: string[] = []
       pool.on('acquire', (connection) => {
         told.push('acquire')
-        connection.query("set @tenant = 'a'")
+        void connection.query("set @tenant = 'a'")
       })
       pool.on('release', () => told.push('release'))
       const tenant = async (): Promise<unknown> => (await pool.query('select @tenant as t'))[0]
