@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { column, int16, int32, message, zeroEnded } from '@flyroute/testkit/bytes/postgres'
 
 /** A socket to nowhere that answers each statement at once with the same bytes, as Postgres would write them. */
 export class AnsweringSocket extends EventEmitter {
@@ -51,9 +52,7 @@ const selfPortraits = {
 }
 
 function result(types: readonly number[], values: readonly string[]): Buffer {
-  const columns = types.map((type, index) =>
-    Buffer.concat([zeroEnded(`column${index}`), int32(0), int16(0), int32(type), int16(-1), int32(-1), int16(0)]),
-  )
+  const columns = types.map((type, index) => column(`column${index}`, type))
   const cells = values.map((value) => Buffer.concat([int32(value.length), Buffer.from(value)]))
   return Buffer.concat([
     message('T', Buffer.concat([int16(columns.length), ...columns])),
@@ -61,24 +60,4 @@ function result(types: readonly number[], values: readonly string[]): Buffer {
     message('C', zeroEnded('SELECT 1')),
     isReady,
   ])
-}
-
-function message(type: string, body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body])
-}
-
-function zeroEnded(value: string): Buffer {
-  return Buffer.from(`${value}\0`)
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2)
-  bytes.writeInt16BE(value)
-  return bytes
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeInt32BE(value)
-  return bytes
 }

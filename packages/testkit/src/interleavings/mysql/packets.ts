@@ -1,3 +1,4 @@
+import { column, counted, greeting as greetingOf, int16, packets } from '../../bytes/mysql.ts'
 import type { Said } from '../protocol.ts'
 import type { Answer, ServerSession } from '../server-session.ts'
 
@@ -22,7 +23,6 @@ const stateHasChanged = 0x40_00
 /** In what has changed of a session: the GTIDs of what it has committed. */
 const gtidsHaveChanged = 3
 
-const utf8 = 45
 const varString = 253
 
 const errors = {
@@ -33,21 +33,7 @@ const errors = {
 } as const // biome-ignore format: a table
 
 /** The server speaks first. */
-export const greeting: Buffer = packets(0, [
-  Buffer.concat([
-    Buffer.from([10]),
-    Buffer.from('8.4.0\0'),
-    int32(1),
-    Buffer.from('12345678\0'),
-    int16(capabilities & 0xff_ff),
-    Buffer.from([utf8]),
-    int16(autocommit),
-    int16(capabilities >>> 16),
-    Buffer.from([21]),
-    Buffer.alloc(10),
-    Buffer.from('123456789012\0mysql_native_password\0'),
-  ]),
-])
+export const greeting: Buffer = greetingOf('8.4.0', capabilities, autocommit)
 
 /** The client is let in, with whatever it has answered to the greeting. */
 export const welcome: Buffer = packets(2, [ok('I', 0, undefined)])
@@ -73,22 +59,10 @@ export function tableOf(
   const end = Buffer.concat([Buffer.from([0xfe]), int16(0), int16(statusOf(status))])
   return packets(1, [
     Buffer.from([columns.length]),
-    ...columns.map(columnOf),
+    ...columns.map((name) => column(['', '', name], varString)),
     end,
     ...rows.map((row) => Buffer.concat(row.map(valueOf))),
     end,
-  ])
-}
-
-function columnOf(name: string): Buffer {
-  return Buffer.concat([
-    ...['def', '', '', '', name, name].map(counted),
-    Buffer.from([0x0c]),
-    int16(utf8),
-    int32(1_024),
-    Buffer.from([varString]),
-    int16(0),
-    Buffer.from([0, 0, 0]),
   ])
 }
 
@@ -111,36 +85,6 @@ function statusOf(status: Status): number {
 
 function errorOf([number, state, words]: readonly [number, string, string]): Buffer {
   return Buffer.concat([Buffer.from([0xff]), int16(number), Buffer.from(`#${state}${words}`)])
-}
-
-/** A short text with its length. */
-function counted(value: string): Buffer {
-  const length = Buffer.byteLength(value)
-  if (length > 250) throw new Error(`The model has no answers as long as ${value}`)
-  return Buffer.concat([Buffer.from([length]), Buffer.from(value)])
-}
-
-function packets(first: number, bodies: readonly Buffer[]): Buffer {
-  return Buffer.concat(
-    bodies.flatMap((body, index) => {
-      const head = Buffer.alloc(4)
-      head.writeUIntLE(body.length, 0, 3)
-      head[3] = first + index
-      return [head, body]
-    }),
-  )
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2)
-  bytes.writeUInt16LE(value)
-  return bytes
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32LE(value)
-  return bytes
 }
 
 const commands: Readonly<Record<number, string>> = { 1: 'COM_QUIT', 3: 'COM_QUERY' }

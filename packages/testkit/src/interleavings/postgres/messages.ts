@@ -1,7 +1,11 @@
+import { column, int16, int32, message, zeroEnded } from '../../bytes/postgres.ts'
 import type { Said } from '../protocol.ts'
 import type { Answer } from '../server-session.ts'
 
 /** What a server of PostgreSQL says, byte by byte. */
+
+/** The type of columns. */
+const text = 25
 
 /** A row, all text, by the names of its columns. */
 export type Row = Readonly<Record<string, string | null>>
@@ -24,19 +28,17 @@ function ready(status: 'I' | 'T' | 'E'): Buffer {
 export function answerOf(answer: Answer, status: 'I' | 'T' | 'E'): Buffer {
   if (answer.is === 'error') return Buffer.concat([errorOf(errors[answer.error]), ready(status)])
   const rows = answer.rows === undefined ? [] : [rowsOf([{ one: '1' }])]
-  return Buffer.concat([...rows, message('C', text(answer.tag)), ready(status)])
+  return Buffer.concat([...rows, message('C', zeroEnded(answer.tag)), ready(status)])
 }
 
 /** The answer to a question. */
 export function tableOf(rows: readonly Row[], status: 'I' | 'T' | 'E'): Buffer {
-  return Buffer.concat([rowsOf(rows), message('C', text(`SELECT ${rows.length}`)), ready(status)])
+  return Buffer.concat([rowsOf(rows), message('C', zeroEnded(`SELECT ${rows.length}`)), ready(status)])
 }
 
 function rowsOf(rows: readonly Row[]): Buffer {
   const names = Object.keys(rows[0] ?? {})
-  const columns = names.map((name) =>
-    Buffer.concat([text(name), int32(0), int16(0), int32(25), int16(-1), int32(-1), int16(0)]),
-  )
+  const columns = names.map((name) => column(name, text))
   const lines = rows.map((row) => {
     const values = names.map((name) => valueOf(row[name] ?? null))
     return message('D', Buffer.concat([int16(names.length), ...values]))
@@ -50,28 +52,8 @@ function valueOf(value: string | null): Buffer {
 
 function errorOf([code, words]: readonly [string, string]): Buffer {
   const fields = { S: 'ERROR', V: 'ERROR', C: code, M: words }
-  const parts = Object.entries(fields).map(([field, value]) => Buffer.concat([Buffer.from(field), text(value)]))
+  const parts = Object.entries(fields).map(([field, value]) => Buffer.concat([Buffer.from(field), zeroEnded(value)]))
   return message('E', Buffer.concat([...parts, Buffer.from([0])]))
-}
-
-function message(type: string, body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body])
-}
-
-function text(value: string): Buffer {
-  return Buffer.from(`${value}\0`)
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2)
-  bytes.writeInt16BE(value)
-  return bytes
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeInt32BE(value)
-  return bytes
 }
 
 /** What a client has said: texts of queries, or that it goes. */
