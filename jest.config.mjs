@@ -19,6 +19,8 @@ export default {
   },
   globalSetup: '<rootDir>/scripts/lib/jest/setup.mjs',
   globalTeardown: '<rootDir>/scripts/lib/jest/teardown.mjs',
-  maxWorkers: 3,
+  testSequencer: '<rootDir>/scripts/lib/jest/sequencer.mjs',
+  // More than there are cores: most tests wait, for an ocean or for what a server does when another one hangs.
+  maxWorkers: 4,
   testTimeout: 60_000,
 }

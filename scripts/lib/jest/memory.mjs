@@ -17,6 +17,8 @@ export function openMemory() {
   // Postgres is another user where this one is root.
   chmodSync(folder, 0o711)
   process.env.TMPDIR = folder
+  // Programs that tests start load the same sources again and again: their types are taken out once.
+  process.env.NODE_COMPILE_CACHE ??= join(folder, 'compiled')
 }
 
 /** Jest's `globalTeardown`. */
