@@ -145,7 +145,7 @@ describe("LiteFS's words, in a process of their own", () => {
     const { stdout, stderr } = spawnSync('sh', ['-c', shell, process.execPath, program], {
       cwd: import.meta.dirname,
       encoding: 'utf8',
-      env: { PATH: process.env['PATH'] ?? '', FLY_REGION: 'ord', PRIMARY_REGION: 'ord' },
+      env: { PATH: process.env['PATH'] ?? '', FLY_REGION: 'ord', PRIMARY_REGION: 'ord', FLYROUTE_LOG: 'off' },
       stdio: ['ignore', 'pipe', 'pipe', ...stdio],
     })
     return `${stdout}${stderr}`.trim()

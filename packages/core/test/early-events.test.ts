@@ -1,6 +1,12 @@
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { expect, test } from '@jest/globals'
+import { beforeEach, expect, test } from '@jest/globals'
 import { publish } from '../src/events.ts'
+import { forgetEarly } from './support/events.ts'
+
+// Channels belong to the process: other files of tests have told something on them before this one.
+beforeEach(() => {
+  for (const event of ['notice', 'connected', 'replica-available', 'token-missed'] as const) forgetEarly(event)
+})
 
 const heard: unknown[] = []
 const listen = (message: unknown): void => void heard.push(message)
