@@ -25,10 +25,7 @@ export { postgresFacts } from './dialect/postgres-facts.ts'
 export { briefColumns, postgresQuestions } from './dialect/postgres-observation.ts'
 export { noTransaction, readSqliteError, readTxid, txid } from './dialect/sqlite.ts'
 export {
-  readRecordEnd,
-  readWalPosition,
   replayedColumns,
-  separatorColumns,
   walPositionColumns,
 } from './dialect/wal-position.ts'
 export type { Writers } from './dialect/writers.ts'

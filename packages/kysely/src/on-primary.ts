@@ -77,15 +77,9 @@ export class OnPrimary {
     guard.session.acknowledges(query, query.sql, analysis, boundTo(query))
     if (effect === Effect.none || scope === undefined) return
     if (effect === Effect.reads) return this.#connection.positions.take(scope, true)
-    guard.writes.ends(scope.request, transaction, 'done')
-    // A text that began a transaction of its own has not committed that one.
-    if (analysis.several && guard.session.transaction !== undefined) guard.writes.goesOn(scope.request)
-    if (analysis.schema) guard.schemaChanged()
+    guard.ends(analysis, scope.request, transaction, 'done')
     if (scope.consistency === 'none') return
-    // What a procedure sets for its transaction cannot be seen: there the position that is always far enough is taken.
-    const isAsynchronous =
-      analysis.synchronousCommit || analysis.access === 'unknown' || transaction?.asynchronous === true
-    await this.#connection.positions.take(scope, false, isAsynchronous)
+    await this.#connection.positions.take(scope, false, guard.writes.isAsynchronous(analysis, transaction))
   }
 
   /** @throws the error, unless its request was answered with a replay: then it never settles */

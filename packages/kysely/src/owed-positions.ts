@@ -1,4 +1,4 @@
-import type { Analysis, ConnectionGuard, Position, RequestState, Scope, ServerInstance } from '@flyroute/core/adapter'
+import type { Analysis, ConnectionGuard, Position, RequestState, Scope } from '@flyroute/core/adapter'
 import type { CompiledQuery } from 'kysely'
 
 /** Whose positions they are. */
@@ -77,12 +77,11 @@ export class OwedPositions {
   /** The position by now, or why there is none: what was answered is an answer all the same. */
   async #position(isAsynchronous: boolean): Promise<Position | Error> {
     const { guard, abandoned } = this.#connection
-    const { wire, database } = guard
     try {
       if (abandoned !== undefined) throw new Error('The server does not answer')
-      // Off Fly, a connection that was acquired outside of a request has not said what it is.
+      // Off Fly, a connection that was acquired outside of a request has not said what it is; not every driver takes two questions at once.
       if (guard.server === undefined) await guard.identify()
-      return await database.facts.position(wire.ask, guard.server as ServerInstance, isAsynchronous)
+      return await guard.position(isAsynchronous)
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }

@@ -326,13 +326,12 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
 
   /** Takes the position after a monotonic read, in its turn: what the client has seen, it is to see again. */
   async sees(guarded: GuardedCommand, request: RequestState): Promise<void> {
-    const { facts, replication } = this.database
     const { server, writes } = this.guard
     if (server === undefined) return
     try {
-      writes.saw(request, await facts.position((sql) => guarded.ask(sql), server, false))
+      writes.saw(request, await this.guard.position(false, (sql) => guarded.ask(sql)))
     } catch (error) {
-      replication.written.withoutPosition(error)
+      this.database.replication.written.withoutPosition(error)
     }
   }
 

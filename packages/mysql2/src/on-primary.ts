@@ -169,20 +169,18 @@ export class OnPrimary {
       this.#took(guarded, request, isNew ? this.#position(own) : undefined)
     } catch (error) {
       if (guarded.effect !== Effect.commits) return database.replication.written.withoutPosition(error)
-      guard.writes.ends(request, undefined, 'done')
+      guard.ends(guarded.analysis, request, undefined, 'done')
       guard.writes.took(request, error instanceof Error ? error : new Error('No position', { cause: error }))
     }
   }
 
   #took(guarded: GuardedCommand, request: RequestState, position: Position | undefined): void {
-    const { writes, session } = this.#connection.guard
-    const { replication } = this.#connection.database
+    const { guard, database } = this.#connection
+    const { replication } = database
     if (guarded.effect === Effect.commits) {
-      writes.ends(request, undefined, 'done')
+      guard.ends(guarded.analysis, request, undefined, 'done')
       // Where the server tells, and has told nothing, nothing was changed.
       if (position !== undefined || this.#tracks !== true) replication.written.wrote(request, position)
-      // A text that began a transaction of its own has not committed that one.
-      if (guarded.analysis.several && session.transaction !== undefined) writes.goesOn(request)
     } else if (position !== undefined) {
       request.noteCommit(replication.name)
       replication.written.wrote(request, position)

@@ -37,14 +37,10 @@ export class OnPrimary {
     const { request, consistency } = scope as Scope
     return {
       wantsPosition: consistency !== 'none',
-      // What a procedure sets for its transaction cannot be seen: there the position that is always far enough is taken.
-      asynchronous: analysis.synchronousCommit || analysis.access === 'unknown' || transaction?.asynchronous === true,
+      asynchronous: guard.writes.isAsynchronous(analysis, transaction),
       over(outcome, error) {
-        guard.writes.ends(request, transaction, outcome)
+        guard.ends(analysis, request, transaction, outcome)
         if (!wire.isEnded) noteUnreachable(database, scope, error)
-        // A string that began a transaction of its own has not committed that one.
-        if (outcome === 'done' && wire.status === 'open') guard.writes.goesOn(request)
-        if (outcome === 'done' && analysis.schema) guard.schemaChanged()
       },
       taken: (position) => guard.writes.took(request, position),
     }

@@ -6,15 +6,16 @@ import type { DialectFacts } from '../dialect/facts.ts'
 import { ReplayUnavailableError } from '../errors.ts'
 import { publish } from '../events.ts'
 import { asksForNothing, isPlainRead } from '../plain-read.ts'
-import type { Role, ServerInstance } from '../position.ts'
+import type { Position, Role, ServerInstance } from '../position.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
 import { isOnlyServer } from '../replication/only-server.ts'
 import type { HeldConnections } from '../request/held.ts'
 import type { Scope } from '../request/scope.ts'
-import type { RequestState } from '../request/state.ts'
+import type { RequestState, WriteOutcome } from '../request/state.ts'
 import type { Freshness } from '../token.ts'
 import { Action, Effect } from './action.ts'
 import { Session } from './session.ts'
+import type { Transaction } from './transaction.ts'
 import type { Wire } from './wire.ts'
 import { Writes } from './writes.ts'
 
@@ -194,7 +195,33 @@ export class ConnectionGuard<S> {
     this.database.catalogue.refresh()
   }
 
-  /** A statement has changed the schema: what was learned of texts and of routines may no longer hold. */
+  /**
+   * Asks where the log of this connection's server stands. One that has not said what it is, as off Fly, is asked both in one go.
+   *
+   * @param asynchronous what was committed need not be flushed yet
+   * @param ask how. Default: as the wire does
+   */
+  async position(asynchronous: boolean, ask: Ask = this.wire.ask): Promise<Position> {
+    const told = this.server ?? this.identify(ask).then(() => this.server as ServerInstance)
+    if (told instanceof Promise) told.catch(() => undefined)
+    return this.database.facts.position(ask, this.role, told, asynchronous)
+  }
+
+  /** A statement that commits was answered that it is done, or that it is not; or nothing more will be heard of it. */
+  ends(
+    { several, chain, schema }: Analysis,
+    request: RequestState,
+    transaction: Transaction<S> | undefined,
+    outcome: WriteOutcome,
+  ): void {
+    this.writes.ends(request, transaction, outcome)
+    if (outcome !== 'done') return
+    // A text that has begun a transaction of its own has not committed that one.
+    if ((several || chain) && this.wire.status !== 'idle') this.writes.goesOn(request)
+    if (schema) this.schemaChanged()
+  }
+
+  /** What was learned of texts and of routines may no longer hold. */
   schemaChanged(): void {
     this.database.classifier.forget()
     this.database.catalogue.changed()

@@ -73,6 +73,12 @@ export class Writes<S> {
     if (transaction !== undefined && transaction.writer === undefined) this.#wroteIn(transaction, request)
   }
 
+  /** Whether what a statement commits may not be flushed yet when it is answered, whatever the setting says that can be seen after it. */
+  isAsynchronous({ synchronousCommit, access }: Analysis, transaction: Transaction<S> | undefined): boolean {
+    // What a procedure sets for its transaction cannot be seen.
+    return synchronousCommit || access === 'unknown' || transaction?.asynchronous === true
+  }
+
   /** The position after what was committed, or why there is none: then its client reads from the primary for a while. */
   took(request: RequestState, position: Position | Error): void {
     if (position instanceof Error) this.#replication.written.withoutPosition(position)

@@ -65,11 +65,17 @@ export interface DialectFacts {
   /** What keeps the servers from telling their positions, where that can be put right. */
   whyNoPosition?(): Error | undefined
   /**
-   * Where the log stands after what this connection has just committed, or has just read.
+   * Where the log stands after what this connection has just committed, or has just read. Asks at once, also while the server is still
+   * being asked what it is.
    *
    * @throws Error where it has no position
    */
-  position(ask: Ask, server: ServerInstance, asynchronous: boolean): Promise<Position>
+  position(
+    ask: Ask,
+    role: Role,
+    server: ServerInstance | Promise<ServerInstance>,
+    asynchronous: boolean,
+  ): Promise<Position>
   /** Asks the catalogue which of the app's routines and views may write. */
   writers(ask: Ask): Promise<Writers>
 }

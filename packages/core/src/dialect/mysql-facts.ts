@@ -41,7 +41,7 @@ export function mysqlFacts(options: DialectFactsOptions = {}): DialectFacts {
       return role === 'primary' ? { lagSeconds: 0 } : mysqlLag(ask, servers.flavour.kind, at)
     },
     whyNoPosition: () => (servers.lackGtids ? new ConfigurationError([gtidsAreOff]) : undefined),
-    async position(ask, { role }) {
+    async position(ask, role) {
       const { flavour } = servers
       const [...answer] = await row(ask, [...flavour.moving, mysqlClock])
       const at = readGtids(answer as unknown as MysqlMovingRow, flavour, role === 'replica')

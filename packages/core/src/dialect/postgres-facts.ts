@@ -1,4 +1,4 @@
-import type { Observation, Position, Role } from '../position.ts'
+import type { Observation, Position, Role, ServerInstance } from '../position.ts'
 import type { Ask } from './ask.ts'
 import type { DialectFacts, DialectFactsOptions } from './facts.ts'
 import { hasWaited, lsn, readPostgresError, teachesPostgresWrite, waitForReplay } from './postgres.ts'
@@ -63,10 +63,13 @@ export function postgresFacts({ simulated = false, onProblem }: DialectFactsOpti
       return readBriefObservation(await unlessCancelled(() => row(ask, briefColumns)), last)
     },
     replayWait: { statement: waitForReplay, hasWaited },
-    async position(ask, server, asynchronous) {
-      if (server.cluster === '') throw new Error('The server does not tell its cluster')
-      if (server.role === 'replica') return orThrow(readRecordEnd(await row(ask, replayedColumns), server))
-      const position = readWalPosition(await row(ask, walPositionColumns), server, asynchronous)
+    async position(ask, role, told, asynchronous) {
+      const isReplica = role === 'replica'
+      if (!(told instanceof Promise)) withCluster(told)
+      const answer = await row(ask, isReplica ? replayedColumns : walPositionColumns)
+      const server = withCluster(await told)
+      if (isReplica) return orThrow(readRecordEnd(answer, server))
+      const position = readWalPosition(answer, server, asynchronous)
       return orThrow(position === 'unreachable' ? readRecordEnd(await row(ask, separatorColumns), server) : position)
     },
     writers: postgresWriters,
@@ -90,6 +93,12 @@ function isPostgresAnswer(error: unknown): boolean {
   if (typeof severity !== 'string' || readPostgresError(error) === 'unavailable') return false
   // statement_completion_unknown, transaction_resolution_unknown
   return code !== '40003' && code !== '08007'
+}
+
+/** One that does not tell its cluster has no positions that could be compared. */
+function withCluster(server: ServerInstance): ServerInstance {
+  if (server.cluster === '') throw new Error('The server does not tell its cluster')
+  return server
 }
 
 function orThrow(position: Position | Error): Position {

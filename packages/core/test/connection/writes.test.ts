@@ -147,3 +147,45 @@ test('a write whose outcome is unknown is not forgotten by currentToken()', asyn
   const token = await runInScope(createScope(request), () => guarded.standIn.replication.currentToken())
   expect(decodeToken(token, { secrets: [] }).get('app')).toEqual({ until: expect.any(Number) })
 })
+
+describe('the answer to what commits', () => {
+  async function answered(text: string, outcome: 'done' | 'failed' | 'unknown', status?: 'idle' | 'open') {
+    const { guarded, request, scope } = await written([])
+    const { guard } = guarded
+    guarded.run(text, scope)
+    guarded.status = status
+    let learned = 0
+    guard.database.catalogue.changed = () => void learned++
+    guard.ends(guard.database.classifier.classify(text), request, undefined, outcome)
+    return { committed: request.committed, underWay: request.writesUnderWay, learned }
+  }
+
+  test.each([
+    // A text that has begun a transaction goes on writing in it, unless the server says that it is over.
+    ['delete from item; begin', undefined, 1],
+    ['delete from item; begin', 'open', 1],
+    ['delete from item; begin', 'idle', 0],
+    ['delete from item', 'open', 0],
+  ] as const)('%s, transaction %s', async (text, status, underWay) => {
+    expect(await answered(text, 'done', status)).toEqual({ committed: true, underWay, learned: 0 })
+    expect(await answered(text, 'failed', status)).toEqual({ committed: false, underWay: 0, learned: 0 })
+  })
+
+  test('what changes the schema has its routines asked for anew, once it is done', async () => {
+    const text = 'create table other (id int)'
+    expect(await answered(text, 'done')).toEqual({ committed: true, underWay: 0, learned: 1 })
+    expect(await answered(text, 'unknown')).toEqual({ committed: true, underWay: 0, learned: 0 })
+  })
+
+  test.each([
+    ['delete from item', undefined, false],
+    ['call p()', undefined, true],
+    ['set synchronous_commit = off; delete from item', undefined, true],
+    ['commit', { asynchronous: true }, true],
+    ['commit', { asynchronous: false }, false],
+  ] as const)('%s may not be flushed yet: %s', async (text, transaction, is) => {
+    const { guarded, writes } = await written([])
+    const analysis = guarded.guard.database.classifier.classify(text)
+    expect(writes.isAsynchronous(analysis, transaction as never)).toBe(is)
+  })
+})
