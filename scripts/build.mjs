@@ -5,7 +5,7 @@
 // the package.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { toCommonjs } from './lib/commonjs.mjs'
 import { bin, readManifest, root } from './lib/ground.mjs'
 import { small } from './lib/small.mjs'
@@ -26,8 +26,7 @@ try {
   ])
   if (done.every(Boolean)) {
     writeCode()
-    for (const format of formats) addTypes(format)
-    rmSync(join(fresh, 'types'), { recursive: true })
+    addTypes()
     if (existsSync('dist')) renameSync('dist', old)
     renameSync(fresh, 'dist')
   } else process.exitCode = 1
@@ -90,11 +89,28 @@ function write(file, text) {
   writeFileSync(file, text)
 }
 
-/** Writes the types that the entry points lead to. */
-function addTypes(format) {
+/**
+ * Writes the types that the entry points lead to: once, as CommonJS, which both formats may read; or for each format where they lead to
+ * another package, whose types may be others in each.
+ */
+function addTypes() {
   // What is behind `./adapter` is for the adapters of this repository.
-  const types = reachableTypes(join(fresh, 'types'), entryPoints(format), (entry) => entry !== 'adapter.d.ts')
-  for (const [file, text] of types) write(join(fresh, format, file), text)
+  const isPublic = (entry) => entry !== 'adapter.d.ts'
+  const byFormat = formats.map((format) => {
+    const entries = entryPoints(format)
+    return { format, entries, types: reachableTypes(join(fresh, 'types'), entries, isPublic) }
+  })
+  rmSync(join(fresh, 'types'), { recursive: true })
+  for (const { format, entries, types } of byFormat) {
+    const isShared = [...types.values()].every((text) => !/ from '(?!\.|node:)/.test(text))
+    for (const [file, text] of types) write(join(fresh, isShared ? 'types' : format, file), text)
+    if (!isShared) continue
+    for (const entry of entries) {
+      const path = relative(dirname(entry), join('../types', entry)).replaceAll('\\', '/')
+      write(join(fresh, format, entry), `export * from '${path.replace('.d.ts', '.ts')}';\n`)
+    }
+    write(join(fresh, 'types/package.json'), '{"type":"commonjs"}\n')
+  }
 }
 
 /** The types that package.json names, as paths in a format's folder. A package that names none has its index. */
