@@ -8,7 +8,7 @@ export { BorrowedPrimary, type PrimaryConnection } from './connection/borrowed-p
 export { decide } from './connection/decide.ts'
 export { type Failure, interpretError, isDropped, type Verdict } from './connection/failure.ts'
 export { ConnectionGuard, type GuardedDatabase, type Side } from './connection/guard.ts'
-export { leavesFar, mayWrite } from './connection/on-primary.ts'
+export { mayWrite } from './connection/on-primary.ts'
 export { Session } from './connection/session.ts'
 export { type Setting, Transaction } from './connection/transaction.ts'
 export { whenReady } from './connection/when-ready.ts'
@@ -45,6 +45,7 @@ export {
   type AskedPool,
   asksForConnection,
   canReplay,
+  goesToPrimary,
   insteadOfLocal,
   isOut,
   needsPrimary,

@@ -4,8 +4,8 @@ import { type Callback, callbackOf, isSubmittable, type Submittable, textOf, tex
 import type { Guarded } from './guarded.ts'
 import { holdForPosition } from './held-answer.ts'
 import { readPosition } from './on-primary.ts'
-import { Dropped, Rerun } from './pool-query.ts'
 import { SentSetting } from './setting.ts'
+import { Dropped, Rerun } from './signals.ts'
 import { answerTo, keepInScope, makeQuery, replyTo, type Statement, sendInTurn } from './statement.ts'
 
 /** Sends statements to a replica, and has core interpret what fails there. */

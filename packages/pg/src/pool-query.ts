@@ -1,6 +1,8 @@
-import { type Analysis, asksForNothing, isPlainRead, mayWrite, type Scope } from '@flyroute/core/adapter'
+import { type Analysis, asksForNothing, currentScope, isPlainRead, mayWrite, type Scope } from '@flyroute/core/adapter'
 import type { PgDatabase } from './database.ts'
 import { type Callback, type QueryArgument, textOf } from './driver-types.ts'
+import type { QueryArguments } from './fixed.ts'
+import { replyTo } from './statement.ts'
 
 /** What tells what an error that a statement has met on its connection is to the app and to the pool. */
 interface ErrorInterpreter {
@@ -9,7 +11,7 @@ interface ErrorInterpreter {
 
 /** A statement of `pool.query`, from the call to its answer, whichever connections it meets. */
 export class PoolQuery {
-  readonly config: unknown
+  readonly config: QueryArgument
   readonly values: unknown
   readonly scope: Scope | undefined
   /** What the pool knows of it already, so that no text is classified twice. */
@@ -21,7 +23,7 @@ export class PoolQuery {
   #intent: string | undefined
 
   constructor(
-    config: unknown,
+    config: QueryArgument,
     values: unknown,
     scope: Scope | undefined,
     analysis: Analysis | undefined,
@@ -34,15 +36,18 @@ export class PoolQuery {
     this.deliver = deliver
   }
 
+  get text(): string {
+    return textOf(this.config) ?? ''
+  }
+
   /**
    * Registers a write that is on its way to a primary, before there is a connection: from now on its request is not replayed.
    *
    * @returns false where the request is going to be replayed: then it must not be sent
    */
   registersIntent(database: PgDatabase): boolean {
-    const { config, scope, analysis } = this
-    if (scope === undefined || analysis === undefined) return true
-    if (!mayWrite(database, analysis, textOf(config as QueryArgument) ?? '', scope)) return true
+    const { scope, analysis, text } = this
+    if (scope === undefined || analysis === undefined || !mayWrite(database, analysis, text, scope)) return true
     const { name } = database.replication
     if (!scope.request.beginWrite(name)) return false
     this.#intent = name
@@ -57,9 +62,26 @@ export class PoolQuery {
   }
 }
 
+/**
+ * A statement that a pool's `query` was called with, and what that returns.
+ *
+ * @param text of it, where the pool decides by that
+ */
+export function asPoolQuery(
+  { classifier }: PgDatabase,
+  { config, values, callback }: QueryArguments,
+  text: string | undefined,
+  OwnPromise?: PromiseConstructor,
+): { readonly query: PoolQuery; readonly result: unknown } {
+  const scope = currentScope()
+  const isCallback = typeof values === 'function'
+  const { deliver, result } = replyTo((isCallback ? values : callback) as Callback | undefined, scope, OwnPromise)
+  const analysis = typeof text === 'string' ? classifier.classify(text) : undefined
+  return { query: new PoolQuery(config, isCallback ? undefined : values, scope, analysis, deliver), result }
+}
+
 /** A statement of `pool.query` that is a plain read, and goes the shortest way there is. */
 export interface PlainPoolQuery extends PoolQuery {
-  readonly config: QueryArgument
   readonly analysis: Analysis
 }
 
@@ -72,24 +94,4 @@ export function isPlain(query: PoolQuery): query is PlainPoolQuery {
 /** The pool's own words for having no connection to give in time. */
 export function isExhausted(error: unknown): boolean {
   return (error as { message?: unknown }).message === 'timeout exceeded when trying to connect'
-}
-
-/** Not an error for the app: the statement is to be run once more, on the primary. */
-export class Rerun {
-  /** What the replica said. */
-  readonly cause: unknown
-
-  constructor(cause: unknown) {
-    this.cause = cause
-  }
-}
-
-/** Not an error for the app, which hears nothing: the request of the statement was answered with a replay. */
-export class Dropped {}
-
-/** Whether a connection is as good as before: nothing was sent, or the server has said no. */
-export function isHarmless(error: unknown): boolean {
-  if (error instanceof Rerun || error instanceof Dropped) return true
-  const { code, reason } = error as { code?: unknown; reason?: unknown }
-  return (code === 'ERR_PRIMARY_REQUIRED' && reason !== 'unavailable') || code === 'ERR_REPLAY_UNAVAILABLE'
 }

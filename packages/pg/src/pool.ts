@@ -3,18 +3,18 @@ import {
   type AskedPool,
   asksForConnection,
   currentScope,
+  goesToPrimary,
   hideSecrets,
   insteadOfLocal,
   isDropped,
   isOut,
-  leavesFar,
   needsPrimary,
   neverSettles,
   runInScope,
   type Scope,
 } from '@flyroute/core/adapter'
 import pg from 'pg'
-import { checkoutTo, handOver } from './checkout.ts'
+import { checkOut } from './checkout.ts'
 import { openDatabases, type PgDatabase } from './database.ts'
 import {
   type BareClient,
@@ -28,10 +28,10 @@ import {
 } from './driver-types.ts'
 import { type Guarded, guardedOf } from './guarded.ts'
 import { asOptions, type FlyroutePoolOptions, resolve } from './options.ts'
-import { Dropped, isExhausted, isPlain, type PlainPoolQuery, PoolQuery, Rerun } from './pool-query.ts'
+import { asPoolQuery, isExhausted, isPlain, type PlainPoolQuery, PoolQuery } from './pool-query.ts'
 import { pooledClients } from './pooled-clients.ts'
 import { openPrimaryPool } from './primary-pool.ts'
-import { replyTo } from './statement.ts'
+import { Dropped, Rerun } from './signals.ts'
 import { watchPool } from './watchdog.ts'
 
 /** A pool of node-postgres, and where its data comes from. */
@@ -112,56 +112,43 @@ export function guardPool(
     override connect(callback?: Callback): Promise<unknown> | undefined {
       const query = this.#next
       this.#next = undefined
-      if (query !== undefined && callback !== undefined) {
-        this.#connectFor(query.scope, query, callback)
-        return undefined
-      }
-      if (this.ending) return super.connect(callback)
-      const scope = currentScope()
-      const { deliver, result } = checkoutTo(callback, scope)
-      if (scope?.request.isReplayed) void neverSettles(this.#database.replication.name)
-      else this.#connectFor(scope, undefined, deliver)
-      return result as Promise<unknown> | undefined
+      if (query === undefined && this.ending) return super.connect(callback)
+      const connecting = checkOut(query, callback, (scope, deliver) => this.#connectFor(scope, deliver))
+      return connecting as Promise<unknown> | undefined
     }
 
     /** A connection to the local server, or to the primary where that will not do. */
-    #connectFor(scope: Scope | undefined, query: PoolQuery | undefined, deliver: Callback): void {
+    #connectFor(scope: Scope | undefined, deliver: Callback): void {
+      const { replication } = this.#database
+      if (scope?.request.isReplayed) return void neverSettles(replication.name)
       try {
-        asksForConnection(this.#database.replication, scope, this.#asked)
+        asksForConnection(replication, scope, this.#asked)
       } catch (refusal) {
         // Later, as a pool does.
-        return process.nextTick(() => handOver(deliver, query, refusal, undefined))
+        return process.nextTick(deliver, refusal)
       }
       if (this.#isElsewhere(scope)) {
-        return this.#handOverLater(query, deliver, this.#connectToPrimary(scope))
+        return this.#connectToPrimary(scope, deliver, () => replication.router.route('read', 'connect', scope))
       }
       void super.connect((error, client) => {
-        if (!error && query !== undefined) handOver(deliver, query, undefined, client)
-        else if (!error) deliver(undefined, client)
-        else this.#handOverElsewhere(error, scope, query, deliver)
+        if (error) this.#connectElsewhere(error, scope, deliver)
+        else deliver(undefined, client)
       })
     }
 
     /** @param error why there is no connection to the local server */
-    #handOverElsewhere(
-      error: unknown,
-      scope: Scope | undefined,
-      query: PoolQuery | undefined,
-      deliver: Callback,
-    ): void {
-      const connecting = runInScope(scope, () => this.#connectElsewhere(error, scope))
-      this.#handOverLater(query, deliver, connecting)
+    #connectElsewhere(error: unknown, scope: Scope | undefined, deliver: Callback): void {
+      const ask = (): unknown => insteadOfLocal(this.#database, scope, error, isExhausted(error))
+      this.#connectToPrimary(scope, deliver, ask)
     }
 
-    #handOverLater(query: PoolQuery | undefined, deliver: Callback, connecting: Promise<unknown>): void {
-      if (query === undefined) {
-        connecting.then((client) => deliver(undefined, client), deliver)
-        return
-      }
-      connecting.then(
-        (client) => handOver(deliver, query, undefined, client),
-        (error: unknown) => handOver(deliver, query, error, undefined),
-      )
+    /** @param ask whether it may: throws what the caller is told if not */
+    #connectToPrimary(scope: Scope | undefined, deliver: Callback, ask: () => unknown): void {
+      const connecting = runInScope(scope, async () => {
+        await ask()
+        return this.#database.primary.connect()
+      })
+      connecting.then((client) => deliver(undefined, client), deliver)
     }
 
     override query(config: unknown, values?: unknown, callback?: unknown): unknown {
@@ -169,19 +156,15 @@ export function guardPool(
       if (argument === null || argument === undefined || typeof argument === 'function' || this.ending) {
         return super.query(config, values, callback)
       }
-      const { replication, classifier } = this.#database
+      const { replication } = this.#database
       const scope = currentScope()
       const isPrimary = replication.topology.role === 'primary'
       if (isPrimary && scope === undefined) {
-        this.#next = new PoolQuery(config, values, scope, undefined, delivered)
+        this.#next = new PoolQuery(argument, values, scope, undefined, delivered)
         return super.query(config, values, callback)
       }
-      const plain = typeof values === 'function' ? undefined : values
-      const asked = (plain === values ? callback : values) as Callback | undefined
-      const { deliver, result } = replyTo(asked, scope, this.Promise)
       const text = isSubmittable(argument) ? undefined : textOf(argument)
-      const analysis = typeof text === 'string' ? classifier.classify(text) : undefined
-      const query = new PoolQuery(config, plain, scope, analysis, deliver)
+      const { query, result } = asPoolQuery(this.#database, { config: argument, values, callback }, text, this.Promise)
       this.#run(query, isPrimary)
       return result
     }
@@ -190,25 +173,15 @@ export function guardPool(
       const { config, values, scope, analysis, deliver } = query
       const { replication } = this.#database
       if (scope?.request.isReplayed) return void neverSettles(replication.name)
-      if (isPrimary) {
-        try {
-          if (analysis !== undefined) leavesFar(this.#database, analysis, textOf(config as QueryArgument) ?? '', scope)
-        } catch (error) {
-          return process.nextTick(deliver, error)
+      try {
+        if (analysis !== undefined && goesToPrimary(this.#database, analysis, query.text, scope)) {
+          return void this.#database.primary.query(config, values, deliver)
         }
-        if (!query.registersIntent(this.#database)) return process.nextTick(deliver, scope?.request.refusal)
-      } else if (analysis !== undefined) {
-        try {
-          // Refused here, it costs no connection.
-          if (analysis.access === 'write' || this.#isElsewhere(scope)) {
-            if (replication.router.route(analysis.access, analysis.reason, scope) === 'primary') {
-              this.#database.primary.query(config, values, deliver)
-              return
-            }
-          }
-        } catch (error) {
-          return process.nextTick(deliver, error)
-        }
+      } catch (error) {
+        return process.nextTick(deliver, error)
+      }
+      if (isPrimary && !query.registersIntent(this.#database)) {
+        return process.nextTick(deliver, scope?.request.refusal)
       }
       // What other code has put in place of a method is called, and the pool's log says what it would say without us.
       const isOurs = super.query === driversOwn && this.connect === GuardedPool.prototype.connect
@@ -240,7 +213,7 @@ export function guardPool(
     #read(query: PlainPoolQuery): void {
       void super.connect((error, client) => {
         if (!error) return this.#readOn(client as BareClient, query)
-        this.#handOverElsewhere(error, query.scope, query, (failure, other) =>
+        this.#connectElsewhere(error, query.scope, (failure, other) =>
           failure ? this.#failed(query, failure) : this.#runOn(other as BareClient, query),
         )
       })
@@ -254,12 +227,11 @@ export function guardPool(
       } catch (error) {
         return answer(error)
       }
-      connection.lend(query)
       this.#runOn(client, query)
     }
 
-    /** On a connection that was lent for it. */
     #runOn(client: BareClient, query: PlainPoolQuery): void {
+      guardedOf(client)?.lend(query)
       const answer = this.#answerTo(client, query, undefined)
       try {
         client.query(query.config, query.values, answer)
@@ -296,17 +268,6 @@ export function guardPool(
     #isElsewhere(scope: Scope | undefined): boolean {
       const { replication } = this.#database
       return isOut(replication) || needsPrimary(replication, scope)
-    }
-
-    async #connectToPrimary(scope: Scope | undefined): Promise<unknown> {
-      this.#database.replication.router.route('read', 'connect', scope)
-      return this.#database.primary.connect()
-    }
-
-    /** The local server cannot be had. */
-    async #connectElsewhere(error: unknown, scope: Scope | undefined): Promise<unknown> {
-      await insteadOfLocal(this.#database, scope, error, isExhausted(error))
-      return this.#database.primary.connect()
     }
   }
 }

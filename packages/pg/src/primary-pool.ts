@@ -1,11 +1,11 @@
-import { currentScope, hideSecrets, isDropped, neverSettles, noteUnreachable } from '@flyroute/core/adapter'
+import { hideSecrets, isDropped, neverSettles, noteUnreachable } from '@flyroute/core/adapter'
 import type { PoolConfig } from 'pg'
-import { checkoutTo, handOver } from './checkout.ts'
+import { checkOut } from './checkout.ts'
 import type { PgDatabase, PrimaryConnections } from './database.ts'
 import { type Callback, type ClientClass, type PoolClass, type QueryArgument, textOf } from './driver-types.ts'
-import { Dropped, isExhausted, PoolQuery } from './pool-query.ts'
+import { asPoolQuery, isExhausted, type PoolQuery } from './pool-query.ts'
 import { pooledClients } from './pooled-clients.ts'
-import { replyTo } from './statement.ts'
+import { Dropped } from './signals.ts'
 
 /** What a pool tells of its connections. */
 const events = ['connect', 'acquire', 'release', 'remove', 'error'] as const
@@ -38,43 +38,28 @@ export function openPrimaryPool(
     override connect(callback?: Callback): Promise<unknown> | undefined {
       const query = this.#next
       this.#next = undefined
-      if (query !== undefined && callback !== undefined) {
+      const connecting = checkOut(query, callback, (scope, deliver) => {
         void super.connect((error, client) => {
-          if (error) noteUnreachable(database, query.scope, error, isExhausted(error))
-          handOver(callback, query, error, client)
+          if (error) noteUnreachable(database, scope, error, isExhausted(error))
+          deliver(error, client)
         })
-        return undefined
-      }
-      const scope = currentScope()
-      const { deliver, result } = checkoutTo(callback, scope)
-      void super.connect((error, client) => {
-        if (error) noteUnreachable(database, scope, error, isExhausted(error))
-        deliver(error, client)
       })
-      return result as Promise<unknown> | undefined
+      return connecting as Promise<unknown> | undefined
     }
 
     override query(config: unknown, values?: unknown, callback?: unknown): unknown {
-      const asked = (typeof values === 'function' ? values : callback) as Callback | undefined
-      const scope = currentScope()
-      const { deliver, result } = replyTo(asked, scope)
-      if (scope?.request.isReplayed) {
-        void neverSettles(database.replication.name)
-        return result
+      const argument = config as QueryArgument
+      const { query, result } = asPoolQuery(database, { config: argument, values, callback }, textOf(argument))
+      const { scope, deliver } = query
+      if (scope?.request.isReplayed) void neverSettles(database.replication.name)
+      else if (!query.registersIntent(database)) process.nextTick(deliver, scope?.request.refusal)
+      else {
+        this.#next = query
+        super.query(config, query.values, (error: unknown, value: unknown) => {
+          query.withdrawIntent()
+          if (!(error instanceof Dropped || isDropped(database, scope, error))) deliver(error, value)
+        })
       }
-      const plain = typeof values === 'function' ? undefined : values
-      const text = textOf(config as QueryArgument)
-      const analysis = typeof text === 'string' ? database.classifier.classify(text) : undefined
-      const query = new PoolQuery(config, plain, scope, analysis, deliver)
-      if (!query.registersIntent(database)) {
-        process.nextTick(deliver, scope?.request.refusal)
-        return result
-      }
-      this.#next = query
-      super.query(config, plain, (error: unknown, value: unknown) => {
-        query.withdrawIntent()
-        if (!(error instanceof Dropped || isDropped(database, scope, error))) deliver(error, value)
-      })
       return result
     }
   }

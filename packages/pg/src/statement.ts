@@ -11,7 +11,7 @@ import {
   type Submittable,
 } from './driver-types.ts'
 import { fix, valuesOf } from './fixed.ts'
-import { Dropped } from './pool-query.ts'
+import { Dropped } from './signals.ts'
 
 /**
  * A statement on its way: what was handed to `query`, and what is known of it. (A class, and no literal, for the reason

@@ -61,19 +61,6 @@ export function crossing<S>({ wire }: ConnectionGuard<S>, analysis: Analysis, wr
 }
 
 /**
- * A statement of a pool is about to be registered as a write, and to get a connection: asked before that, where there is no
- * replica for this region.
- *
- * @throws PrimaryRequiredError where its request is replayed instead
- */
-export function leavesFar(database: GuardedDatabase, analysis: Analysis, text: string, scope: Scope | undefined): void {
-  const { replication } = database
-  if (scope === undefined || !replication.reachesFar || !mayWrite(database, analysis, text, scope)) return
-  const { reason: detail } = analysis
-  replication.router.crosses(scope, { writes: true, begins: false, readOnly: false, isQueued: false, detail })
-}
-
-/**
  * Whether another primary has taken over from this one: then its reads are old, and its writes are lost, in a transaction as well.
  * What the request itself has written tells that as what its client has seen does: half of it on either side would be worse than
  * an error.

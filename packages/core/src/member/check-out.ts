@@ -1,4 +1,6 @@
+import type { Analysis } from '../classify/types.ts'
 import type { GuardedDatabase } from '../connection/guard.ts'
+import { mayWrite } from '../connection/on-primary.ts'
 import { findReplayUnavailable } from '../errors/find.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
 import { isOnlyServer } from '../replication/only-server.ts'
@@ -55,6 +57,31 @@ export function needsPrimary({ name, topology }: DatabaseReplication, scope: Sco
 /** Whether the local server is a replica that is known to be out of reach. */
 export function isOut({ prober, topology }: DatabaseReplication): boolean {
   return prober.isUnavailable && topology.role === 'replica'
+}
+
+/**
+ * A statement of a pool is about to ask for a connection: what is refused without one costs none.
+ *
+ * @returns whether it runs on the primary in place of the local server
+ * @throws PrimaryRequiredError where its request is replayed instead, and what says why that cannot be
+ */
+export function goesToPrimary(
+  database: GuardedDatabase,
+  analysis: Analysis,
+  text: string,
+  scope: Scope | undefined,
+): boolean {
+  const { replication } = database
+  const { access, reason } = analysis
+  if (replication.topology.role === 'replica') {
+    const isElsewhere = access === 'write' || isOut(replication) || needsPrimary(replication, scope)
+    return isElsewhere && replication.router.route(access, reason, scope) === 'primary'
+  }
+  if (scope !== undefined && replication.reachesFar && mayWrite(database, analysis, text, scope)) {
+    const crossing = { writes: true, begins: false, readOnly: false, isQueued: false, detail: reason }
+    replication.router.crosses(scope, crossing)
+  }
+  return false
 }
 
 /**

@@ -3,6 +3,7 @@ import { factsOf } from '../../src/dialect/facts-of.ts'
 import { ReplayUnavailableError } from '../../src/errors.ts'
 import {
   canReplay,
+  goesToPrimary,
   insteadOfLocal,
   isOut,
   needsPrimary,
@@ -13,7 +14,7 @@ import {
 import { createScope, onPrimary, type Scope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'
 import { FakeDatabase, type FakeDatabaseOptions } from '../support/fake-database.ts'
-import { requestScope } from '../support/guarded.ts'
+import { Guarded, requestScope } from '../support/guarded.ts'
 
 const lost = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
 const own = Object.assign(new Error('password authentication failed'), { code: '28P01', severity: 'FATAL' })
@@ -152,5 +153,47 @@ describe('a primary that cannot be had', () => {
     noteUnavailable(scope, new Error('around', { cause: unavailable }))
     noteUnavailable(scope, new ReplayUnavailableError('upgrade'))
     expect(scope.request.unavailable).toBe(unavailable)
+  })
+})
+
+describe('a statement of a pool, before it has a connection', () => {
+  const goes = async (text: string, scope?: Scope, options: FakeDatabaseOptions = {}, isOutOfReach = false) => {
+    const { guard } = await Guarded.ready(options)
+    const { replication } = guard.database
+    if (isOutOfReach) replication.prober.reportUnreachable(lost)
+    try {
+      return goesToPrimary(guard.database, guard.database.classifier.classify(text), text, scope)
+    } catch (error) {
+      return (error as { reason?: unknown }).reason
+    } finally {
+      await replication.end()
+    }
+  }
+  const write = 'delete from item'
+
+  test('goes to a replica where it reads, and is refused where it writes', async () => {
+    expect(await goes('select 1', requestScope())).toBe(false)
+    expect(await goes('select hides()', requestScope())).toBe(false)
+    expect(await goes(write, requestScope())).toBe('write')
+  })
+
+  test('goes to the primary where its request is not replayed, and uses that', async () => {
+    expect(await goes(write, requestScope(upgrade))).toBe(true)
+    expect(await goes('select 1', requestScope(upgrade))).toBe(false)
+    expect(await goes('select 1', wrote())).toBe(true)
+    expect(await goes('select 1', requestScope(upgrade), {}, true)).toBe(true)
+    expect(await goes('select 1', requestScope(), {}, true)).toBe('unavailable')
+  })
+
+  test('goes to a primary that is the local server', async () => {
+    for (const text of [write, 'select 1']) expect(await goes(text, requestScope(), { role: 'primary' })).toBe(false)
+  })
+
+  test('writes to a primary in another region by a replay, unless it is outside of a request', async () => {
+    const far = { role: 'primary', region: 'ams', primaryIn: 'ord', localIn: 'ord' } as const
+    expect(await goes(write, requestScope(), far)).toBe('write')
+    expect(await goes('select writes()', requestScope(), far)).toBe('write')
+    expect(await goes('select 1', requestScope(), far)).toBe(false)
+    expect(await goes(write, undefined, far)).toBe(false)
   })
 })
