@@ -29,7 +29,7 @@ const whole = {
 const packed = {
   '@flyroute/better-sqlite3': 16_200,
   '@flyroute/cli': 18_000,
-  '@flyroute/core': 162_500,
+  '@flyroute/core': 157_000,
   '@flyroute/kysely': 17_000,
   '@flyroute/lab': 59_500,
   '@flyroute/mysql2': 20_900,
