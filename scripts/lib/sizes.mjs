@@ -14,7 +14,7 @@ const whole = {
   '@flyroute/better-sqlite3': 105_000,
   '@flyroute/cli': 204_500,
   '@flyroute/core': 93_000,
-  '@flyroute/core/adapter': 169_500,
+  '@flyroute/core/adapter': 169_600,
   '@flyroute/core/fetch': 49_500,
   '@flyroute/core/node': 53_200,
   '@flyroute/kysely': 159_500,
@@ -29,7 +29,7 @@ const whole = {
 const packed = {
   '@flyroute/better-sqlite3': 16_200,
   '@flyroute/cli': 18_000,
-  '@flyroute/core': 157_000,
+  '@flyroute/core': 158_500,
   '@flyroute/kysely': 17_000,
   '@flyroute/lab': 59_500,
   '@flyroute/mysql2': 20_900,
