@@ -34,6 +34,8 @@ interface Loan {
   underWay: number
   /** Nothing more comes: it is given back when those have ended. */
   isLeft: boolean
+  /** Hears no longer of its end. */
+  forget: () => void
 }
 
 /** Runs commands on a connection to the primary in place of one to a replica. */
@@ -90,10 +92,21 @@ export class Borrowing {
       }
       return new Primary(await database.primary.connect(guarded.scope))
     })
-    const loan = { borrowed, underWay: 0, isLeft: false }
+    const loan: Loan = { borrowed, underWay: 0, isLeft: false, forget: () => undefined }
     this.#loan = loan
+    borrowed.ready.then(
+      ({ connection }) => {
+        if (!loan.isLeft) loan.forget = guardedOf(connection)?.whenOver(() => this.#dies(loan)) ?? loan.forget
+      },
+      () => undefined,
+    )
     guard.isDiverted = true
     return loan
+  }
+
+  /** The session is lost with its connection: to the app that is its own, and ends as if its server had ended it. */
+  #dies(loan: Loan): void {
+    if (this.#loan === loan && !loan.isLeft) this.#connection.connection.stream.push(null)
   }
 
   #send(guarded: GuardedCommand, loan: Loan, primary: BareConnection): void {
@@ -138,6 +151,7 @@ export class Borrowing {
   /** Closing it for the sake of its session waits for what is under way: that would never end. */
   #giveBack(loan: Loan, isUnfit = false): void {
     loan.isLeft = true
+    loan.forget()
     if (loan.underWay === 0 || isUnfit) loan.borrowed.leave(isUnfit)
     if (this.#loan !== loan) return
     this.#loan = undefined

@@ -65,7 +65,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   #isClosed = false
   readonly isOfPool: boolean
   /** What is to be done when it ends. */
-  readonly #endings: (() => void)[] = []
+  readonly #endings: Set<() => void> = new Set()
 
   constructor(connection: BareConnection, database: MysqlDatabase, side: Side) {
     this.connection = connection
@@ -384,20 +384,25 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
       last.onResult?.(undefined)
   }
 
-  whenOver(act: () => void): void {
-    this.#endings.push(act)
+  whenOver(act: () => void): () => void {
+    this.#endings.add(act)
+    return () => this.#endings.delete(act)
   }
 
   isOver(): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
+    this.wire.isLost = true
+    // A session that has moved ends with either of its two connections: what follows must not begin another one on the primary.
+    if (this.guard.isDiverted) this.guard.session.isUnknown()
     this.#borrowing.leave()
     this.database.held.release(this)
     // Ended by its server, not by the pool: it may be started anew, further back in the log.
     if (this.guard.side !== 'primary' && this.connection._closing !== true) {
       this.database.replication.servers.disconnected(this.guard.server)
     }
-    for (const act of this.#endings.splice(0)) act()
+    for (const act of this.#endings) act()
+    this.#endings.clear()
   }
 }
 

@@ -84,6 +84,7 @@ export interface BareConnection extends EventEmitter {
   readonly config: ConnectionConfig
   readonly stream: {
     destroy(error?: Error): void
+    push(end: null): unknown
     once(event: 'close', listener: () => void): unknown
     ref?(): void
     unref?(): void

@@ -18,8 +18,8 @@ export interface GuardedQueue extends Guarded {
   readonly isOfPool: boolean
   /** The connection ends, or is lost: told before those who listen to it. */
   isOver(): void
-  /** Has something done then. */
-  whenOver(act: () => void): void
+  /** Has something done then. Returns what takes that back. */
+  whenOver(act: () => void): () => void
   /** The app gives the connection back; false where it is not to be used again. */
   givenBack(): boolean
 }

@@ -13,6 +13,7 @@ export class MysqlWire implements Wire {
   readonly isQuiet: boolean = true
   /** Another user was not let in: MySQL ends the connection. */
   isEnded = false
+  isLost = false
   /** In whose turn the server is asked. */
   entry: InterceptedEntry | undefined
 

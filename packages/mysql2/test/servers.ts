@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
+import { type EventEmitter, once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigurationError, isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { createRequestState, createScope, gtids, runInScope } from '@flyroute/core/adapter'
@@ -369,6 +370,48 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
       }
       expect(await thread()).toEqual(await thread())
     })
+
+    /** Has a server end all connections of the app. */
+    async function endsConnections(node: MysqlNode): Promise<void> {
+      const found = await node.query<{ id: number }>(
+        "select id from information_schema.processlist where user = 'app' and command <> 'Daemon'",
+      )
+      for (const { id } of found) await node.query(`kill ${id}`).catch(() => undefined)
+    }
+
+    test.each([
+      ['its replica', () => replica],
+      ['its primary', () => primary],
+    ] as const)(
+      'a session that has moved ends with its connection to %s, and the app hears of it',
+      async (_, server) => {
+        await primary.query('delete from app.item')
+        for (const end of ['commit', 'rollback']) {
+          const pool = open('ams', { outsideRequest: 'primary' })
+          const connection = await pool.getConnection()
+          const { connection: bare } = connection as unknown as { connection: EventEmitter & { stream: EventEmitter } }
+          const told: unknown[] = []
+          bare.on('error', ({ code }: { code?: unknown }) => told.push(code))
+          const hasEnded = Promise.all([once(bare, 'end'), once(bare.stream, 'close')])
+          await connection.query('start transaction')
+          await connection.query('insert into item (value) values (1)')
+          await endsConnections(server())
+          await hasEnded
+          const after = ['insert into item (value) values (2)', end, 'select 1']
+          const codes = await Promise.all(after.map((sql) => connection.query(sql).catch((error: unknown) => error)))
+          expect(codes).toEqual(after.map(() => expect.objectContaining({ fatal: true })))
+          expect(told).toEqual(['PROTOCOL_CONNECTION_LOST'])
+          connection.release()
+          await pool.end()
+          pools.splice(pools.indexOf(pool), 1)
+        }
+        await eventually(async () => {
+          const open = await primary.query('select 1 from information_schema.innodb_trx')
+          return open.length === 0
+        })
+        expect(await primary.query('select value from app.item')).toEqual([])
+      },
+    )
 
     test('a primary that another one has taken over from answers nobody who has seen that one', async () => {
       const token = await open('ord').replication.currentToken()

@@ -9,6 +9,8 @@ export async function run(
 ): Promise<void> {
   const identity = uid === undefined || gid === undefined ? {} : { uid, gid }
   const child = spawn(program, args, { ...identity, cwd: '/', stdio: 'pipe' })
+  // It may end before it has read all: then its exit code says why.
+  child.stdin.on('error', () => undefined)
   child.stdin.end(input)
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
