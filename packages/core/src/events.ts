@@ -34,8 +34,11 @@ export interface FlyrouteEvents {
   wait: { database: string; waitedMs: number; reached: boolean; predictedMs?: number | undefined }
   /** A request that cannot be replayed, or whose replay failed, goes on with the primary connection. */
   fallback: { database?: string | undefined; reason: ReplayUnavailableReason | 'retry' }
-  /** The settings say replica and the server says primary, or the other way round; with both the same, that it is over. */
-  'role-mismatch': { database: string; expected: Role; found: Role; setting: string }
+  /**
+   * The settings say replica and the server says primary, or the other way round; with both the same, that it is over. `moves`: the
+   * database says itself where its primary is (LiteFS), so that nothing is wrong with the settings.
+   */
+  'role-mismatch': { database: string; expected: Role; found: Role; setting: string; moves?: boolean | undefined }
   /** The replica cannot be reached; reads go to the primary. */
   'replica-unavailable': { database: string; setting: string; code?: string | undefined }
   /** It can be reached again. */

@@ -27,9 +27,14 @@ export const remarks: Remarks = {
     return { level: 'info', text, state: text }
   },
   notice: ({ message }) => ({ level: 'warn', text: message, subject: message, state: message }),
-  'role-mismatch': ({ setting, expected, found }) =>
-    found === expected
-      ? { level: 'info', state: found, isRelief: true, text: `the server of ${setting} is a ${found}, as it should be` }
+  'role-mismatch': ({ setting, expected, found, moves = false }) =>
+    found === expected || moves
+      ? {
+          level: 'info',
+          state: found,
+          isRelief: !moves,
+          text: `${setting} leads to a ${found}${moves ? ' now' : ', as it should'}`,
+        }
       : {
           level: 'warn',
           state: found,

@@ -81,6 +81,7 @@ export class DatabaseReplication implements Replication {
       topology,
       algebra,
       cluster,
+      moves: source.target !== undefined,
       onForeign: () => {
         this.noticeOnce(foreignNotice)
         prober.reportUnreachable(foreignError())

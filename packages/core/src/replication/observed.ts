@@ -11,6 +11,8 @@ export interface ServersOptions {
   readonly topology: Topology
   readonly algebra: PositionAlgebra
   readonly cluster: PrimaryCluster
+  /** The database says itself where its primary is, which may be anywhere. Default: the settings say so. */
+  readonly moves?: boolean | undefined
   /** The local server belongs to another cluster than the primary. */
   readonly onForeign: () => void
   /** A server was lost, and may have been started anew further back in the log: what was learned of its lag is void. */
@@ -23,6 +25,7 @@ export class Servers {
   readonly #algebra: PositionAlgebra
   readonly #configured: Topology
   readonly #cluster: PrimaryCluster
+  readonly #moves: boolean
   readonly #onForeign: () => void
   readonly #onLost: () => void
   readonly #instances: Map<string, ServerInstance> = new Map()
@@ -39,6 +42,7 @@ export class Servers {
     this.#configured = topology
     this.#topology = topology
     this.#cluster = options.cluster
+    this.#moves = options.moves ?? false
     this.#onForeign = options.onForeign
     this.#onLost = options.onLost
   }
@@ -149,7 +153,8 @@ export class Servers {
   #setRole(role: Role): void {
     if (role === this.#topology.role) return
     const { expects: expected, setting } = this
-    publish('role-mismatch', { database: this.#database, expected, found: role, setting })
+    const moves = this.#moves ? { moves: true } : {}
+    publish('role-mismatch', { database: this.#database, expected, found: role, setting, ...moves })
     this.#topology = withRole(this.#configured, role)
   }
 }

@@ -69,6 +69,23 @@ test('what happens again and again is said once a minute, with how often', () =>
   expect(lines).toHaveLength(2)
 })
 
+test('a role that is not what the settings say is wrong, and one that the database moves by itself is not', () => {
+  const { reporter, lines } = listen()
+  const told = { database: 'app', expected: 'replica', found: 'primary', setting } as const
+  reporter.hears('role-mismatch', told)
+  reporter.hears('role-mismatch', { ...told, database: 'litefs', setting: 'the database file', moves: true })
+  expect(lines.map(({ level, message }) => [level, message])).toEqual([
+    [
+      'warn',
+      expect.stringMatching(/^DATABASE_URL_AMS should lead to a replica, and its server says that it is a primary/),
+    ],
+    ['info', 'the database file leads to a primary now'],
+  ])
+  jest.advanceTimersByTime(minute)
+  reporter.hears('role-mismatch', { ...told, found: 'replica' })
+  expect(lines.at(-1)).toMatchObject({ level: 'info', message: 'DATABASE_URL_AMS leads to a replica, as it should' })
+})
+
 test('databases are told apart', () => {
   const { reporter, lines } = listen()
   for (const database of ['app', 'orders']) reporter.hears('replica-unavailable', { database, setting })
