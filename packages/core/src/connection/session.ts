@@ -9,6 +9,9 @@ const maxSettings = 1_000
 /** Modes of a transaction in which later writes of others are not seen. */
 const snapshot = /\b(?:repeatable\s+read|serializable)\b/i
 
+/** That a BEGIN says of its transaction. */
+const modes = /\b(?:read|isolation)\s/i
+
 /**
  * What is known of the session on a connection: its transaction, by the server's word where that is the latest and by the
  * texts that are still on their way; the settings that could be made again on another connection; and whether anything else
@@ -208,7 +211,11 @@ export class Session<S> {
     this.#ahead = open
     if (control === 'begin') {
       this.#ahead = true
-      if (open && !several && this.#language !== 'mysql') return
+      if (open && !several && this.#language !== 'mysql') {
+        // It begins none; its modes are for the one that is open.
+        if (modes.test(text)) this.#setTransaction(statement, text, readOnly)
+        return
+      }
       this.#transaction = new Transaction(several)
       this.#transaction.readOnly = readOnly ?? this.#isReadOnly
       this.#transaction.isSnapshot = this.#language !== 'postgres' || snapshot.test(text)

@@ -124,6 +124,7 @@ describe('a transaction', () => {
     ['has a mode that came too late', () => on('begin', 'select 1', 'set transaction read only'), ['begin'], true],
     ['has a setting', () => on('begin', "set a.b = '1'"), ['begin', "set a.b = '1'"], false],
     ['is begun twice', () => on('begin', 'begin'), ['begin'], false],
+    ['is begun twice, with a mode', () => on('begin', 'begin read only'), ['begin', 'begin read only'], false],
     ['goes on after COMMIT AND CHAIN', () => on('begin', 'select 1', 'commit and chain'), ['begin'], false],
     ['goes on after ROLLBACK AND CHAIN', () => on('begin read only', 'rollback and chain'), ['begin read only'], false],
     ['goes on after one that was not seen', () => on('commit and chain'), ['begin'], false],
@@ -156,6 +157,7 @@ describe('a transaction', () => {
   test.each<[string, () => Subject, boolean | undefined]>([
     ['begin', () => on('begin'), false],
     ['begin read only', () => on('begin read only'), true],
+    ['begin, and once more with a mode', () => on('begin', 'start transaction read only'), true],
     ['and another mode', () => on('begin read only', 'set transaction read write'), false],
     ['and no mode', () => on('begin read only', 'set transaction isolation level serializable'), true],
     ['by the session', () => on('set default_transaction_read_only = on', 'begin'), true],

@@ -79,13 +79,18 @@ async function attempt(connection: SessionConnection, step: Step): Promise<Attem
   return inTime(connection.run(step), 'an answer').then((result) => ({ result }), judged)
 }
 
-/** Which of them it is depends on who notices first, the reader or the writer. */
-const lost = new Set<unknown>(['PROTOCOL_CONNECTION_LOST', 'ECONNRESET', 'EPIPE'])
+/** Which of them it is depends on who notices first, the reader or the writer, and on whether it had been noticed before. */
+const lost = new Set<unknown>([
+  'PROTOCOL_CONNECTION_LOST',
+  'ECONNRESET',
+  'EPIPE',
+  "Can't add new command when connection is in closed state",
+])
 
 function judged(error: unknown): Attempt {
   const { code, message } = error as { code?: unknown; message?: unknown }
   if (isRefusal(error)) return { refused: { code: String(code), error } }
-  return { error: lost.has(code) ? 'the connection is lost' : String(code ?? message) }
+  return { error: lost.has(code ?? message) ? 'the connection is lost' : String(code ?? message) }
 }
 
 /** Whether an error says that flyroute, not the server, refused the statement. */
