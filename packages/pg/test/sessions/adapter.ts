@@ -18,7 +18,12 @@ export const adapter: SessionAdapter = {
   name: 'pg',
   dialect: postgresSessions({ hasMethods: true }),
   startCluster: () => startPostgres({ replicas: 1 }),
-  bare: (url, max) => subjectOf(new pg.Pool({ connectionString: url, max })),
+  bare(url, max) {
+    const pool = new pg.Pool({ connectionString: url, max })
+    // Without us, a connection that is lost while it is checked out ends the process.
+    pool.on('connect', (client) => client.on('error', () => undefined))
+    return subjectOf(pool)
+  },
   open({ connections: max, ...options }) {
     const pool = createPool({ ...options, max, primaryPool: { max } })
     return { ...subjectOf(pool), database: pool }
