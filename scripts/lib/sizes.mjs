@@ -14,22 +14,22 @@ const whole = {
   '@flyroute/better-sqlite3': 105_500,
   '@flyroute/cli': 204_500,
   '@flyroute/core': 93_000,
-  '@flyroute/core/adapter': 169_600,
+  '@flyroute/core/adapter': 171_000,
   '@flyroute/core/fetch': 49_500,
   '@flyroute/core/node': 53_200,
-  '@flyroute/kysely': 159_500,
+  '@flyroute/kysely': 160_500,
   '@flyroute/lab': 76_500,
   '@flyroute/lab/databases': 45_000,
-  '@flyroute/mysql2': 182_000,
-  '@flyroute/mysql2/promise': 179_500,
-  '@flyroute/pg': 186_500,
+  '@flyroute/mysql2': 183_000,
+  '@flyroute/mysql2/promise': 180_500,
+  '@flyroute/pg': 188_000,
 }
 
 /** What is downloaded: tarballs. */
 const packed = {
   '@flyroute/better-sqlite3': 16_200,
   '@flyroute/cli': 18_000,
-  '@flyroute/core': 158_500,
+  '@flyroute/core': 159_500,
   '@flyroute/kysely': 17_000,
   '@flyroute/lab': 59_500,
   '@flyroute/mysql2': 20_900,

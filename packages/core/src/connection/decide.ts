@@ -2,6 +2,7 @@ import type { Analysis } from '../classify/types.ts'
 import type { Scope } from '../request/scope.ts'
 import { Action, Effect } from './action.ts'
 import type { ConnectionGuard } from './guard.ts'
+import { whyNoSession } from './needs-session.ts'
 import { decideOnPrimary } from './on-primary.ts'
 import { decideOnReplica } from './on-replica.ts'
 
@@ -23,6 +24,10 @@ export function decide<S>(
   if (scope?.request.isReplayed) {
     // What such a request holds is rolled back by us in any case.
     return analysis.transaction === 'rollback' && !analysis.several ? Action.here : Action.drop
+  }
+  if (guard.database.poolsTransactions) {
+    const why = whyNoSession(analysis, text)
+    if (why !== undefined) return guard.refuses(why)
   }
   if (guard.isDiverted) return Action.primary
   const { role } = guard

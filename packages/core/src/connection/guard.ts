@@ -32,6 +32,8 @@ export interface GuardedDatabase {
   readonly facts: DialectFacts
   readonly catalogue: Catalogue
   readonly held: HeldConnections
+  /** A pooler in between lends its connections for a transaction: there are no sessions. Default: false. */
+  readonly poolsTransactions?: boolean
 }
 
 /** How long (ms) a connection to a server that should not be used is kept, so that not each statement makes a new one. */
@@ -114,6 +116,7 @@ export class ConnectionGuard<S> {
    */
   get canBypass(): boolean {
     if (this.side === 'primary' || this.isDiverted || this.role !== 'primary') return false
+    if (this.database.poolsTransactions) return false
     return this.server === undefined || !this.database.replication.servers.mustLeave(this.server)
   }
 

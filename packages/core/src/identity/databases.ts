@@ -13,6 +13,7 @@ import { SharedSource, type SharedSourceOptions } from './shared-source.ts'
 export interface DatabaseSettings extends Pick<DatabaseReplicationOptions, 'name' | 'outsideRequest' | 'replayCostMs'> {
   readonly functions: ClassifierOptions['functions'] | undefined
   readonly simulate?: 'replica' | undefined
+  readonly pooler?: 'session' | 'transaction' | undefined
 }
 
 /** A client's full configuration. */

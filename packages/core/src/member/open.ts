@@ -47,6 +47,7 @@ export abstract class DriverDatabase<Primary extends PrimaryPool> implements Gua
   readonly watchdog: Watchdog
   /** A server of one's own plays the replica. */
   readonly simulated: boolean
+  readonly poolsTransactions: boolean
   protected readonly topology: Topology
   readonly #context: DatabaseContext<this>
   readonly #users: Set<object> = new Set()
@@ -54,7 +55,7 @@ export abstract class DriverDatabase<Primary extends PrimaryPool> implements Gua
   #primary: Primary | undefined
 
   constructor(
-    { topology, simulated }: ResolvedOptions<object>,
+    { topology, simulated, settings }: ResolvedOptions<object>,
     context: DatabaseContext<DriverDatabase<Primary>>,
     factsOf: (options: DialectFactsOptions) => DialectFacts,
   ) {
@@ -64,6 +65,7 @@ export abstract class DriverDatabase<Primary extends PrimaryPool> implements Gua
     this.classifier = classifier
     this.topology = topology
     this.simulated = simulated
+    this.poolsTransactions = settings.pooler === 'transaction'
     this.watchdog = new Watchdog(replication.prober)
     this.facts = factsOf({
       simulated,

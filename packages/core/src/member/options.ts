@@ -16,6 +16,11 @@ export interface DriverAdapterOptions<PoolOptions> extends Omit<ResolveTopologyO
   readonly outsideRequest?: 'error' | 'primary' | undefined
   /** Functions of one's own that write although no text shows it, or that only read. */
   readonly functions?: FunctionNames | undefined
+  /**
+   * What a pooler on the way (PgBouncer) lends its connections for. With `transaction` there are no sessions, and what needs one is
+   * refused in place of being left to the next client: LISTEN, locks of a session, temporary tables, PREPARE. Default: `session`.
+   */
+  readonly pooler?: 'session' | 'transaction' | undefined
   /** Makes one local server behave as a replica, with the same errors: for unit tests. */
   readonly simulate?: 'replica' | undefined
   /** The pool of `runOnPrimary` on a replica; opened only when it is needed. Its options are the driver's. */
@@ -45,6 +50,7 @@ const ours: readonly (keyof DriverAdapterOptions<never>)[] = [
   'outsideRequest',
   'functions',
   'simulate',
+  'pooler',
   'primaryPool',
   'replayCostMs',
   'env',
@@ -67,10 +73,10 @@ export function resolveOptions<PoolOptions extends object>(
   dialect: 'postgres' | 'mysql',
   endpoint: DriverEndpoint,
 ): ResolvedOptions<PoolOptions> {
-  const { name, outsideRequest, replayCostMs, simulate, functions, primaryPool } = options
+  const { name, outsideRequest, replayCostMs, simulate, functions, primaryPool, pooler } = options
   const simulated = simulate === 'replica'
   const resolved = options.topology ?? resolveTopology(topologyOptions(options, dialect, endpoint))
-  const settings: DatabaseSettings = { name, outsideRequest, replayCostMs, simulate, functions }
+  const settings: DatabaseSettings = { name, outsideRequest, replayCostMs, simulate, functions, pooler }
   return {
     topology: simulated ? simulatedTopology(resolved) : resolved,
     settings,

@@ -22,6 +22,7 @@ test('the driver’s options are its own: all but ours', () => {
     outsideRequest: 'primary',
     functions: { write: ['audit'] },
     simulate: 'replica',
+    pooler: 'transaction',
     primaryPool: { max: 1 },
     replayCostMs: 7,
     env: {},
@@ -33,8 +34,8 @@ test('the driver’s options are its own: all but ours', () => {
   }
   const { driverOptions, settings, primaryPool, simulated } = resolve({ max: 3, ...ours })
   expect(driverOptions).toEqual({ max: 3 })
-  const { name, outsideRequest, functions, simulate, replayCostMs } = ours
-  expect(settings).toEqual({ name, outsideRequest, functions, simulate, replayCostMs })
+  const { name, outsideRequest, functions, simulate, replayCostMs, pooler } = ours
+  expect(settings).toEqual({ name, outsideRequest, functions, simulate, replayCostMs, pooler })
   expect([primaryPool, simulated]).toEqual([{ max: 1 }, true])
 })
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type Pgbouncer,
   type PostgresCluster,
@@ -6,6 +7,7 @@ import {
   startPostgres,
 } from '@flyroute/testkit'
 import type { ConformanceCluster, ConformanceNode } from '@flyroute/testkit/conformance'
+import pg from 'pg'
 
 /** A node that applications reach through a pooler; its administrator does not. */
 class PooledNode implements ConformanceNode {
@@ -34,9 +36,27 @@ class PooledNode implements ConformanceNode {
   promote = (): Promise<void> => this.node.promote()
   kill = (): Promise<void> => this.node.kill()
   stop = (mode?: 'fast' | 'immediate'): Promise<void> => this.node.stop(mode)
-  start = (): Promise<void> => this.node.start()
+  start = async (): Promise<void> => {
+    await this.node.start()
+    // For a moment the pooler remembers that its server was gone.
+    while (!(await this.#answers())) await sleep(20)
+  }
   pauseProcess = (): void => this.node.pauseProcess()
   resumeProcess = (): void => this.node.resumeProcess()
+
+  async #answers(): Promise<boolean> {
+    const client = new pg.Client({ connectionString: this.url })
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      await client.query('select 1')
+      return true
+    } catch {
+      return false
+    } finally {
+      await client.end().catch(() => undefined)
+    }
+  }
 
   dispose(): Promise<void> {
     return this.#pooler.dispose()

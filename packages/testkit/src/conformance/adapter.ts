@@ -74,6 +74,7 @@ export type Feature =
 export type Group =
   | 'routing'
   | 'distance'
+  | 'remote outages'
   | 'refusals'
   | 'transactions'
   | 'scopes'

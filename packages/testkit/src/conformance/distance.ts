@@ -6,7 +6,6 @@ import type { Subject } from './adapter.ts'
 import { App, type Work } from './app.ts'
 import { type Context, eventually, home } from './context.ts'
 import { openRemote, page, type Remote, read, remote, roundTripMs } from './remote.ts'
-import { remoteOutages } from './remote-outages.ts'
 
 /** Where no replica is near: each request is served where that is cheapest, and what writes is served in the primary's region. */
 export function distance(context: Context): void {
@@ -162,7 +161,5 @@ export function distance(context: Context): void {
       }
       expect(await remotely.app.send(remote, slow)).toMatchObject({ status: 200, way: [remote] })
     })
-
-    remoteOutages(context)
   })
 }

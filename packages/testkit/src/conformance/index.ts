@@ -8,6 +8,7 @@ import { lostAnswers } from './lost-answers.ts'
 import { once } from './once.ts'
 import { promotion } from './promotion.ts'
 import { refusals } from './refusals.ts'
+import { remoteOutages } from './remote-outages.ts'
 import { routing } from './routing.ts'
 import { scopes } from './scopes.ts'
 import { takeover } from './takeover.ts'
@@ -53,6 +54,7 @@ export function describeAdapter(adapter: AdapterUnderTest): void {
 const groups: Readonly<Record<Exclude<Group, 'takeover'>, (context: Context) => void>> = {
   routing,
   distance,
+  'remote outages': remoteOutages,
   refusals,
   transactions,
   scopes,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect } from '@jest/globals'
+import { describe, expect } from '@jest/globals'
 import { type App, retryAfter } from './app.ts'
 import { type Context, eventually, home } from './context.ts'
 import { openRemote, page, read, remote } from './remote.ts'
@@ -10,42 +10,44 @@ const isUnavailable = { status: 503, retryAfter }
 export function remoteOutages(context: Context): void {
   if (!context.has('distance')) return
 
-  context.testWith('dying', 'a primary that is gone: 503 at once, and the way back', async () => {
-    await using remotely = await openRemote(context)
-    const { app, far } = remotely
-    expect(await app.send(remote, read)).toMatchObject({ status: 200, way: [remote] })
-    await context.primary.kill()
-    try {
-      for (let count = 0; count < 3; count++) {
-        expect(await inTime(app.send(remote, read))).toMatchObject(isUnavailable)
-        expect(await inTime(app.send(remote, page))).toMatchObject(isUnavailable)
-        const write = app.send(remote, (subject) => subject.query(context.insert(0)), { method: 'POST' })
-        expect(await inTime(write)).toMatchObject({ ...isUnavailable, way: [remote, home] })
+  describe('where no replica is near, and the primary is gone', () => {
+    context.testWith('dying', 'a primary that is gone: 503 at once, and the way back', async () => {
+      await using remotely = await openRemote(context)
+      const { app, far } = remotely
+      expect(await app.send(remote, read)).toMatchObject({ status: 200, way: [remote] })
+      await context.primary.kill()
+      try {
+        for (let count = 0; count < 3; count++) {
+          expect(await inTime(app.send(remote, read))).toMatchObject(isUnavailable)
+          expect(await inTime(app.send(remote, page))).toMatchObject(isUnavailable)
+          const write = app.send(remote, (subject) => subject.query(context.insert(0)), { method: 'POST' })
+          expect(await inTime(write)).toMatchObject({ ...isUnavailable, way: [remote, home] })
+        }
+        await expect(inTime(far.query('select 1'))).rejects.toThrow()
+      } finally {
+        await context.primary.start()
       }
-      await expect(inTime(far.query('select 1'))).rejects.toThrow()
-    } finally {
-      await context.primary.start()
-    }
-    await comesBack(app)
-  })
+      await comesBack(app)
+    })
 
-  context.testWith('hanging', 'a primary that hangs: 503 in bounded time, and the way back', async () => {
-    await using remotely = await openRemote(context, { placement: 'direct' })
-    const { app, ocean } = remotely
-    expect(await app.send(remote, read)).toMatchObject({ status: 200, way: [remote] })
-    const mark = context.nextMark()
-    context.primary.pauseProcess()
-    try {
-      // More of them than there are connections: some wait for a new one, some for an answer.
-      const reads = Array.from({ length: 4 }, () =>
-        inTime(app.send(remote, (subject) => subject.query(`select ${mark}`))),
-      )
-      for (const answer of await Promise.all(reads)) expect(answer).toMatchObject({ ...isUnavailable, way: [remote] })
-      expect(ocean.timesSent(mark)).toBeLessThanOrEqual(4)
-    } finally {
-      context.primary.resumeProcess()
-    }
-    await comesBack(app)
+    context.testWith('hanging', 'a primary that hangs: 503 in bounded time, and the way back', async () => {
+      await using remotely = await openRemote(context, { placement: 'direct' })
+      const { app, ocean } = remotely
+      expect(await app.send(remote, read)).toMatchObject({ status: 200, way: [remote] })
+      const mark = context.nextMark()
+      context.primary.pauseProcess()
+      try {
+        // More of them than there are connections: some wait for a new one, some for an answer.
+        const reads = Array.from({ length: 4 }, () =>
+          inTime(app.send(remote, (subject) => subject.query(`select ${mark}`))),
+        )
+        for (const answer of await Promise.all(reads)) expect(answer).toMatchObject({ ...isUnavailable, way: [remote] })
+        expect(ocean.timesSent(mark)).toBeLessThanOrEqual(4)
+      } finally {
+        context.primary.resumeProcess()
+      }
+      await comesBack(app)
+    })
   })
 }
 
