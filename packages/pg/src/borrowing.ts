@@ -102,12 +102,19 @@ export class Borrowing {
     this.#types.set(client, client._types)
     client._types = this.#connection.client._types
     client.on('notice', this.#forwardNotice)
+    client.on('end', this.#dies)
   }
 
   #disown(client: Guarded['client']): void {
     client._types = this.#types.get(client)
     client.off('notice', this.#forwardNotice)
+    client.off('end', this.#dies)
     client.off('notification', this.#forward)
+  }
+
+  /** The session is lost with its connection: to the app that is its own, and ends as if its server had ended it. */
+  readonly #dies = (): void => {
+    this.#connection.client.connection?.stream.destroy()
   }
 
   readonly #forwardNotice = (message: unknown): void => {

@@ -334,6 +334,11 @@ export class PgConnection implements Guarded, HeldConnection {
   /** The connection is about to die: we hear of that before the statements on it, and before all other listeners. */
   dies(): void {
     this.wire.dies()
+    // A session that has moved ends with either of its two connections: what follows must not begin another one on the primary.
+    if (this.guard.isDiverted) {
+      this.guard.session.isUnknown()
+      this.#borrowing.leave()
+    }
     this.client.removeListener('error', this.#onError)
     this.client.prependListener('error', this.#onError)
   }

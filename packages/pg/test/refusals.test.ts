@@ -1,4 +1,6 @@
+import { setTimeout } from 'node:timers/promises'
 import { isPrimaryRequired } from '@flyroute/core'
+import { createDriver } from '@flyroute/pg'
 import { failedRequest, inRequest, rejection, request } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import pg from 'pg'
@@ -203,4 +205,49 @@ test('an error of the app’s own is not touched, and does not count as a refusa
   expect(error).toBeInstanceOf(pg.DatabaseError)
   expect(error).toMatchObject({ code: '22012' })
   expect([isPrimaryRequired(error), state.refusal]).toEqual([false, undefined])
+})
+
+describe('a session that has moved', () => {
+  const options = { outsideRequest: 'primary', application_name: 'moved' } as const
+  const opening: Readonly<Record<string, () => Promise<pg.ClientBase>>> = {
+    'a client of a pool': () => bench.far(options).connect(),
+    'a client of its own': async () => {
+      const client = new (createDriver({ env: bench.env, outsideRequest: 'primary' }).Client)(options)
+      await client.connect()
+      return client
+    },
+  }
+
+  test.each(
+    Object.keys(opening).flatMap((kind) => [
+      [kind, 'replica', 'commit'],
+      [kind, 'replica', 'rollback'],
+      [kind, 'primary', 'commit'],
+    ]),
+  )(
+    'of %s ends with its connection to the %s, and the app hears of it, whatever comes then (%s)',
+    async (kind, side, end) => {
+      const { primary } = bench.cluster
+      const client = (await opening[kind]?.()) as pg.ClientBase
+      const told: unknown[] = []
+      client.on('error', (error: Error) => told.push(error))
+      const hasEnded = new Promise<void>((resolve) => void client.once('end', () => resolve()))
+      await client.query('begin')
+      await client.query('insert into item values (71)')
+      const ends = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'moved'"
+      await (side === 'primary' ? primary : bench.replica).query(ends)
+      await hasEnded
+      expect(told).not.toEqual([])
+      for (const sql of ['insert into item values (72)', end, 'select 1'])
+        expect(await rejection(client.query(sql))).toMatchObject({
+          message: expect.stringMatching(/not queryable|closed/),
+        })
+      if ('release' in client) (client as pg.PoolClient).release(true)
+      else await (client as pg.Client).end()
+      // What had begun there is rolled back as soon as the server sees that it is left.
+      const left = "select from pg_stat_activity where application_name = 'moved' and state like 'idle in%'"
+      while ((await primary.query(left)).length > 0) await setTimeout(10)
+      expect(await primary.query('select id from item where id > 70')).toEqual([])
+    },
+  )
 })
