@@ -12,6 +12,8 @@ export const seconds = {
   'packages/pg/test/conformance.test.ts': 30,
   'packages/pg/test/conformance-19.test.ts': 30,
   'packages/mysql2/test/conformance-mariadb.test.ts': 30,
+  'packages/pg/test/pgbouncer-session.test.ts': 28,
+  'packages/pg/test/pgbouncer-transaction.test.ts': 28,
   'packages/mysql2/test/conformance-mysql.test.ts': 28,
   'packages/kysely/test/third-party.test.ts': 28,
   'packages/kysely/test/late.test.ts': 25,
