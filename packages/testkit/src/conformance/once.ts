@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from '@jest/globals'
 import type { Query, Subject } from './adapter.ts'
@@ -33,6 +34,36 @@ export function once(context: Context): void {
         await Promise.race([Promise.all([shared, inTransaction]), sleep(20_000, 'open', { ref: false })]),
       ).not.toBe('open')
       expect(await context.valueOnPrimary(id)).toBe(1)
+    })
+
+    context.testWith('servers', 'and keeps a connection is told of, and the connection is home again', async () => {
+      const told: unknown[] = []
+      const listen = (message: unknown): unknown => told.push(message)
+      const { app, far } = await context.app({}, { max: 2 })
+      const id = context.nextId()
+      channel('flyroute:connection-kept').subscribe(listen)
+      try {
+        const { way } = await app.send(away, async (subject) => {
+          if (subject === far) {
+            // A handler without `finally`: its transaction never ends.
+            await new Promise<void>((begun) => {
+              void subject.transaction(async (query) => {
+                await query('select 1')
+                begun()
+                await new Promise(() => undefined)
+              })
+            })
+          }
+          await subject.query(context.insert(id, 1))
+        })
+        expect(way).toEqual([away, home])
+        while (told.length === 0) await sleep(10)
+        // Both of its connections serve again.
+        await far.transaction((query) => far.query('select 1').then(() => query('select 2')))
+        expect(told).toEqual([{ database: far.database.replication.topology.primary.database, inTransaction: false }])
+      } finally {
+        channel('flyroute:connection-kept').unsubscribe(listen)
+      }
     })
 
     context.testWith('servers', 'does not take along the connection of the request behind it', async () => {
