@@ -14,7 +14,8 @@ export interface PostgresCluster extends DatabaseCluster<PostgresNode> {
 
 /**
  * Starts a Postgres primary and its hot standbys on 127.0.0.1, from the binaries that npm installed; as root or not.
- * The database is called `app`; it belongs to the ordinary user `app`, whose password is made up anew each time.
+ * The database is called `app`; it belongs to the ordinary user `app`, whose password is made up anew each time. On Linux, the data
+ * directory that clusters begin with is made once and kept in the user's cache.
  *
  * With `version`, the server is that of the machine's Debian or Ubuntu release, or where that has none, of Debian unstable or
  * experimental with the C library of its own, fetched once with apt into the user's cache, without root.
