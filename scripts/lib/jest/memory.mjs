@@ -1,31 +1,42 @@
 // Where jest's workers and all that they start keep temporary files: in memory, where there is plenty. Tests make and remove the
 // data of a hundred servers, a thousand files each, which takes a file system on a disk more processor time than all that
 // the servers do.
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 
 const memory = '/dev/shm'
-const prefix = 'flyroute-'
 const gigabyte = 2 ** 30
-let folder
+/** @type {{ folder: string, before: Record<string, string | undefined> } | undefined} */
+let opened
 
 /** Jest's `globalSetup`, which runs before any worker is started. */
 export function openMemory() {
   if (!hasPlenty()) return
   for (const name of readdirSync(memory)) if (isLeft(name)) rmSync(join(memory, name), { recursive: true, force: true })
-  folder = mkdtempSync(join(memory, `${prefix}${process.pid}-`))
+  const folder = mkdtempSync(join(memory, `${prefix()}${process.pid}-`))
   // Postgres is another user where this one is root.
   chmodSync(folder, 0o711)
-  process.env.TMPDIR = folder
+  const { TMPDIR, NODE_COMPILE_CACHE } = process.env
+  opened = { folder, before: { TMPDIR, NODE_COMPILE_CACHE } }
   // Programs that tests start load the same sources again and again: their types are taken out once.
-  process.env.NODE_COMPILE_CACHE ??= join(folder, 'compiled')
+  Object.assign(process.env, { TMPDIR: folder, NODE_COMPILE_CACHE: join(folder, 'compiled') })
 }
 
 /** Jest's `globalTeardown`. */
 export function closeMemory() {
-  if (folder === undefined) return
-  delete process.env.TMPDIR
-  rmSync(folder, { recursive: true, force: true })
+  if (opened === undefined) return
+  for (const [name, value] of Object.entries(opened.before)) {
+    if (value === undefined) delete process.env[name]
+    else process.env[name] = value
+  }
+  rmSync(opened.folder, { recursive: true, force: true })
+  opened = undefined
+}
+
+/** Containers may share the memory, but not the numbers of their processes. */
+function prefix() {
+  // Short: sockets have paths of some hundred characters at most.
+  return `fly-${/\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]}-`
 }
 
 /** Containers often have 64 MB there. */
@@ -41,7 +52,7 @@ function hasPlenty() {
 
 /** A run that was killed has left its folder. */
 function isLeft(name) {
-  const [, owner] = new RegExp(`^${prefix}(\\d+)-`).exec(name) ?? []
+  const [, owner] = new RegExp(`^${prefix()}(\\d+)-`).exec(name) ?? []
   if (owner === undefined) return false
   try {
     process.kill(Number(owner), 0)
