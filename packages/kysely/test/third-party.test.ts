@@ -3,31 +3,51 @@ import { runOnPrimary } from '@flyroute/core'
 import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
 import { FlyrouteDialect } from '@flyroute/kysely'
 import { startPostgres } from '@flyroute/testkit'
-import { describeAdapter, postgres } from '@flyroute/testkit/conformance'
+import { type AdapterUnderTest, describeAdapter, type Group, groupNames, postgres } from '@flyroute/testkit/conformance'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Dialect, Kysely, PGliteDialect, sql } from 'kysely'
 import { PostgresJSDialect } from 'kysely-postgres-js'
 import postgresJs from 'postgres'
 import { subjectOf, versions, withoutPool } from './support/subject.ts'
 
-/** The dialect over postgres.js: its driver makes a new object for each connection that it lends. */
-const postgresJsDialect = (url: string, max = 10): Dialect =>
-  new PostgresJSDialect({ postgres: () => postgresJs(url, { max, backoff: () => 0.1, onnotice: () => undefined }) })
+/**
+ * The dialect over postgres.js: its driver makes a new object for each connection that it lends.
+ *
+ * @param prepare whether each statement has a name, so that its text is sent once
+ */
+const postgresJsDialect =
+  (prepare: boolean) =>
+  (url: string, max = 10): Dialect =>
+    new PostgresJSDialect({
+      postgres: () => postgresJs(url, { max, prepare, backoff: () => 0.1, onnotice: () => undefined }),
+    })
 
-describeAdapter({
-  name: 'Kysely over postgres.js',
+const overPostgresJs: Omit<AdapterUnderTest, 'name' | 'open'> = {
   dialect: postgres,
   startCluster: () => startPostgres({ replicas: 1 }),
-  open: (options) => subjectOf(versions['0.29']!, options, postgresJsDialect),
   without: {
     ...withoutPool,
-    distance:
-      'postgres.js lends a new object each time, which says anew what it is: across an ocean that counts as a crossing of its own',
     dying:
       'postgres.js 3.4 itself throws where nobody can catch it: it writes to the socket of a server that was killed',
     'lost-answer': 'postgres.js 3.4 itself neither connects again nor ends once a connection that it has lent is lost',
     promotion: 'postgres.js itself does not end behind a server that was killed and stays away',
   },
+}
+/** In which the suite counts the texts that cross an ocean. */
+const counted: Group[] = ['distance', 'remote outages']
+
+describeAdapter({
+  ...overPostgresJs,
+  name: 'Kysely over postgres.js',
+  open: (options) => subjectOf(versions['0.29']!, options, postgresJsDialect(true)),
+  shownElsewhere: counted,
+})
+
+describeAdapter({
+  ...overPostgresJs,
+  name: 'Kysely over postgres.js without named statements',
+  open: (options) => subjectOf(versions['0.29']!, options, postgresJsDialect(false)),
+  shownElsewhere: groupNames.filter((group) => !counted.includes(group)),
 })
 
 describe('PGlite: one connection, in this process', () => {

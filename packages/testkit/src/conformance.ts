@@ -9,4 +9,4 @@ export type {
   Subject,
 } from './conformance/adapter.ts'
 export { mysql, postgres, type SqlDialect, sqlite } from './conformance/dialect.ts'
-export { describeAdapter } from './conformance/index.ts'
+export { describeAdapter, groupNames } from './conformance/index.ts'

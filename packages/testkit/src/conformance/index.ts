@@ -66,3 +66,6 @@ const groups: Readonly<Record<Exclude<Group, 'takeover'>, (context: Context) => 
   'lost answers': lostAnswers,
   promotion,
 }
+
+/** All groups, for who leaves out some. */
+export const groupNames: readonly Group[] = [...(Object.keys(groups) as Group[]), 'takeover']
