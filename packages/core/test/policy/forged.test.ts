@@ -122,7 +122,7 @@ describe('16 KB of cookies', () => {
       }
       // What else the process does meanwhile, such as collecting garbage, is in few batches; what a request costs is in all of them.
       const median = costs.toSorted((a, b) => a - b)[costs.length / 2]
-      expect(median).toBeLessThan(1)
+      expect(median).toBeLessThan(2)
     },
   )
 
