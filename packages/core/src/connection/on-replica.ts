@@ -27,6 +27,8 @@ export function decideOnReplica<S>(
   const { transaction } = session
   if (transaction !== undefined) {
     if (transaction.refusal !== undefined) return inAborted(guard, analysis)
+    // Its server refuses all but its end: elsewhere it would begin anew, as if nothing had failed.
+    if (session.isFailed) return Action.here
     // It ends where it is; and what has read something stays there.
     const ends = analysis.transaction !== undefined && analysis.transaction !== 'set'
     if (access !== 'write' && (transaction.used || ends)) {

@@ -31,6 +31,15 @@ describe('a replica', () => {
     expect([run('do $$ begin end $$', requestScope()), run('select 1', requestScope())]).toEqual(['refuse', 'here'])
   })
 
+  test('on which a transaction has failed gets all of it: elsewhere it would begin anew', async () => {
+    const { guard } = await ready()
+    expect(run('begin')).toBe('here')
+    guard.session.sends('deallocate a', 'deallocate a', guard.database.classifier.classify('deallocate a'))
+    guard.session.fails(guard.database.classifier.classify('deallocate a'))
+    guarded.status = 'failed'
+    for (const text of ['insert into a values (1)', 'begin', 'rollback']) expect(run(text)).toBe('here')
+  })
+
   test('that would log temporary tables gets none', async () => {
     const server = (await ready({ language: 'mysql' })).isOn('replica')
     expect(run('create temporary table a (id int)', requestScope())).toBe('here')
