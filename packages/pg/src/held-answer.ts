@@ -1,8 +1,8 @@
 import type { DialectFacts, Position } from '@flyroute/core/adapter'
-import { type Callback, isSubmittable, type Submittable } from './driver-types.ts'
+import type { Callback, Submittable } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { askPosition } from './position-query.ts'
-import { answerTo, keepInScope, makeQuery, type Statement, sendInTurn } from './statement.ts'
+import { type Statement, sendStatement } from './statement.ts'
 
 /** How a statement ended: `unknown` where no answer came, so that it may have happened. */
 export type Outcome = 'done' | 'failed' | 'unknown'
@@ -26,25 +26,23 @@ const patienceMs = 2_000
 
 /** Sends a statement, and holds its answer until the position after it is known: code that has the answer has the token. */
 export function holdForPosition(guard: Guarded, statement: Statement, hold: Hold): unknown {
-  const { config, values, callback, analysis, scope } = statement
+  const { analysis } = statement
   const { client } = guard
   const held = new HeldAnswer(hold, guard.database.facts, (taken) => askPosition(guard, hold.asynchronous, taken))
-  if (isSubmittable(config)) {
-    keepInScope(config, scope, guard)
-    held.follow(config)
-    return sendInTurn(guard, config, statement, values, callback)
-  }
-  const query = makeQuery(guard, config, values, callback)
-  const asked = query.callback
-  const { deliver, result } = answerTo(statement, asked, client)
-  query.callback = (error, value) => {
-    if (!error) return held.answer(() => deliver(null, value))
-    held.fail(error)
-    if (hold.failed === undefined) deliver(error)
-    else hold.failed(error, deliver)
-  }
-  sendInTurn(guard, query, statement)
-  if (!hold.wantsPosition) return result
+  let query: Submittable | undefined
+  const result = sendStatement(guard, statement, {
+    sends(sent, isOwn) {
+      if (isOwn) held.follow(sent)
+      else query = sent
+    },
+    answered(error, value, deliver) {
+      if (!error) return held.answer(() => deliver(null, value))
+      held.fail(error)
+      if (hold.failed === undefined) deliver(error)
+      else hold.failed(error, deliver)
+    },
+  })
+  if (!hold.wantsPosition || query === undefined) return result
   // Only the statement that was sent last, and whole, can be followed on the wire: then it costs no round trip.
   const isLast = client._activeQuery === query && client.connection !== undefined
   const isWhole = !query.rows && !analysis.reason.startsWith('copy') && !(analysis.several && mayCopy(query))

@@ -2,7 +2,7 @@ import { Effect, noteUnreachable, type Scope, type Transaction } from '@flyroute
 import { isSubmittable, type QueryArgument, textOn } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { type Hold, holdForPosition } from './held-answer.ts'
-import { answerTo, makeQuery, pass, type Statement, sendAsItIs, sendInTurn } from './statement.ts'
+import { pass, type Statement, sendStatement } from './statement.ts'
 
 /** Sends statements to a primary: as they are, and with the position after each statement that commits something in a request. */
 export class OnPrimary {
@@ -27,7 +27,7 @@ export class OnPrimary {
     if (analysis.leaves === 'setting' && !isSubmittable(config)) {
       return this.#acknowledged(statement.fixed(connection.database.driver), text)
     }
-    if (scope !== undefined && client.readyForQuery === false) return sendAsItIs(connection, statement)
+    if (scope !== undefined && client.readyForQuery === false) return sendStatement(connection, statement)
     return pass(connection, config, values, callback, scope, isPoolQuery)
   }
 
@@ -48,16 +48,14 @@ export class OnPrimary {
 
   /** What it sets holds once the server has said so. With more under way, in which transaction that was is not known any more. */
   #acknowledged(statement: Statement, text: string): unknown {
-    const { config, values, callback, analysis, bound } = statement
-    const { guard, client, wire } = this.#connection
-    const query = makeQuery(this.#connection, config, values, callback)
-    const { deliver, result } = answerTo(statement, query.callback, client)
-    query.callback = (error, value) => {
-      if (!error && wire.isQuiet) guard.session.acknowledges(text, text, analysis, bound)
-      deliver(error, value)
-    }
-    sendInTurn(this.#connection, query, statement)
-    return result
+    const { analysis, bound } = statement
+    const { guard, wire } = this.#connection
+    return sendStatement(this.#connection, statement, {
+      answered(error, value, deliver) {
+        if (!error && wire.isQuiet) guard.session.acknowledges(text, text, analysis, bound)
+        deliver(error, value)
+      },
+    })
   }
 }
 

@@ -6,7 +6,7 @@ import { holdForPosition } from './held-answer.ts'
 import { readPosition } from './on-primary.ts'
 import { SentSetting } from './setting.ts'
 import { Dropped, Rerun } from './signals.ts'
-import { answerTo, keepInScope, makeQuery, replyTo, type Statement, sendInTurn } from './statement.ts'
+import { answerTo, replyTo, type Statement, sendStatement } from './statement.ts'
 
 /** Sends statements to a replica, and has core interpret what fails there. */
 export class OnReplica {
@@ -21,7 +21,7 @@ export class OnReplica {
     // What the server may refuse is run again elsewhere, and so is what sets something: as it was when it was sent.
     const isFixed = sent.analysis.access !== 'read' || sent.analysis.leaves === 'setting'
     const statement = isFixed ? sent.fixed(database.driver) : sent
-    const { config, values, callback, analysis, scope } = statement
+    const { config, analysis, scope } = statement
     const failed = this.#failing(statement)
     const text = textOn(client, config) ?? ''
     guard.session.sends(text, text, analysis)
@@ -30,21 +30,14 @@ export class OnReplica {
     if (setting === undefined && scope?.consistency === 'monotonic' && analysis.transaction === undefined) {
       return holdForPosition(this.#connection, statement, { ...readPosition(this.#connection, scope), failed })
     }
-    if (isSubmittable(config)) {
-      keepInScope(config, scope, this.#connection)
-      setting?.follow(config)
-      return sendInTurn(this.#connection, config, statement, values, callback)
-    }
-    const query = makeQuery(this.#connection, config, values, callback)
-    const { deliver, result } = answerTo(statement, query.callback, client)
-    query.callback = (error, value) => {
-      setting?.answered(error)
-      if (error) failed(error, deliver)
-      else deliver(null, value)
-    }
-    setting?.holdsBack()
-    sendInTurn(this.#connection, query, statement)
-    return result
+    return sendStatement(this.#connection, statement, {
+      sends: (query, isOwn) => setting?.sends(query, isOwn),
+      answered(error, value, deliver) {
+        setting?.answered(error)
+        if (error) failed(error, deliver)
+        else deliver(null, value)
+      },
+    })
   }
 
   /** Asks and reads in one round trip; where the replica turns out to be behind, it is as if nothing had been read. */

@@ -22,13 +22,9 @@ export class SentSetting {
     this.#text = text
   }
 
-  /** It is about to be sent. */
-  holdsBack(): void {
-    this.#connection.awaitSetting()
-  }
-
-  /** It is about to be sent as an object of the app's own: there its answer is seen only as it comes in. */
-  follow(query: Submittable): void {
+  /** @param isOwn it is about to be sent as an object of the app's own: there its answer is seen only as it comes in */
+  sends(query: Submittable, isOwn: boolean): void {
+    if (!isOwn) return this.#connection.awaitSetting()
     const { guard, client } = this.#connection
     // What becomes of it there, the native client does not say.
     if (client.connection === undefined) return guard.session.isUnknown()
@@ -48,7 +44,7 @@ export class SentSetting {
       this.answered(error)
       handleError?.call(query, error, wire)
     }
-    this.holdsBack()
+    this.#connection.awaitSetting()
   }
 
   /** @param error why it has not been set */

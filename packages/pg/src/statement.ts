@@ -153,7 +153,7 @@ const handlers = [
  * Lets the events of a query that was handed in (rows, end, error) run in the scope of who handed it in, and has a cursor read no
  * further where its request has been answered with a replay.
  */
-export function keepInScope(query: Submittable, scope: Scope | undefined, connection?: TurnTaker): void {
+function keepInScope(query: Submittable, scope: Scope | undefined, connection?: TurnTaker): void {
   // Connections are made outside of any scope, and so are their events.
   if (scope === undefined) return
   if (connection !== undefined) readUntilReplayed(query.cursor ?? query, scope, connection)
@@ -183,7 +183,7 @@ function readUntilReplayed(cursor: Submittable, scope: Scope, connection: TurnTa
  *
  * @param values with an object of the app's own, as they were handed in
  */
-export function sendInTurn(
+function sendInTurn(
   connection: TurnTaker,
   query: Submittable,
   { analysis, scope, isPoolQuery }: Statement,
@@ -207,16 +207,34 @@ export function sendInTurn(
   return send(query, values, callback)
 }
 
-/** The same for a statement about whose answer nothing is to be done. */
-export function sendAsItIs(connection: TurnTaker, statement: Statement): unknown {
+/** What is done with a statement on its way, beside sending it and delivering its answer. */
+interface Interception {
+  /** It is about to be sent. @param isOwn as an object of the app's own, whose answer is seen only as it comes in */
+  sends?(query: Submittable, isOwn: boolean): void
+  /** Its answer, or an error, has come; not of an object of the app's own. Default: it is delivered. */
+  answered?(error: unknown, value: unknown, deliver: Callback): void
+}
+
+/**
+ * Sends a statement in its turn; what is called back runs in the scope of the question.
+ *
+ * @returns what `query` returns
+ */
+export function sendStatement(
+  connection: TurnTaker,
+  statement: Statement,
+  { sends, answered }: Interception = {},
+): unknown {
   const { config, values, callback, scope } = statement
   if (isSubmittable(config)) {
     keepInScope(config, scope, connection)
+    sends?.(config, true)
     return sendInTurn(connection, config, statement, values, callback)
   }
   const query = makeQuery(connection, config, values, callback)
   const { deliver, result } = answerTo(statement, query.callback, connection.client)
-  query.callback = deliver
+  query.callback = answered === undefined ? deliver : (error, value) => answered(error, value, deliver)
+  sends?.(query, false)
   sendInTurn(connection, query, statement)
   return result
 }
