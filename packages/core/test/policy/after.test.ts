@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { describe, expect, test } from '@jest/globals'
 import { type PrimaryRequiredError, ReplayUnavailableError } from '../../src/errors.ts'
 import type { Outcome, Verdict } from '../../src/policy/after.ts'
@@ -147,4 +148,51 @@ describe('the debug header', () => {
     const nowhere = await visited({ debugHeader }, { region: undefined, role: 'primary' })
     expect(text(nowhere.after())).toEqual([['flyroute-debug', 'region=none; role=primary; reason=local']])
   })
+})
+
+describe('where no replica is near', () => {
+  const far = { role: 'primary', region: 'gru', primaryIn: 'ord', localIn: 'ord' } as const
+
+  test('what the request has needed is told, and learned for its route', async () => {
+    const one = await visited({ debugHeader: true }, far)
+    const told: unknown[] = []
+    const tell = (message: unknown): unknown => told.push(message)
+    channel('flyroute:placement').subscribe(tell)
+    const { crossings } = one.visit.scope.request
+    crossings?.begins(1, 0)
+    crossings?.begins(2, 0)
+    crossings?.opensNone(7)
+    const { headers } = one.after()
+    channel('flyroute:placement').unsubscribe(tell)
+    const { crossingMs, replayMs } = one.database.replication.prices
+    const price = Math.round(3 * crossingMs + 7)
+    expect(headers).toEqual([
+      [
+        'flyroute-debug',
+        `region=gru; role=primary; reason=direct; price-ms=${price}; replay-ms=${Math.round(replayMs)}`,
+      ],
+    ])
+    expect(told).toEqual([expect.objectContaining({ database: 'app', choice: 'direct', crossings: 3, replayMs })])
+  })
+
+  test('nothing is told of a request that is served from near', async () => {
+    const told: unknown[] = []
+    const tell = (message: unknown): unknown => told.push(message)
+    channel('flyroute:placement').subscribe(tell)
+    const one = await visited({ debugHeader: true })
+    expect(one.after().headers).toEqual([['flyroute-debug', expect.not.stringContaining('price-ms')]])
+    channel('flyroute:placement').unsubscribe(tell)
+    expect(told).toEqual([])
+  })
+})
+
+test('a refusal that was thrown where no request was known belongs to the one that it came to; the first one counts', async () => {
+  const error = refuse(await visited())
+  const one = await visited()
+  one.after({ error })
+  expect(one.visit.scope.request.refusal).toBe(error)
+  const other = await visited()
+  const own = refuse(other)
+  other.after({ error })
+  expect(other.visit.scope.request.refusal).toBe(own)
 })
