@@ -14,6 +14,9 @@ const hides = /(?<!\braise\s+)\bexception\b|\bpg_is_in_recovery\b|\bread_only\b|
 /** Where a text names a relation, an operator or a type of the app's, or runs what may name one. */
 const namesRelation = /\b(?:from|join|table|execute|operator|cast)\b|::/i
 
+/** SQLSTATEs of what a session is in, or a server short of (an aborted transaction, SERIALIZABLE on a standby, a time limit): asked elsewhere or later, it would answer. */
+const passing = /^(?:0A|25|40|5[3-7])/
+
 /** One count for all catalogues, so that an analysis which two of them look at is never taken for seen by the other. */
 let generations = 0
 
@@ -200,7 +203,8 @@ export class Catalogue {
         (error: unknown) => {
           this.#pauseMs = Math.min(oldMs, this.#pauseMs * 2)
           this.#hasFailed = true
-          this.#isRefused = this.#isAnswer(error)
+          const { sqlState, code } = error as { sqlState?: unknown; code?: unknown }
+          this.#isRefused = this.#isAnswer(error) && !passing.test(String(sqlState ?? code))
           this.#generation = ++generations
         },
       )

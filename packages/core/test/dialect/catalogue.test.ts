@@ -212,6 +212,18 @@ test('who waits for an answer gets it, or the word that there is none; and does 
   expect(judge(silent, 'select f()')).toBe('writes,unknown')
 })
 
+test.each([
+  ['an aborted transaction', { code: '25P02' }],
+  ['SERIALIZABLE on a standby', { code: '0A000' }],
+  ['a time limit', { code: '57014' }],
+  ['MySQL: a transaction that is over', { code: 'ER_LOCK_DEADLOCK', sqlState: '40001' }],
+])('an error of the session that was asked on is no refusal: %s', async (_, error) => {
+  const server = new Server()
+  judge(server, 'select f()')
+  await server.fails(Object.assign(new Error('no'), error))
+  expect(judge(server, 'select f()')).toBe('writes,unknown')
+})
+
 test('where there was no way to the server, what is called stays unknown, and is not waited for until it has answered', async () => {
   const server = new Server()
   expect(judge(server, 'select f()')).toBe('writes,unknown')
