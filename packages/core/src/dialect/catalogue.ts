@@ -203,7 +203,8 @@ export class Catalogue {
         (error: unknown) => {
           this.#pauseMs = Math.min(oldMs, this.#pauseMs * 2)
           this.#hasFailed = true
-          const { sqlState, code } = error as { sqlState?: unknown; code?: unknown }
+          // A connection that is taken back tells no reason.
+          const { sqlState, code } = (error ?? {}) as { sqlState?: unknown; code?: unknown }
           this.#isRefused = this.#isAnswer(error) && !passing.test(String(sqlState ?? code))
           this.#generation = ++generations
         },

@@ -88,6 +88,13 @@ export class ServerSocket extends EventEmitter {
     return this
   }
 
+  /** The client takes the connection for ended by its server. */
+  push(_end: null): boolean {
+    this.#tell('end')
+    this.destroy()
+    return false
+  }
+
   /** The client cuts the connection. What it has sent is on its way all the same. */
   destroy(error?: Error): this {
     if (this.#isClosed) return this

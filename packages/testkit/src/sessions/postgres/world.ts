@@ -96,8 +96,15 @@ export async function caughtUp({ primary, replica }: Admins): Promise<void> {
   // Where the next record would go may be behind the header of a page that is not begun: no replica gets there.
   const end = await primary.line('select pg_current_wal_flush_lsn()::text as line')
   const giveUpAt = Date.now() + 10_000
+  let nudgeAt = Date.now() + 500
   while ((await replica.line(`select (pg_last_wal_replay_lsn() >= '${end}')::text as line`)) !== 'true') {
-    if (Date.now() > giveUpAt) throw new Error(`The replica did not reach ${end} in 10 s`)
+    const now = Date.now()
+    if (now > giveUpAt) throw new Error(`The replica did not reach ${end} in 10 s`)
+    // Flushed up to the end of a page, in the middle of a record: with nothing behind it, the rest may be long in coming.
+    if (now > nudgeAt) {
+      nudgeAt = now + 500
+      await primary.line("select pg_logical_emit_message(true, 'nudge', '')::text as line")
+    }
     await sleep(1)
   }
 }
