@@ -18,6 +18,7 @@ export default {
     ],
   },
   globalSetup: '<rootDir>/scripts/lib/jest/setup.mjs',
+  setupFilesAfterEnv: ['<rootDir>/scripts/lib/jest/early-events.mjs'],
   globalTeardown: '<rootDir>/scripts/lib/jest/teardown.mjs',
   testSequencer: '<rootDir>/scripts/lib/jest/sequencer.mjs',
   // More than there are cores: most tests wait, for an ocean or for what a server does when another one hangs.

@@ -1,29 +1,23 @@
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { beforeEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import { publish } from '../src/events.ts'
-import { forgetEarly } from './support/events.ts'
-
-// Channels belong to the process: other files of tests have told something on them before this one.
-beforeEach(() => {
-  for (const event of ['notice', 'connected', 'replica-available', 'token-missed'] as const) forgetEarly(event)
-})
 
 const heard: unknown[] = []
 const listen = (message: unknown): void => void heard.push(message)
 
 test('what came before any subscriber is handed to the first, and to no other', () => {
-  publish('notice', { database: 'early', message: 'a' })
-  publish('notice', { database: 'early', message: 'b' })
-  subscribe('flyroute:notice', listen)
-  expect(heard.splice(0)).toEqual(['a', 'b'].map((message) => ({ database: 'early', message })))
-  publish('notice', { database: 'early', message: 'c' })
+  publish('primary-unavailable', { database: 'early', setting: 'a' })
+  publish('primary-unavailable', { database: 'early', setting: 'b' })
+  subscribe('flyroute:primary-unavailable', listen)
+  expect(heard.splice(0)).toEqual(['a', 'b'].map((setting) => ({ database: 'early', setting })))
+  publish('primary-unavailable', { database: 'early', setting: 'c' })
   const others: unknown[] = []
   const other = (message: unknown): void => void others.push(message)
-  channel('flyroute:notice').subscribe(other)
-  unsubscribe('flyroute:notice', listen)
-  unsubscribe('flyroute:notice', other)
+  channel('flyroute:primary-unavailable').subscribe(other)
+  unsubscribe('flyroute:primary-unavailable', listen)
+  unsubscribe('flyroute:primary-unavailable', other)
   expect(others).toEqual([])
-  expect(heard.splice(0)).toEqual([{ database: 'early', message: 'c' }])
+  expect(heard.splice(0)).toEqual([{ database: 'early', setting: 'c' }])
 })
 
 test('the newest are kept, and only what tells of a state', () => {

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { FlyrouteEvent, FlyrouteEvents } from '../src/events.ts'
 import { replayable } from '../src/node.ts'
 import { estimateReplayMs } from '../src/replication/price.ts'
-import { forgetEarly } from './support/events.ts'
 import { Connection, head } from './support/http.ts'
 import { cookieOf, Regions } from './support/postgres.ts'
 
@@ -37,7 +36,6 @@ const listeners = names.map(
   (name) => [name, (message: unknown) => void (told[name] ??= []).push(message as never)] as const,
 )
 beforeEach(() => {
-  for (const name of names) forgetEarly(name)
   for (const name of names) delete told[name]
   for (const [name, listener] of listeners) subscribe(`flyroute:${name}`, listener)
 })

@@ -6,7 +6,6 @@ export async function told(events: readonly FlyrouteEvent[], run: () => unknown)
   const heard: [FlyrouteEvent, unknown][] = []
   const listeners = events.map((event) => [event, (message: unknown) => void heard.push([event, message])] as const)
   for (const [event, listen] of listeners) {
-    forgetEarly(event)
     channel(`flyroute:${event}`).subscribe(listen)
   }
   try {
@@ -15,11 +14,4 @@ export async function told(events: readonly FlyrouteEvent[], run: () => unknown)
     for (const [event, listen] of listeners) channel(`flyroute:${event}`).unsubscribe(listen)
   }
   return heard
-}
-
-/** What was told before, and is kept for the first subscriber, is no affair of this test. */
-export function forgetEarly(event: FlyrouteEvent): void {
-  const forget = (): void => undefined
-  channel(`flyroute:${event}`).subscribe(forget)
-  channel(`flyroute:${event}`).unsubscribe(forget)
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeToken } from '@flyroute/core/adapter'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Bench } from '../support/open.ts'
@@ -29,6 +30,11 @@ async function flood(
     ),
   )
   await Promise.all([near.replication.status(), far.replication.status()])
+  // What is asked in the background, at first and by a look at the status, is asked by now.
+  for (let asked = -1; asked !== wire.statements.length; ) {
+    asked = wire.statements.length
+    await sleep(200)
+  }
   const before = { statements: wire.statements.length, connections: wire.connections }
   const ways: number[] = []
   for (let batch = 0; batch < requests; batch += 50) {

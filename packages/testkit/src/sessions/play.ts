@@ -34,7 +34,9 @@ export async function* plays(
   { steps, ending, swallows }: Session,
   first?: Step,
 ): AsyncGenerator<void, Transcript> {
-  const connection = await inTime(subject.connect(), 'a connection')
+  const got = await inTime(subject.connect(), 'a connection').catch(refusedAtOnce)
+  if ('refusal' in got) return got
+  const connection = got
   const outcomes: Outcome[] = []
   const passed: Step[] = []
   let refusal: Transcript['refusal']
@@ -64,6 +66,14 @@ export async function* plays(
   return { outcomes, passed, ...(refusal && { refusal }) }
 }
 
+/** While its server is not reached, as for a moment after its connections were ended, nothing of a session is done there. */
+function refusedAtOnce(error: unknown): Transcript & Required<Pick<Transcript, 'refusal'>> {
+  if (!isRefusal(error)) throw error
+  const { code } = error as { code?: unknown }
+  return { outcomes: [], passed: [], refusal: { step: connecting, code: String(code), error } }
+}
+
+const connecting: Step = { kind: 'connecting', text: '', form: 'text', values: [] }
 const noAnswer = 'an answer never came'
 const rollback: Step = { kind: 'rollback', text: 'rollback', form: 'text', values: [] }
 

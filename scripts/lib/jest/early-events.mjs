@@ -1,0 +1,22 @@
+// Channels belong to the process, and what tells of a state is kept there for the first subscriber: what other tests of this
+// worker have told is no affair of the next one.
+import { channel } from 'node:diagnostics_channel'
+import { beforeEach } from '@jest/globals'
+
+const kept = [
+  'connected',
+  'notice',
+  'role-mismatch',
+  'replica-unavailable',
+  'replica-available',
+  'primary-unavailable',
+  'position-unavailable',
+]
+
+beforeEach(() => {
+  const forget = () => undefined
+  for (const event of kept) {
+    channel(`flyroute:${event}`).subscribe(forget)
+    channel(`flyroute:${event}`).unsubscribe(forget)
+  }
+})
