@@ -1,18 +1,14 @@
 // What it costs to know whether a statement reads or writes, and how often one is right: `classify()` against regexps and
 // syntax trees, on the statements of the classifier's own tests, whose verdicts real read-only servers have confirmed.
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { gzipSync } from 'node:zlib'
 import { type Access, classify, type Dialect } from '@flyroute/core'
 import { createClassifier } from '@flyroute/core/adapter'
-import { build } from 'esbuild'
 import { mysql } from '../packages/core/test/classify/cases/mysql.ts'
 import { postgres } from '../packages/core/test/classify/cases/postgres.ts'
 import { sqlite } from '../packages/core/test/classify/cases/sqlite.ts'
 import { type Peer, peers } from './lib/classify-peers.ts'
 
 const short = process.argv.includes('--short')
-const MAX_BUNDLE = 12 * 1024
 
 interface Statement {
   readonly sql: string
@@ -99,17 +95,3 @@ for (const [title, make] of [
   })
   console.log(`  ${title.padEnd(14)} 1 KB ${figures[0]}   100 KB ${figures[1]}   10 MB ${figures[2]}`)
 }
-
-const classifier = new URL('./classify/classify.js', import.meta.resolve('@flyroute/core'))
-const bundle = await build({
-  entryPoints: [fileURLToPath(classifier)],
-  bundle: true,
-  minify: true,
-  format: 'esm',
-  platform: 'node',
-  write: false,
-})
-const code = bundle.outputFiles[0]!.contents
-const gzipped = gzipSync(code, { level: 9 }).length
-console.log(`\nbundle: ${code.length} bytes minified, ${gzipped} gzipped (at most ${MAX_BUNDLE})`)
-if (gzipped > MAX_BUNDLE) process.exitCode = 1
