@@ -30,7 +30,7 @@ import {
   type QueueEntry,
   textOf,
 } from './driver-types.ts'
-import { type CommandInterceptor, GuardedCommand } from './guarded-command.ts'
+import { type CommandInterceptor, GuardedCommand, isOpenEnded, saysGoodbye } from './guarded-command.ts'
 import { type GuardedQueue, guardedOf, install } from './guards.ts'
 import type { InterceptedEntry } from './intercepted-entry.ts'
 import { OnPrimary } from './on-primary.ts'
@@ -350,13 +350,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   }
 
   get isBusy(): boolean {
-    return Boolean(this.connection._command) && !this.#isOpenEnded
-  }
-
-  /** Whether a reader goes at its own pace, and may stand still for ever. */
-  get #isOpenEnded(): boolean {
-    const { _command: current } = this.connection
-    return current instanceof GuardedCommand && current.isReadBitByBit
+    return Boolean(this.connection._command) && !isOpenEnded(this.connection)
   }
 
   /** Its request was answered with a replay, and does not give it back: it is closed, and what was open on it rolled back. */
@@ -366,22 +360,13 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.#holder = undefined
     this.#borrowing.leave(true)
     const { connection } = this
-    const isOpenEnded = this.#isOpenEnded
+    const standsStill = isOpenEnded(connection)
     connection.destroy()
-    if (!isOpenEnded) return
+    if (!standsStill) return
     // The server would wait for the reader before it ends.
     connection.stream.destroy()
     this.isOver()
-    this.#saysGoodbye()
-  }
-
-  /** What is last in the queue of a connection whose pool ends is what the pool waits for: it is not going to have its turn. */
-  #saysGoodbye(): void {
-    const { _commands: queue } = this.connection
-    let last: QueueEntry | undefined
-    while (queue.length > 0) last = queue.shift()
-    if (last !== undefined && !(last instanceof GuardedCommand) && kindOf(last) === undefined)
-      last.onResult?.(undefined)
+    saysGoodbye(connection)
   }
 
   whenOver(act: () => void): () => void {

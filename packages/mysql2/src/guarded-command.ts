@@ -8,7 +8,15 @@ import {
   type Session,
 } from '@flyroute/core/adapter'
 import { detach, type ErrorInterceptor } from './detached-command.ts'
-import type { BareConnection, Callback, Command, Kind, Packet } from './driver-types.ts'
+import {
+  type BareConnection,
+  type Callback,
+  type Command,
+  type Kind,
+  kindOf,
+  type Packet,
+  type QueueEntry,
+} from './driver-types.ts'
 import { hand } from './error-identity.ts'
 import { InterceptedEntry } from './intercepted-entry.ts'
 import { type Repeatable, repeatable } from './repeatable.ts'
@@ -276,4 +284,16 @@ export class GuardedCommand extends InterceptedEntry {
     if (this.#handler.answered(this)) this.#state = 'over'
     return this.isOver
   }
+}
+
+/** Whether a reader goes at its own pace, and may stand still for ever. */
+export function isOpenEnded({ _command: current }: BareConnection): boolean {
+  return current instanceof GuardedCommand && current.isReadBitByBit
+}
+
+/** What is last in the queue of a connection whose pool ends is what the pool waits for: it is not going to have its turn. */
+export function saysGoodbye({ _commands: queue }: BareConnection): void {
+  let last: QueueEntry | undefined
+  while (queue.length > 0) last = queue.shift()
+  if (last !== undefined && !(last instanceof GuardedCommand) && kindOf(last) === undefined) last.onResult?.(undefined)
 }

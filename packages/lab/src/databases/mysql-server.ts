@@ -29,7 +29,7 @@ export interface MysqlServer {
   /**
    * Resolves when the server answers.
    *
-   * @param aside on a port that nobody else knows of, until it is started again. Default: false
+   * @param aside on another port than its own, until it is started again. Default: false
    */
   start(settings: MysqlSettings, aside?: boolean): Promise<void>
   /** SIGTERM, then waits for the end. */
@@ -48,7 +48,7 @@ export class LocalMysqlServer implements MysqlServer {
   readonly #template: MysqlTemplate
   readonly #workspace: Workspace
   #port = 0
-  /** The port at which others look for it; 0 until it has been started there. */
+  /** Its own port, at which others look for it; 0 until it has been started there. */
   #home = 0
   #process: ChildProcess | undefined
 
