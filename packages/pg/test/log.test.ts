@@ -165,7 +165,7 @@ describe('what is wrong is said with what to do', () => {
   test('a connection that its request does not give back, which its pool has again', async () => {
     const app = start()
     expect((await app.get('/kept')).status).toBe(409)
-    expect(await app.line(app.said, /connection/)).toMatch(
+    expect(await app.line(app.said, /warning: a request that/)).toMatch(
       /has not given its connection back.*release it in a `finally`/,
     )
     expect((await app.get('/read')).status).toBe(200)
@@ -174,7 +174,7 @@ describe('what is wrong is said with what to do', () => {
   test('one that is given back in an open transaction', async () => {
     const app = start()
     expect((await app.get('/open')).status).toBe(409)
-    expect(await app.line(app.said, /connection/)).toMatch(/in an open transaction, which was rolled back/)
+    expect(await app.line(app.said, /warning: a request that/)).toMatch(/in an open transaction, which was rolled back/)
     expect((await app.get('/read')).status).toBe(200)
   })
 })
