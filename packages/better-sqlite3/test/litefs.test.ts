@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type FlyrouteDatabase, openDatabase } from '@flyroute/better-sqlite3'
 import { healthResponse, isPrimaryRequired, runOnPrimary, runWithToken } from '@flyroute/core'
 import { replayable } from '@flyroute/core/fetch'
+import { eventually } from '@flyroute/testkit/eventually'
 import { type LitefsCluster, startLitefs } from '@flyroute/testkit/litefs'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import Database from 'better-sqlite3'
@@ -338,9 +338,3 @@ test('several databases in one mount: each has a position of its own, and one to
     for (const db of [...near, ...far]) db.close()
   }
 })
-
-async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const giveUpAt = Date.now() + 5_000; !(await holds()); await sleep(20)) {
-    if (Date.now() > giveUpAt) throw new Error('Still not so')
-  }
-}

@@ -4,8 +4,9 @@ import type { FlyrouteDatabase } from '@flyroute/better-sqlite3'
 import { healthResponse, runWithToken } from '@flyroute/core'
 import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
 import { replayable } from '@flyroute/core/fetch'
+import { eventually } from '@flyroute/testkit/eventually'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { eventually, HandMadeMount, thrown } from './support/mount.ts'
+import { HandMadeMount, thrown } from './support/mount.ts'
 
 let mount: HandMadeMount
 beforeEach(() => {

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { type FlyrouteDatabase, openDatabase } from '@flyroute/better-sqlite3'
+import { eventually } from '@flyroute/testkit/eventually'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import Database from 'better-sqlite3'
 
@@ -41,12 +41,6 @@ function thrown(run: () => unknown): unknown {
     return error
   }
   throw new Error('It was to be refused, and was not')
-}
-
-async function eventually(holds: () => boolean): Promise<void> {
-  for (const giveUpAt = Date.now() + 10_000; !holds(); await sleep(10)) {
-    if (Date.now() > giveUpAt) throw new Error('Still not so')
-  }
 }
 
 const insert = (db: Database.Database) => db.prepare('insert into post values (null)').run()

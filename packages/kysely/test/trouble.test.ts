@@ -4,6 +4,7 @@ import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { createRequestState, createScope, runInScope } from '@flyroute/core/adapter'
 import { FlyrouteDialect } from '@flyroute/kysely'
 import { type PostgresCluster, startPostgres } from '@flyroute/testkit'
+import { eventually } from '@flyroute/testkit/eventually'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
@@ -67,16 +68,6 @@ async function isUsable(db: Kysely<Tables>, max = 2): Promise<void> {
     db.connection().execute(async (one) => (await onReplica.execute(one)).rows),
   )
   expect(await Promise.all(all)).toEqual(Array.from({ length: max }, () => [{ r: true }]))
-}
-
-async function eventually(holds: () => Promise<unknown>, timeoutMs = 20_000): Promise<void> {
-  for (const giveUpAt = Date.now() + timeoutMs; ; await sleep(20)) {
-    try {
-      return void (await holds())
-    } catch (error) {
-      if (Date.now() > giveUpAt) throw error
-    }
-  }
 }
 
 /** What a server has so many of. */

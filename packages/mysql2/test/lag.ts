@@ -1,7 +1,7 @@
 import { createPool, type FlyroutePool } from '@flyroute/mysql2/promise'
 import type { MysqlCluster } from '@flyroute/testkit'
+import { eventually } from '@flyroute/testkit/eventually'
 import { describe, expect, test } from '@jest/globals'
-import { eventually } from './support/eventually.ts'
 import { Bench } from './support/open.ts'
 
 /** How far behind a replica is: what a user may know of it, and that an idle primary is no lag. */

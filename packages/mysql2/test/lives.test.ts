@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 import { runOnPrimary } from '@flyroute/core'
 import { startMariadb } from '@flyroute/testkit'
+import { eventually } from '@flyroute/testkit/eventually'
 import { expect, jest, test } from '@jest/globals'
-import { eventually } from './support/eventually.ts'
 import { Bench } from './support/open.ts'
 
 // How long connections last that lead through Fly Proxy, which closes those that are old.

@@ -5,12 +5,13 @@ import { ConfigurationError, isPrimaryRequired, runOnPrimary } from '@flyroute/c
 import { createRequestState, createScope, gtids, runInScope } from '@flyroute/core/adapter'
 import { createPool, type FlyroutePool } from '@flyroute/mysql2/promise'
 import type { MysqlCluster, MysqlNode } from '@flyroute/testkit'
+import { eventually } from '@flyroute/testkit/eventually'
+import { innodbStatus, openTransactions } from '@flyroute/testkit/innodb'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Pool } from 'mysql2'
 import { createPool as createBarePool } from 'mysql2/promise'
 import type { FlyroutePoolOptions } from '../src/options.ts'
 import { testBoundSettings } from './bound-settings.ts'
-import { eventually } from './support/eventually.ts'
 
 /** What the servers of this family do in their own way: what a token costs, who may write all the same, who was overtaken. */
 export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<MysqlCluster>): void {
@@ -379,6 +380,11 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
       for (const { id } of found) await node.query(`kill ${id}`).catch(() => undefined)
     }
 
+    async function transactions(): Promise<string[]> {
+      const [row] = await primary.query<{ Status: string }>(innodbStatus)
+      return openTransactions(row?.Status ?? '')
+    }
+
     test.each([
       ['its replica', () => replica],
       ['its primary', () => primary],
@@ -395,6 +401,7 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
           const hasEnded = Promise.all([once(bare, 'end'), once(bare.stream, 'close')])
           await connection.query('start transaction')
           await connection.query('insert into item (value) values (1)')
+          expect(await transactions()).toEqual(['app'])
           await endsConnections(server())
           await hasEnded
           const after = ['insert into item (value) values (2)', end, 'select 1']
@@ -405,10 +412,7 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
           await pool.end()
           pools.splice(pools.indexOf(pool), 1)
         }
-        await eventually(async () => {
-          const open = await primary.query('select 1 from information_schema.innodb_trx')
-          return open.length === 0
-        })
+        await eventually(async () => expect(await transactions()).toEqual([]))
         expect(await primary.query('select value from app.item')).toEqual([])
       },
     )

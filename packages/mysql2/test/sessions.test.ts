@@ -1,11 +1,12 @@
 import { isPrimaryRequired, runOnPrimary } from '@flyroute/core'
 import { createPool } from '@flyroute/mysql2/promise'
 import { startMariadb } from '@flyroute/testkit'
+import { eventually } from '@flyroute/testkit/eventually'
+import { innodbStatus, openTransactions } from '@flyroute/testkit/innodb'
 import { inRequest, rejection } from '@flyroute/testkit/requests'
 import { describe, expect, test } from '@jest/globals'
 import type { Pool, RowDataPacket } from 'mysql2'
 import type { PoolConnection } from 'mysql2/promise'
-import { eventually } from './support/eventually.ts'
 import { Bench } from './support/open.ts'
 
 // What a connection is in the middle of, and what a reset, or another user, makes of that.
@@ -80,8 +81,8 @@ describe.each(Object.entries(ways))('%s', (_, reset) => {
     expect(await portOf(connection)).toBe(bench.primary.port)
     connection.release()
     await eventually(async () => {
-      const open = await bench.primary.query('select trx_id from information_schema.innodb_trx')
-      expect(open).toEqual([])
+      const [row] = await bench.primary.query<{ Status: string }>(innodbStatus)
+      expect(openTransactions(row?.Status ?? '')).toEqual([])
     })
     expect(await count()).toBe(before)
   })

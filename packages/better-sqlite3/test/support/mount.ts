@@ -1,7 +1,6 @@
 import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type FlyrouteDatabase, type FlyrouteDatabaseOptions, openDatabase } from '@flyroute/better-sqlite3'
 import Database from 'better-sqlite3'
 
@@ -67,10 +66,4 @@ export function thrown(run: () => unknown): unknown {
     return error
   }
   throw new Error('It was to be refused, and was not')
-}
-
-export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const giveUpAt = Date.now() + 10_000; !(await holds()); await sleep(10)) {
-    if (Date.now() > giveUpAt) throw new Error('Still not so')
-  }
 }

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type ReplayPolicyOptions, type ReplayTarget, runOnPrimary } from '@flyroute/core'
 import { afterAll, afterEach, beforeAll, test } from '@jest/globals'
+import { eventually } from '../eventually.ts'
 import type { AdapterUnderTest, ConformanceCluster, ConformanceNode, Feature, OpenOptions, Subject } from './adapter.ts'
 import { App } from './app.ts'
 import type { SqlDialect } from './dialect.ts'
@@ -179,20 +179,6 @@ export class Context {
     const reason = this.adapter.without?.[feature]
     if (reason === undefined) test(title, run, timeoutMs)
     else test.skip(`${title} (${reason})`, () => undefined)
-  }
-}
-
-/** Looks again and again until `holds` does. */
-export async function eventually(holds: () => unknown, timeoutMs = 10_000): Promise<void> {
-  const giveUpAt = Date.now() + timeoutMs
-  for (;;) {
-    try {
-      if ((await holds()) !== false) return
-    } catch (error) {
-      if (Date.now() > giveUpAt) throw error
-    }
-    if (Date.now() > giveUpAt) throw new Error(`Still not so after ${timeoutMs} ms`)
-    await sleep(10)
   }
 }
 

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ReplayPolicyOptions } from '@flyroute/core'
 import { describe, expect } from '@jest/globals'
+import { eventually } from '../eventually.ts'
 import { Together } from '../together.ts'
 import type { Subject } from './adapter.ts'
 import { App, type Work } from './app.ts'
-import { type Context, eventually, home } from './context.ts'
+import { type Context, home } from './context.ts'
 import { openRemote, page, type Remote, read, remote, roundTripMs } from './remote.ts'
 
 /** Where no replica is near: each request is served where that is cheapest, and what writes is served in the primary's region. */

@@ -1,6 +1,7 @@
 import { runOnPrimary } from '@flyroute/core'
 import { describe, expect } from '@jest/globals'
-import { away, type Context, eventually, home } from './context.ts'
+import { eventually } from '../eventually.ts'
+import { away, type Context, home } from './context.ts'
 
 /** What is left at the end: nothing. */
 export function endings(context: Context): void {

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { runWithToken } from '@flyroute/core'
 import type { DatabaseReplication } from '@flyroute/core/adapter'
 import { describe, expect, test } from '@jest/globals'
+import { eventually } from '../eventually.ts'
 import { App } from './app.ts'
-import { away, type Context, eventually, home } from './context.ts'
+import { away, type Context, home } from './context.ts'
 import { Wire } from './wire.ts'
 
 /** How long (bytes) the word is with which a client ends an idle connection, in the protocols of Postgres and of MySQL. */

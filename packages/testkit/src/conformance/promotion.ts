@@ -1,6 +1,7 @@
 import { describe, expect } from '@jest/globals'
+import { eventually } from '../eventually.ts'
 import { retryAfter } from './app.ts'
-import { away, type Context, eventually, home } from './context.ts'
+import { away, type Context, home } from './context.ts'
 
 /** The primary dies and the replica takes over. Run last: the cluster is not what it was. */
 export function promotion(context: Context): void {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from '@jest/globals'
+import { eventually } from '../eventually.ts'
 import { type App, retryAfter } from './app.ts'
-import { type Context, eventually, home } from './context.ts'
+import { type Context, home } from './context.ts'
 import { openRemote, page, read, remote } from './remote.ts'
 
 const isUnavailable = { status: 503, retryAfter }

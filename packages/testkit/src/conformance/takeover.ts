@@ -1,8 +1,9 @@
 import { isPrimaryRequired, runWithToken } from '@flyroute/core'
 import { describe, expect, test } from '@jest/globals'
+import { eventually } from '../eventually.ts'
 import type { AdapterUnderTest, Subject } from './adapter.ts'
 import { App, retryAfter } from './app.ts'
-import { away, Context, eventually, home, rejection } from './context.ts'
+import { away, Context, home, rejection } from './context.ts'
 import { Wire } from './wire.ts'
 
 /** A replica takes over while the primary before it goes on as if nothing had happened. On a cluster of its own. */

@@ -10,10 +10,11 @@ export class Admin {
     this.#subject = subject
   }
 
-  /** Runs text, and returns the column `line` of its rows. */
-  async lines(text: string): Promise<string[]> {
+  /** Runs text, and returns one column of its rows. */
+  async lines(text: string, column = 'line'): Promise<string[]> {
     this.#connection ??= await this.#subject.connect()
-    return linesOf(await inTime(this.#connection.run({ kind: 'administration', text, form: 'text', values: [] }), text))
+    const step = { kind: 'administration', text, form: 'text', values: [] } as const
+    return linesOf(await inTime(this.#connection.run(step), text), column)
   }
 
   /** The first line. */
@@ -35,11 +36,11 @@ export interface Admins {
   readonly replica: Admin
 }
 
-/** The column `line` of a result, however the driver hands its rows over. */
-export function linesOf(result: unknown): string[] {
+/** A column of a result, however the driver hands its rows over. */
+export function linesOf(result: unknown, column = 'line'): string[] {
   const lines: string[] = []
   JSON.stringify(result, (key, value: unknown) => {
-    if (key === 'line' && typeof value === 'string') lines.push(value)
+    if (key === column && typeof value === 'string') lines.push(value)
     return value
   })
   return lines

@@ -1,3 +1,4 @@
+import { innodbStatus, openTransactions } from '../../innodb.ts'
 import type { Admin } from '../admin.ts'
 import type { Contents } from '../dialect.ts'
 
@@ -60,11 +61,12 @@ async function resetOne(primary: Admin, name: string): Promise<void> {
   await primary.lines(`call ${name}.start_over()`)
 }
 
-export function held(server: Admin): Promise<string> {
+export async function held(server: Admin): Promise<string> {
   const lock = (name: string): string => `if(is_free_lock('${name}'), null, 'lock ${name}')`
-  return server.line(`select concat_ws(', ', ${lock('one')}, ${lock('two')},
-    (select group_concat('transaction of ', user) from information_schema.innodb_trx
-      join information_schema.processlist on id = trx_mysql_thread_id where user in ('app', 'other'))) as line`)
+  const locks = await server.line(`select concat_ws(', ', ${lock('one')}, ${lock('two')}) as line`)
+  const [status = ''] = await server.lines(innodbStatus, 'Status')
+  const users = openTransactions(status).filter((user) => user === 'app' || user === 'other')
+  return [...(locks === '' ? [] : [locks]), ...users.map((user) => `transaction of ${user}`)].join(', ')
 }
 
 export async function contents(server: Admin): Promise<Contents> {
