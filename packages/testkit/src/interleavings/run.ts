@@ -15,20 +15,32 @@ export interface Figures {
   events: number
 }
 
+export function noFigures(): Figures {
+  return { interleavings: 0, replayed: 0, committed: 0, unavailable: 0, stalled: 0, events: 0 }
+}
+
+/** Adds what one search has seen to what others have. */
+export function addFigures(sum: Figures, more: Figures): void {
+  for (const name of Object.keys(sum) as (keyof Figures)[]) sum[name] += more[name]
+}
+
 export interface SearchOptions {
   readonly runs: number
   readonly seed: number
+  /** Plays the one order again that a report has told of. */
+  readonly path?: string | undefined
   /** Whether what goes wrong is made smaller. Default: true. */
   readonly shrinks?: boolean
   /** The search is for faults that say this. Default: for any. */
   readonly symptom?: RegExp
-  readonly onProgress?: (figures: Figures) => void
 }
 
 export interface SearchReport {
   readonly figures: Figures
   /** The smallest order that was found to go wrong, in words. */
   readonly failure: string | undefined
+  /** Where among the orders of the seed it is. */
+  readonly path: string | undefined
 }
 
 /** Plays random programs in random orders, until one goes wrong. */
@@ -36,11 +48,10 @@ export async function searchInterleavings(
   adapter: InterleavingsAdapter,
   options: SearchOptions,
 ): Promise<SearchReport> {
-  const figures: Figures = { interleavings: 0, replayed: 0, committed: 0, unavailable: 0, stalled: 0, events: 0 }
+  const figures = noFigures()
   const property = fc.asyncProperty(programs, fc.scheduler(), async (program, scheduler) => {
     const game = await play(adapter, program, scheduler)
     count(figures, game)
-    options.onProgress?.(figures)
     const faults = judge(game)
     if (faults !== undefined && options.symptom?.test(faults) !== false) throw new Error(printGame(game, faults))
   })
@@ -48,9 +59,10 @@ export async function searchInterleavings(
     numRuns: options.runs,
     seed: options.seed,
     endOnFailure: options.shrinks === false,
+    ...(options.path !== undefined && { path: options.path }),
   })
   const failure = details.failed ? String((details.errorInstance as Error | null)?.message) : undefined
-  return { figures, failure }
+  return { figures, failure, path: details.counterexamplePath ?? undefined }
 }
 
 function count(figures: Figures, { runs, network }: Game): void {
