@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { printFigures, runMeetings, runSessions } from './run.ts'
+import { printSession } from './step.ts'
 import { type SessionAdapter, World } from './world.ts'
 
 /** Plays as many sessions as the command line says, and tells what came of it. */
@@ -20,6 +21,13 @@ export async function playSessions(adapters: Readonly<Record<string, SessionAdap
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
   console.log(`${adapter.name}: ${sessions} sessions, seed ${seed}`)
   const world = await World.start(adapter)
+  // What would end an app is a fault, and no reason to end the search.
+  process.on('uncaughtException', (error) => {
+    console.log(
+      `\n✗ An error that would end an app, in ${world.lot.sessions.map(printSession).at(-1)}\n\n${error.stack}\n`,
+    )
+    process.exitCode = 1
+  })
   try {
     const startedAt = performance.now()
     let toldAt = startedAt

@@ -43,15 +43,23 @@ export async function runSessions(world: World, options: RunOptions): Promise<Ru
   const figures = { job: { ...none }, answering: { ...none }, replayed: { ...none } }
   const failures = new Map<string, string>()
   for (const session of fc.sample(world.adapter.dialect.sessions, { numRuns: sessions, seed })) {
-    const verdict = await judge(world, session)
-    for (const way of ways) {
-      const how = verdict[way]
-      figures[way][typeof how === 'string' ? how : 'wrong']++
-      if (typeof how === 'string') continue
-      const { text, kind } = await explain(world, session, way, how.fault)
-      if (failures.has(kind)) continue
+    const fail = ({ text, kind }: Explanation): void => {
+      if (failures.has(kind)) return
       failures.set(kind, text)
       onFailure?.(text)
+    }
+    try {
+      const verdict = await judge(world, session)
+      for (const way of ways) {
+        const how = verdict[way]
+        figures[way][typeof how === 'string' ? how : 'wrong']++
+        if (typeof how !== 'string') fail(await explain(world, session, way, how.fault))
+      }
+    } catch (error) {
+      // Neither as on one server nor otherwise: it could not be played. The others can.
+      if (!keepsGoing) throw error
+      fail({ text: `${printSession(session)}\n\n${(error as Error).stack}`, kind: `not played: ${String(error)}` })
+      await world.startsOver()
     }
     onProgress?.(figures)
     if (failures.size > 0 && !keepsGoing) break
@@ -59,13 +67,14 @@ export async function runSessions(world: World, options: RunOptions): Promise<Ru
   return { figures, failures: [...failures.values()] }
 }
 
+interface Explanation {
+  readonly text: string
+  /** What others have in common that go wrong in the same way. */
+  readonly kind: string
+}
+
 /** What has gone wrong with a session, with as little around it as possible. */
-async function explain(
-  world: World,
-  session: Session,
-  way: Way,
-  fault: string,
-): Promise<{ text: string; kind: string }> {
+async function explain(world: World, session: Session, way: Way, fault: string): Promise<Explanation> {
   const before = world.lot.sessions.slice(0, -1)
   const judgeIn = async (...sessions: readonly Session[]): Promise<string | undefined> => {
     await world.startsLot()

@@ -159,6 +159,11 @@ export class World implements AsyncDisposable {
     } catch {
       // New ones, then.
     }
+    await this.startsOver()
+  }
+
+  /** Goes on with new servers. */
+  async startsOver(): Promise<void> {
     await this.startsLot()
     await this.#servers[Symbol.asyncDispose]()
     this.#servers = new Servers(this.adapter, await this.adapter.startCluster())
