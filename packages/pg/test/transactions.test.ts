@@ -84,6 +84,22 @@ describe.each([
     })
   })
 
+  test('COMMIT AND CHAIN behind an error begins one without the modes of the one before, as the server does', async () => {
+    const steps = async (client: pg.ClientBase): Promise<unknown> => {
+      await client.query('begin isolation level repeatable read, read only')
+      await rejection(client.query('select 1 / 0'))
+      await client.query('rollback and chain')
+      const { rowCount } = await client.query(write)
+      const { rows } = await client.query('show transaction_isolation')
+      await client.query('rollback')
+      return { rows, rowCount }
+    }
+    const bare = await withClient(bench.bare(), steps)
+    const far = await withClient(bench.far({ max: 1, outsideRequest: 'primary' }), steps)
+    expect(bare).toEqual({ rows: [{ transaction_isolation: 'read committed' }], rowCount: 1 })
+    expect(far).toEqual(bare)
+  })
+
   test('ROLLBACK TO a savepoint revives it', async () => {
     const { state } = await inRequest(() =>
       withClient(bench.far({ max: 1 }), async (client) => {

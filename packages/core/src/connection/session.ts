@@ -239,12 +239,15 @@ export class Session<S> {
     }
   }
 
-  /** With the modes of the one before it. */
+  /** With the modes of the one before it; behind an error, PostgreSQL has forgotten them (measured on 18). */
   #chained(several: boolean): Transaction<S> {
-    const { begin = [], readOnly = false } = this.#transaction ?? {}
+    const before = this.isFailed ? undefined : this.#transaction
     const chained = new Transaction<S>(several)
-    chained.begin.push(...(begin.length > 0 ? begin : [this.#made(this.#undoes ? 'begin' : 'start transaction')]))
-    chained.readOnly = readOnly
+    chained.begin.push(
+      ...(before?.begin.length ? before.begin : [this.#made(this.#undoes ? 'begin' : 'start transaction')]),
+    )
+    chained.readOnly = before?.readOnly ?? this.#isReadOnly
+    chained.isSnapshot = before?.isSnapshot ?? !this.#undoes
     chained.isOnReplica = this.isOnReplica
     return chained
   }

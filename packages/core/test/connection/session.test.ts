@@ -127,6 +127,7 @@ describe('a transaction', () => {
     ['is begun twice, with a mode', () => on('begin', 'begin read only'), ['begin', 'begin read only'], false],
     ['goes on after COMMIT AND CHAIN', () => on('begin', 'select 1', 'commit and chain'), ['begin'], false],
     ['goes on after ROLLBACK AND CHAIN', () => on('begin read only', 'rollback and chain'), ['begin read only'], false],
+    ['has forgotten its modes by an error', () => on('begin read only').fails('select 1').runs('rollback and chain'), ['begin'], false],
     ['goes on after one that was not seen', () => on('commit and chain'), ['begin'], false],
     ['has gone back to a savepoint', () => on('begin', 'rollback to a'), ['begin'], true],
     ['of MySQL, begun twice', () => onMysql('begin', 'select 1', 'start transaction'), ['start transaction'], false],
@@ -163,11 +164,27 @@ describe('a transaction', () => {
     ['by the session', () => on('set default_transaction_read_only = on', 'begin'), true],
     ['against the session', () => on('set default_transaction_read_only = on', 'begin read write'), false],
     ['and chained', () => on('begin read only', 'commit and chain'), true],
+    ['and chained behind an error', () => on('begin read only').fails('select 1').runs('commit and chain'), false],
+    [
+      'and chained behind an error, by the session',
+      () => on('set default_transaction_read_only = on', 'begin read write').fails('select 1').runs('commit and chain'),
+      true,
+    ],
     ['no transaction', () => on('begin read only', 'commit'), undefined],
   ])('is read-only or not: %s', (_, run, expected) => {
     const { session } = run()
     expect(session.transaction?.readOnly).toBe(expected)
   })
+
+  test.each<[string, () => Subject, boolean]>([
+    ['by itself', () => on('begin isolation level repeatable read'), true],
+    ['chained', () => on('begin isolation level repeatable read', 'commit and chain'), true],
+    ['chained behind an error', () => on('begin isolation level repeatable read').fails('select 1').runs('rollback and chain'), false],
+    ['chained, and no snapshot before', () => on('begin', 'commit and chain'), false],
+    ['of MySQL, chained', () => onMysql('begin', 'commit and chain'), true],
+  ])('sees one moment or not: %s', (_, run, expected) => {
+    expect(run().session.transaction?.isSnapshot).toBe(expected)
+  }) // biome-ignore format: a table
 
   test.each<[string, boolean]>([
     ['set default_transaction_read_only = on', true],
