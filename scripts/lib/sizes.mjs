@@ -20,7 +20,7 @@ const whole = {
   '@flyroute/kysely': 160_500,
   '@flyroute/lab': 76_500,
   '@flyroute/lab/databases': 45_000,
-  '@flyroute/mysql2': 183_000,
+  '@flyroute/mysql2': 183_200,
   '@flyroute/mysql2/promise': 180_500,
   '@flyroute/pg': 188_000,
 }
