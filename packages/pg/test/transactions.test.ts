@@ -100,6 +100,23 @@ describe.each([
     expect(far).toEqual(bare)
   })
 
+  test('what a transaction sets for those behind it does not make it read-only', async () => {
+    const steps = async (client: pg.ClientBase): Promise<unknown> => {
+      await client.query('begin')
+      await client.query('set default_transaction_read_only to on')
+      const { rowCount } = await client.query(write)
+      await client.query('commit')
+      return [rowCount, await rejection(client.query('insert into item values (99)'))]
+    }
+    const outcomes: unknown[] = []
+    for (const pool of [bench.bare(), bench.far({ max: 1, outsideRequest: 'primary' })]) {
+      outcomes.push(await withClient(pool, steps))
+      expect(await ids()).toHaveLength(1)
+    }
+    expect(outcomes[1]).toEqual([1, expect.objectContaining({ code: '25006' })])
+    expect(outcomes[1]).toEqual(outcomes[0])
+  })
+
   test('ROLLBACK TO a savepoint revives it', async () => {
     const { state } = await inRequest(() =>
       withClient(bench.far({ max: 1 }), async (client) => {

@@ -58,8 +58,7 @@ function onReplica<S>(guard: ConnectionGuard<S>, failure: Failure): Verdict {
   const word = facts.readError(error)
   if (word === undefined) return 'pass'
   if (word === 'refusal') {
-    const isOwn = transaction?.readOnly === true || isReadOnly
-    if (isOwn && facts.isOfReadOnlyTransaction(error)) return 'pass'
+    if (isReadOnly && facts.isOfReadOnlyTransaction(error)) return 'pass'
     learns(guard, failure)
   }
   if (isDropped(guard.database, scope, error)) return 'drop'

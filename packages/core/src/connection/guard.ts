@@ -232,8 +232,7 @@ export class ConnectionGuard<S> {
 
   /** A primary has refused what no primary refuses: it may not be one any more. */
   doubts(): void {
-    const { transaction, isReadOnly } = this.session
-    if (transaction?.readOnly || isReadOnly || this.isOnlyServer) return
+    if (this.session.isReadOnly || this.isOnlyServer) return
     this.#isDoubtful = true
     if (this.side === 'local') this.database.replication.prober.recheckRole()
   }

@@ -9,6 +9,10 @@ const maxSettings = 1_000
 /** Modes of a transaction in which later writes of others are not seen. */
 const snapshot = /\b(?:repeatable\s+read|serializable)\b/i
 
+/** What a setting for transactions may say of their mode, and that it is the read-only one. */
+const mode = /\bread\s+(?:only|write)\b|_read_only\b/i
+const isReadOnlyMode = /\bread\s+only\b|_read_only['"`]?\s*(?:=|,|\bto\b)\s*'?(?:on|true|yes|1)\b/i
+
 /** That a BEGIN says of its transaction. */
 const modes = /\b(?:read|isolation)\s/i
 
@@ -46,8 +50,14 @@ export class Session<S> {
   get transaction(): Transaction<S> | undefined {
     if (!this.#isOpen) this.#transaction = undefined
     // A transaction whose beginning was not seen. MySQL has such while autocommit is off, and that is a setting.
-    else this.#transaction ??= new Transaction(this.#language !== 'mysql')
+    else this.#transaction ??= this.#begun(this.#language !== 'mysql')
     return this.#transaction
+  }
+
+  #begun(used: boolean): Transaction<S> {
+    const transaction = new Transaction<S>(used)
+    transaction.readOnly = this.#isReadOnly
+    return transaction
   }
 
   /** SET TRANSACTION of MySQL waits for the transaction that it is for: each statement may be that one. */
@@ -70,9 +80,9 @@ export class Session<S> {
     return this.#changes
   }
 
-  /** Transactions of this session are read-only by its own setting. */
+  /** What runs now is read-only by the app's own word: by that of its transaction, or by a setting for those that have none. */
   get isReadOnly(): boolean {
-    return this.#isReadOnly
+    return this.transaction?.readOnly ?? this.#isReadOnly
   }
 
   /** The server has aborted the transaction, and will answer its COMMIT with ROLLBACK. */
@@ -137,12 +147,15 @@ export class Session<S> {
       this.#residue ??= analysis.reason
       return
     }
-    const setting = { key: keyOf(text, values), statement, isLocal: isLocal(text) }
     const transaction = this.#undoes ? this.transaction : undefined
+    const readOnly = mode.test(text) ? isReadOnlyMode.test(text) : undefined
+    // `transaction_read_only` of PostgreSQL is that of the one transaction, and MySQL's is for those that follow.
+    const isOfOne = this.#undoes && readOnly !== undefined && !/default_|characteristics/i.test(text)
+    if (isOfOne && transaction !== undefined) transaction.readOnly = readOnly
+    const lasting = isOfOne ? undefined : readOnly
+    const setting = { key: keyOf(text, values), statement, isLocal: isLocal(text), readOnly: lasting }
     if (transaction !== undefined) transaction.settings.push(setting)
     else this.#keep(setting)
-    if (/read\s+(only|write)|_read_only/i.test(text))
-      this.#isReadOnly = !/read\s+write|(=|\bto)\s*'?(off|0|false|no)\b/i.test(text)
   }
 
   /** What a statement changes by being sent, to be put back where it turns out not to have run. */
@@ -216,8 +229,8 @@ export class Session<S> {
         if (modes.test(text)) this.#setTransaction(statement, text, readOnly)
         return
       }
-      this.#transaction = new Transaction(several)
-      this.#transaction.readOnly = readOnly ?? this.#isReadOnly
+      this.#transaction = this.#begun(several)
+      if (readOnly !== undefined) this.#transaction.readOnly = readOnly
       this.#transaction.isSnapshot = this.#language !== 'postgres' || snapshot.test(text)
       this.#transaction.isOnReplica = this.isOnReplica
       if (!several) this.#transaction.begin.push(...this.#next, statement)
@@ -242,11 +255,11 @@ export class Session<S> {
   /** With the modes of the one before it; behind an error, PostgreSQL has forgotten them (measured on 18). */
   #chained(several: boolean): Transaction<S> {
     const before = this.isFailed ? undefined : this.#transaction
-    const chained = new Transaction<S>(several)
+    const chained = this.#begun(several)
     chained.begin.push(
       ...(before?.begin.length ? before.begin : [this.#made(this.#undoes ? 'begin' : 'start transaction')]),
     )
-    chained.readOnly = before?.readOnly ?? this.#isReadOnly
+    if (before !== undefined) chained.readOnly = before.readOnly
     chained.isSnapshot = before?.isSnapshot ?? !this.#undoes
     chained.isOnReplica = this.isOnReplica
     return chained
@@ -294,6 +307,7 @@ export class Session<S> {
   }
 
   #keep(setting: Setting<S>): void {
+    if (setting.readOnly !== undefined && !setting.isLocal) this.#isReadOnly = setting.readOnly
     // The last one of a kind counts: it moves to the end.
     this.#settings.delete(setting.key)
     this.#settings.set(setting.key, setting)

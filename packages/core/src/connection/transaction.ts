@@ -38,4 +38,6 @@ export interface Setting<S> {
   readonly statement: S
   /** It ends with its transaction (`SET LOCAL`). */
   readonly isLocal: boolean
+  /** Whether it has the transactions that follow read-only; undefined where it is about something else. */
+  readonly readOnly?: boolean | undefined
 }

@@ -199,9 +199,30 @@ describe('a transaction', () => {
     ['set session characteristics as transaction read   only', true],
     ['set session characteristics as transaction read   write', false],
     ['set default_transaction_read_only  to   off', false],
+    ['set default_transaction_read_only to on', true],
+    ["set session default_transaction_read_only = 'true'", true],
+    ["select set_config('default_transaction_read_only', 'on', false)", true],
+    ["select set_config('default_transaction_read_only', 'off', false)", false],
+    ['reset default_transaction_read_only', false],
+    ['set default_transaction_read_only to default', false],
+    ['set transaction_read_only = on', false],
   ])('sessions are read-only by a setting: %s', (text, expected) => {
     expect(on(text).session.isReadOnly).toBe(expected)
     expect(on('set default_transaction_read_only = on', text, 'discard all').session.isReadOnly).toBe(false)
+  })
+
+  test.each<[string, Subject, boolean]>([
+    ['by what it has set for those behind it', on('begin', 'set default_transaction_read_only = on'), false],
+    ['behind that', on('begin', 'set default_transaction_read_only = on', 'commit'), true],
+    ['behind that, undone', on('begin', 'set default_transaction_read_only = on', 'rollback'), false],
+    ['by its own variable', on('begin', 'set transaction_read_only = on'), true],
+    ['behind one with that variable', on('begin', 'set transaction_read_only = on', 'commit'), false],
+    ['against the session', on('set default_transaction_read_only = on', 'begin read write'), false],
+    ['on MySQL, by what it has set for those behind it', onMysql('begin', 'set session transaction read only'), false],
+    ['on MySQL, behind that', onMysql('begin', 'set session transaction read only', 'commit'), true],
+    ['on MySQL, without a transaction', onMysql('set session transaction_read_only = 1'), true],
+  ])('what runs is read-only by the word of the app: %s', (_, { session }, expected) => {
+    expect(session.isReadOnly).toBe(expected)
   })
 
   test('that is given up is over, with all that was for it', () => {
