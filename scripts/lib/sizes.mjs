@@ -11,17 +11,17 @@ const single = {
 
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
-  '@flyroute/better-sqlite3': 105_500,
+  '@flyroute/better-sqlite3': 106_500,
   '@flyroute/cli': 204_500,
-  '@flyroute/core': 93_000,
-  '@flyroute/core/adapter': 171_000,
-  '@flyroute/core/fetch': 49_500,
-  '@flyroute/core/node': 53_200,
-  '@flyroute/kysely': 160_500,
+  '@flyroute/core': 94_300,
+  '@flyroute/core/adapter': 172_200,
+  '@flyroute/core/fetch': 50_800,
+  '@flyroute/core/node': 54_100,
+  '@flyroute/kysely': 162_000,
   '@flyroute/lab': 76_500,
   '@flyroute/lab/databases': 45_000,
-  '@flyroute/mysql2': 183_200,
-  '@flyroute/mysql2/promise': 180_500,
+  '@flyroute/mysql2': 184_800,
+  '@flyroute/mysql2/promise': 182_300,
   '@flyroute/pg': 188_000,
 }
 
@@ -29,10 +29,10 @@ const whole = {
 const packed = {
   '@flyroute/better-sqlite3': 16_200,
   '@flyroute/cli': 18_000,
-  '@flyroute/core': 159_500,
+  '@flyroute/core': 161_500,
   '@flyroute/kysely': 17_000,
   '@flyroute/lab': 59_500,
-  '@flyroute/mysql2': 20_900,
+  '@flyroute/mysql2': 21_400,
   '@flyroute/pg': 25_900,
 }
 

@@ -6,13 +6,14 @@ import { Programs, type Writes } from './program.ts'
 import { QuietLog } from './quiet-log.ts'
 import type { LitefsSource } from './replication.ts'
 import { piecesOf } from './split.ts'
-import { StatementGuard } from './statement.ts'
+import { StatementGuard, type StatementGuards, telling } from './statement.ts'
 import { guardTransaction } from './transaction.ts'
 
 /** The driver's database on LiteFS, with the guard in front of what runs SQL. */
 export class GuardedDatabase extends Database {
   readonly #guard: Guard
   readonly #programs: Programs
+  readonly #guards: StatementGuards
   readonly #statements: StatementGuard
   readonly #replication: DatabaseReplication
   readonly #classify: Classifier['classify']
@@ -44,7 +45,8 @@ export class GuardedDatabase extends Database {
     this.#classify = createClassifier({ dialect: 'sqlite' }).classify
     this.#programs = new Programs(ask, this.#classify, (file) => source.isReplicated(file))
     this.#guard = new Guard(bare, replication, source)
-    this.#statements = new StatementGuard({ guard: this.#guard, programs: this.#programs, classify: this.#classify })
+    this.#guards = { guard: this.#guard, replication, programs: this.#programs, classify: this.#classify }
+    this.#statements = new StatementGuard(this.#guards)
   }
 
   override prepare(sql: string): never {
@@ -59,7 +61,7 @@ export class GuardedDatabase extends Database {
   }
 
   #execWhole(sql: string): this {
-    const run = (): this => super.exec(sql)
+    const run = (): this => telling(this.#guards, sql, () => super.exec(sql))
     const { access, reason, transaction } = this.#classify(sql)
     if (access === 'read') return this.#guard.controls(transaction, run, () => this)
     return this.#guard.writes(() => this.#programs.writes(sql), reason, run)
@@ -70,7 +72,7 @@ export class GuardedDatabase extends Database {
     try {
       for (const { sql: piece, statement } of piecesOf(sql, (text) => super.prepare(text) as BareStatement)) {
         const { reason, transaction } = this.#classify(piece)
-        const run = (): this => super.exec(piece)
+        const run = (): this => telling(this.#guards, piece, () => super.exec(piece))
         if (statement === 'several') this.#execWhole(piece)
         else if (statement === undefined || statement.readonly) this.#guard.controls(transaction, run, () => this)
         else this.#guard.writes(() => this.#programs.writes(piece), reason, run)
@@ -89,7 +91,7 @@ export class GuardedDatabase extends Database {
   /** Most of them look, or set what is there already. */
   override pragma(source: string, options?: Database.PragmaOptions): unknown {
     const sql = `pragma ${source}`
-    const run = (): unknown => super.pragma(source, options)
+    const run = (): unknown => telling(this.#guards, sql, () => super.pragma(source, options))
     if (this.#classify(sql).access === 'read') return this.#guard.looks(currentScope(), run)
     return this.#guard.writes((): Writes => this.#programs.writes(sql), 'pragma', run)
   }

@@ -1,4 +1,4 @@
-import { type Classifier, currentScope } from '@flyroute/core/adapter'
+import { type Classifier, currentScope, type DatabaseReplication, sentNow, tellStatement } from '@flyroute/core/adapter'
 import type { RunResult } from 'better-sqlite3'
 import type { BareStatement } from './bare.ts'
 import type { Guard } from './guard.ts'
@@ -10,6 +10,7 @@ type Method = (this: BareStatement, ...params: unknown[]) => unknown
 /** What guards statements. */
 export interface StatementGuards {
   readonly guard: Guard
+  readonly replication: DatabaseReplication
   readonly programs: Programs
   readonly classify: Classifier['classify']
 }
@@ -33,6 +34,26 @@ export class StatementGuard {
   }
 }
 
+/** Tells of a statement that has run; `sentAt` as `sentNow` has said, and not 0. */
+function tell({ replication, classify }: StatementGuards, sql: string, sentAt: number, error?: unknown): void {
+  tellStatement(replication, { dialect: 'sqlite', onPrimary: false, analysis: classify(sql), sentAt, error })
+}
+
+/** Runs what is no plain read, and tells of it. */
+export function telling<T>(guards: StatementGuards, sql: string, run: () => T): T {
+  const sentAt = sentNow()
+  if (sentAt === 0) return run()
+  let failure: unknown
+  try {
+    return run()
+  } catch (error) {
+    failure = error
+    throw error
+  } finally {
+    tell(guards, sql, sentAt, failure)
+  }
+}
+
 function methods(byName: Record<string, Method>): PropertyDescriptorMap {
   return Object.fromEntries(
     Object.entries(byName).map(([name, value]) => [name, { value, writable: true, configurable: true }]),
@@ -41,16 +62,18 @@ function methods(byName: Record<string, Method>): PropertyDescriptorMap {
 
 const nothingChanged = (): RunResult => ({ changes: 0, lastInsertRowid: 0 })
 
-function readingMethods({ guard, classify }: StatementGuards, driver: BareStatement): Record<string, Method> {
+function readingMethods(guards: StatementGuards, driver: BareStatement): Record<string, Method> {
+  const { guard, classify } = guards
   const { run, get, all, iterate } = driver as unknown as Record<string, Method>
   return {
-    get: reading(guard, get as Method),
-    all: reading(guard, all as Method),
-    iterate: reading(guard, iterate as Method),
+    get: reading(guards, get as Method),
+    all: reading(guards, all as Method),
+    iterate: reading(guards, iterate as Method),
     // What reads and returns nothing: BEGIN, COMMIT, ROLLBACK, SAVEPOINT, ATTACH.
     run(...params) {
       const { transaction } = classify(this.source)
-      return guard.controls(transaction, () => (run as Method).apply(this, params), nothingChanged)
+      const act = (): unknown => telling(guards, this.source, () => (run as Method).apply(this, params))
+      return guard.controls(transaction, act, nothingChanged)
     },
   }
 }
@@ -59,17 +82,21 @@ function readingMethods({ guard, classify }: StatementGuards, driver: BareStatem
  * A method that reads. The engine answers within a microsecond: so outside of a request there is one look for a scope, and no
  * list of parameters, no closure and no object is made on the way.
  */
-function reading(guard: Guard, method: Method): Method {
+function reading(guards: StatementGuards, method: Method): Method {
+  const { guard } = guards
   function read(this: BareStatement, param: unknown): unknown {
     const scope = currentScope()
     const reader = scope === undefined && !guard.isAborted ? undefined : guard.reads(scope)
+    const sentAt = sentNow()
     try {
       // biome-ignore lint/complexity/noArguments: rest parameters cost as much as the rest of this
       const result = arguments.length === 1 ? method.call(this, param) : method.apply(this, arguments as never)
       // For rows that come one by one, too: their snapshot is the one of the first.
+      if (sentAt !== 0) tell(guards, this.source, sentAt)
       if (reader !== undefined) guard.hasRead(reader)
       return result
     } catch (error) {
+      if (sentAt !== 0) tell(guards, this.source, sentAt, error)
       // A PRAGMA or a function may write although the engine expects no writing of it.
       throw guard.interpretError(error, scope, undefined)
     }
@@ -77,12 +104,13 @@ function reading(guard: Guard, method: Method): Method {
   return read
 }
 
-function writingMethods({ guard, programs }: StatementGuards, driver: BareStatement): Record<string, Method> {
+function writingMethods(guards: StatementGuards, driver: BareStatement): Record<string, Method> {
+  const { guard, programs } = guards
   const guarded = (method: Method): Method =>
     function (...params) {
       const { source } = this
       const what = (): Writes => programs.writes(source, params)
-      return guard.writes(what, wordOf(source), () => method.apply(this, params))
+      return guard.writes(what, wordOf(source), () => telling(guards, source, () => method.apply(this, params)))
     }
   const { run, get, all, iterate } = driver as unknown as Record<string, Method>
   const iterators = new WritingIterators(guard)

@@ -1,5 +1,5 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
-import type { Access } from './classify/types.ts'
+import type { Access, Dialect } from './classify/types.ts'
 import type { PrimaryRequiredReason, ReplayUnavailableReason } from './errors.ts'
 import type { Role } from './position.ts'
 
@@ -20,8 +20,49 @@ export interface FlyrouteEvents {
   }
   /** A statement that needs the primary was met on a replica. */
   write: { database: string; access: Access; detail: string; sentTo: 'primary' | 'nowhere' }
-  /** A request is answered with a replay. */
-  replay: { reason: PrimaryRequiredReason | 'method'; detail?: string | undefined; target: string; priceMs: number }
+  /**
+   * A statement that was sent to a server has been answered, or has failed: `server` is the local one (`far`: it is in another
+   * region), or a connection to the primary in its place. A frequent event.
+   */
+  statement: {
+    database: string
+    dialect: Dialect
+    server: 'local' | 'far' | 'primary'
+    access: Access
+    reason: string
+    durationMs: number
+    /** The driver's error code, or `error`. */
+    code?: string | undefined
+  }
+  /**
+   * What a request came to, as the headers of its answer leave: served, where all of it was done on the server that reads use
+   * (`local`) or some of it on a connection to the `primary`; `replayed`; or `refused`, with 413 or 503. A frequent event.
+   */
+  request: { outcome: 'local' | 'primary' | 'replayed' | 'refused'; reason: string }
+  /**
+   * A request is answered with a replay. Its subscribers may set `trace`, the `traceparent` that the request has here: it goes along in
+   * `state`, so that what is done there can be of the same trace.
+   */
+  replay: {
+    reason: PrimaryRequiredReason | 'method'
+    detail?: string | undefined
+    from?: string | undefined
+    target: string
+    priceMs: number
+    trace?: string | undefined
+  }
+  /**
+   * A request came here by a replay of ours; or came back, as that has failed (`failure`: the proxy's word for why). A client can
+   * forge all of it, unless `isProven`.
+   */
+  arrival: {
+    database: string
+    reason?: string | undefined
+    from?: string | undefined
+    trace?: string | undefined
+    failure?: string | undefined
+    isProven: boolean
+  }
   /** A request whose reads have no server near was served, or replayed: the crossings it has needed, and what both ways cost (ms). */
   placement: {
     database: string
@@ -32,6 +73,8 @@ export interface FlyrouteEvents {
   }
   /** A request waited for the replica (ms), or did not even begin to. */
   wait: { database: string; waitedMs: number; reached: boolean; predictedMs?: number | undefined }
+  /** So many requests wait for the replica now. A frequent event. */
+  waiting: { database: string; requests: number }
   /** A request that cannot be replayed, or whose replay failed, goes on with the primary connection. */
   fallback: { database?: string | undefined; reason: ReplayUnavailableReason | 'retry' }
   /**
@@ -71,6 +114,9 @@ export interface FlyrouteEvents {
 /** The name of an event: `flyroute:` and this is the name of its channel. */
 export type FlyrouteEvent = keyof FlyrouteEvents
 
+/** What happens with every request or statement: no message of it is made that no subscriber hears. */
+export type FrequentEvent = 'request' | 'statement' | 'waiting'
+
 /** What tells of a state, and not of one request: kept for the first subscriber, who may come after it. */
 const kept: ReadonlySet<FlyrouteEvent> = new Set<FlyrouteEvent>([
   'connected',
@@ -106,6 +152,20 @@ export function publish<Event extends FlyrouteEvent>(event: Event, message: Flyr
   const to = channel(`flyroute:${event}`)
   if (to.hasSubscribers) to.publish(message)
   else if (kept.has(event)) keep(to, message)
+}
+
+/** Channels that are asked for often: a look-up by name costs more than all else. */
+const asked: Partial<Record<FrequentEvent, Channel>> = {}
+
+/** Whether an event has subscribers: to be asked before a message is made of what happens all the time. */
+export function isHeard(event: FrequentEvent): boolean {
+  asked[event] ??= channel(`flyroute:${event}`)
+  return asked[event].hasSubscribers
+}
+
+/** Publishes what happens all the time: to its subscribers alone, if there are any (`isHeard`), and not to the log. */
+export function tellSubscribers<Event extends FrequentEvent>(event: Event, message: FlyrouteEvents[Event]): void {
+  asked[event]?.publish(message)
 }
 
 function keep(to: Channel, message: object): void {

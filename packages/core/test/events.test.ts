@@ -15,8 +15,12 @@ const names = Object.keys({
   'connection-kept': 0,
   'key-mismatch': 0,
   write: 0,
+  statement: 0,
+  request: 0,
   replay: 0,
+  arrival: 0,
   placement: 0,
+  waiting: 0,
   wait: 0,
   fallback: 0,
   'role-mismatch': 0,
@@ -64,7 +68,7 @@ test('tells of writes, replays, fallbacks and tokens that come too late', async 
   await using fly = await app()
   expect(await fly.send('ams', 'GET', '/write')).toMatchObject({ status: 200, region: 'ord' })
   expect(told.write).toEqual([{ database: 'app', access: 'write', detail: 'insert', sentTo: 'nowhere' }])
-  expect(told.replay).toEqual([{ reason: 'write', detail: 'insert', target: 'ord', priceMs: oceanMs }])
+  expect(told.replay).toEqual([{ reason: 'write', detail: 'insert', from: 'ams', target: 'ord', priceMs: oceanMs }])
   expect(told.fallback).toBeUndefined()
 
   expect(await fly.send('ams', 'POST', '/write', {}, 'x'.repeat(1_000_001))).toMatchObject({
@@ -79,6 +83,46 @@ test('tells of writes, replays, fallbacks and tokens that come too late', async 
   await until('token-missed')
   expect(told['token-missed']).toEqual([{ database: 'app' }])
   expect(told.fallback?.at(-1)).toEqual({ database: 'app', reason: 'response-begun' })
+})
+
+test('tells what each statement and each request came to', async () => {
+  await using fly = await app()
+  await fly.send('ams', 'GET', '/read')
+  const answered = { database: 'app', dialect: 'postgres', durationMs: expect.any(Number), code: undefined }
+  expect(told.statement).toEqual([{ ...answered, server: 'local', access: 'read', reason: 'select' }])
+  expect(told.request).toEqual([{ outcome: 'local', reason: 'local' }])
+  await fly.send('ams', 'GET', '/write')
+  expect(told.statement?.slice(1)).toEqual([{ ...answered, server: 'local', access: 'write', reason: 'insert' }])
+  expect(told.request?.slice(1)).toEqual([
+    { outcome: 'replayed', reason: 'write' },
+    { outcome: 'local', reason: 'replayed-write' },
+  ])
+  expect(told.arrival).toEqual([
+    { database: 'app', reason: 'write', from: 'ams', trace: undefined, isProven: expect.any(Boolean) },
+  ])
+  await fly.send('ams', 'POST', '/write', {}, 'x'.repeat(1_000_001))
+  expect(told.statement?.at(-1)).toEqual({ ...answered, server: 'primary', access: 'write', reason: 'insert' })
+  expect(told.request?.at(-1)).toEqual({ outcome: 'primary', reason: 'local' })
+  const forged = { 'fly-replay-src': 'region=ord;state=flyroute:write@app' }
+  expect((await fly.send('ams', 'GET', '/read', forged)).status).toBe(503)
+  expect(told.request?.at(-1)).toEqual({ outcome: 'refused', reason: 'loop' })
+})
+
+test('carries what a subscriber says of its trace, and nothing else that it says', async () => {
+  await using fly = await app()
+  const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  for (const [said, arrives] of [
+    [trace, trace],
+    [trace.toUpperCase(), undefined],
+    [`${trace};region=gru`, undefined],
+    [trace.replace('b7ad6b7169203331', '0000000000000000'), undefined],
+  ]) {
+    const says = (message: unknown): void => void ((message as FlyrouteEvents['replay']).trace = said)
+    subscribe('flyroute:replay', says)
+    expect((await fly.send('ams', 'GET', '/write')).region).toBe('ord')
+    unsubscribe('flyroute:replay', says)
+    expect(told.arrival?.at(-1)?.trace).toBe(arrives)
+  }
 })
 
 test('tells of waits, with what was expected of them', async () => {
@@ -98,7 +142,14 @@ test('tells of waits, with what was expected of them', async () => {
   await fly.send('ams', 'GET', '/read', cookieOf(hidden))
   await regions.replica.resumeReplay()
   expect(told.wait?.at(-1)).toMatchObject({ reached: false })
-  expect(told.replay?.at(-1)).toEqual({ reason: 'stale', detail: undefined, target: 'ord', priceMs: oceanMs })
+  expect(told.waiting?.slice(-2)).toEqual([1, 0].map((requests) => ({ database: 'app', requests })))
+  expect(told.replay?.at(-1)).toEqual({
+    reason: 'stale',
+    detail: undefined,
+    from: 'ams',
+    target: 'ord',
+    priceMs: oceanMs,
+  })
 })
 
 test('tells of a position that cannot be had, and the write goes through', async () => {

@@ -9,6 +9,7 @@ import {
   type Scope,
   type Side,
   type StatementMemory,
+  sentNow,
   type Watchdog,
   type Wire,
   whenReady,
@@ -168,16 +169,47 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
 
   // --- below the guard ----------------------------------------------------------------------------------------------
 
-  async send<R>(query: CompiledQuery, options: ExecuteOptions, instead?: CompiledQuery): Promise<QueryResult<R>> {
+  send<R>(query: CompiledQuery, options: ExecuteOptions, instead?: CompiledQuery): Promise<QueryResult<R>> {
+    const sentAt = sentNow()
+    const answer = this.#sends<R>(query, options, instead)
+    return sentAt === 0 ? answer : this.measures(answer, query, sentAt)
+  }
+
+  async #sends<R>(query: CompiledQuery, options: ExecuteOptions, instead?: CompiledQuery): Promise<QueryResult<R>> {
     if (!(query instanceof Control)) return this.inner.executeQuery<R>(instead ?? query, options)
     await query.run(this.driver, query.below?.(this.inner, instead) ?? this.inner)
     return { rows: [] }
   }
 
   open<R>({ query, options }: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
+    const sentAt = sentNow()
     const rows = this.inner.streamQuery<R>(query, chunkSize, options)
     this.#rows = rows
-    return rows
+    return sentAt === 0 ? rows : this.#measuresRows(rows, query, sentAt)
+  }
+
+  async measures<T>(answer: Promise<T>, { sql }: CompiledQuery, sentAt: number): Promise<T> {
+    let failure: unknown
+    try {
+      return await answer
+    } catch (error) {
+      failure = error
+      throw error
+    } finally {
+      this.guard.tells(this.#memory.classify(sql), sentAt, failure)
+    }
+  }
+
+  async *#measuresRows<T>(rows: AsyncIterable<T>, { sql }: CompiledQuery, sentAt: number): AsyncIterableIterator<T> {
+    let failure: unknown
+    try {
+      yield* rows
+    } catch (error) {
+      failure = error
+      throw error
+    } finally {
+      this.guard.tells(this.#memory.classify(sql), sentAt, failure)
+    }
   }
 
   /** What a driver's own method sees: an inner connection, on which it executes through this one's log. */

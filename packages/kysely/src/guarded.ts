@@ -22,6 +22,8 @@ export interface Guarded extends PrimaryConnection<CompiledQuery> {
   /** The driver that the inner connection belongs to. */
   readonly driver: Driver
   readonly inner: DatabaseConnection
+  /** Tells of a statement when it has come back; `sentAt` as `sentNow` has said, and not 0. */
+  measures<T>(answer: Promise<T>, query: CompiledQuery, sentAt: number): Promise<T>
   readonly watchdog: Watchdog | undefined
   readonly positions: OwedPositions
   /** A statement that the server does not answer, and that is not waited for any more; settles when it is over. */

@@ -1,4 +1,4 @@
-import { Effect, interpretError, type Transaction, type WriteOutcome } from '@flyroute/core/adapter'
+import { Effect, interpretError, sentNow, type Transaction, type WriteOutcome } from '@flyroute/core/adapter'
 import type { CompiledQuery, QueryResult } from 'kysely'
 import { Answer } from './answer.ts'
 import type { Guarded } from './guarded.ts'
@@ -21,7 +21,10 @@ export class OnPrimary {
 
   /** Sends what nothing is to be decided about. */
   pass<R>(query: CompiledQuery, options: ExecuteOptions): Promise<QueryResult<R>> {
-    return this.#connection.inner.executeQuery<R>(query, options).catch((error: unknown) => {
+    const sentAt = sentNow()
+    const answer = this.#connection.inner.executeQuery<R>(query, options)
+    const told = sentAt === 0 ? answer : this.#connection.measures(answer, query, sentAt)
+    return told.catch((error: unknown) => {
       const { guard } = this.#connection
       if (guard.database.facts.readError(error) === 'refusal') guard.doubts()
       throw error

@@ -13,13 +13,14 @@ import {
   type Scope,
   type Side,
   type StatementMemory,
+  sentNow,
   whenReady,
 } from '@flyroute/core/adapter'
 import { Borrowing } from './borrowing.ts'
 import { currentCaller, keepInScope } from './caller.ts'
 import { isIgnored, otherUser } from './change-user.ts'
 import type { MysqlDatabase } from './database.ts'
-import { type DetachedCommand, detach, withoutNextEnd } from './detached-command.ts'
+import { type DetachedCommand, detach, measure, withoutNextEnd } from './detached-command.ts'
 import {
   addressOf,
   type BareConnection,
@@ -96,11 +97,12 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     const isUnasked = this.#isIdentified || this.guard.isOnlyServer
     if (scope === undefined && isUnasked && this.guard.canBypass && kind !== 'session') {
       this.#onPrimary.overhears(command)
+      this.#measures(command, kind)
       return this.#enqueue.call(this.connection, command)
     }
     const analysis = this.#analyse(command)
     if (this.#isPlain(command, kind, analysis, scope)) {
-      detach(this, command, kind, analysis, scope, scope === undefined ? undefined : currentCaller())
+      detach(this, command, kind, analysis, scope, scope === undefined ? undefined : currentCaller(), sentNow())
       return this.#enqueue.call(this.connection, command)
     }
     if (scope !== undefined) {
@@ -113,6 +115,24 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.#prepared.pair(guarded)
     this.#enqueue.call(this.connection, guarded)
     return command
+  }
+
+  /** Of a command that goes its own way. */
+  #measures(command: Command, kind: Kind): void {
+    const sentAt = sentNow()
+    if (sentAt !== 0 && isStatement(kind))
+      measure(command, (error) => this.tells(this.#analyse(command), sentAt, error))
+  }
+
+  tells(analysis: Analysis, sentAt: number, error?: unknown): void {
+    this.guard.tells(analysis, sentAt, error)
+  }
+
+  /** What was sent in its turn has come back. */
+  #tells(guarded: GuardedCommand, error?: unknown): void {
+    const { kind, analysis, sentAt } = guarded
+    guarded.sentAt = 0
+    if (sentAt !== 0 && isStatement(kind)) this.tells(analysis, sentAt, error)
   }
 
   /** Whether nothing is left to decide about a command, and nothing to be done but what its answer is for. */
@@ -262,11 +282,12 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
 
   answered(guarded: GuardedCommand): boolean {
     if (guarded.wasNotPrepared) return true
+    this.#tells(guarded)
     if (guarded.kind === 'session') this.#startsOver(guarded.command, false)
     const headers = headersOf(guarded.command)
     const { session, role } = this.guard
     const before = session.transaction
-    if (guarded.kind === 'query' || guarded.kind === 'execute') {
+    if (isStatement(guarded.kind)) {
       this.wire.answered(headers)
       const { again, analysis } = guarded
       const text = this.textOf(guarded.command)
@@ -277,6 +298,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   }
 
   failed(guarded: GuardedCommand, error: unknown, isAnswer: boolean): void {
+    this.#tells(guarded, error)
     if (guarded.kind === 'session') {
       if (!isIgnored(error)) this.#startsOver(guarded.command, true)
       guarded.deliver(error)
@@ -303,6 +325,8 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     const isAnswer = (error as { fatal?: unknown }).fatal !== true
     const guarded = new GuardedCommand(this, command, kind, analysis, scope)
     guarded.takesOver()
+    // Told already.
+    guarded.sentAt = 0
     this.failed(guarded, error, isAnswer)
     if (isAnswer) withoutNextEnd(command)
   }
@@ -389,6 +413,11 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     for (const act of this.#endings) act()
     this.#endings.clear()
   }
+}
+
+/** Whether the server runs something for it. */
+function isStatement(kind: Kind): boolean {
+  return kind === 'query' || kind === 'execute'
 }
 
 /** Puts a guard on a connection, unless it has one. */

@@ -6,6 +6,7 @@ import {
   refusesLate,
   type Scope,
   type Session,
+  sentNow,
 } from '@flyroute/core/adapter'
 import { detach, type ErrorInterceptor } from './detached-command.ts'
 import {
@@ -53,6 +54,8 @@ export class GuardedCommand extends InterceptedEntry {
   before: Session<Repeatable>['mark'] | undefined
   /** Whether it could run on another connection as well, when it was sent. */
   canMove = false
+  /** When it was sent, as `sentNow` has said; 0 once what became of it was told. */
+  sentAt = 0
   #again: Repeatable | undefined
   /** Of a preparation: the execution that has come after it. */
   execution: GuardedCommand | undefined
@@ -142,13 +145,13 @@ export class GuardedCommand extends InterceptedEntry {
   takesOver(): void {
     this.#state = 'sent'
     this.#wasSent = true
+    this.sentAt = sentNow()
   }
 
   /** Sends the command that was held. */
   send(): void {
     if (this.#state !== 'held') return
-    this.#state = 'sent'
-    this.#wasSent = true
+    this.takesOver()
     this.advance()
   }
 
@@ -264,7 +267,8 @@ export class GuardedCommand extends InterceptedEntry {
     this.#hasBegun = true
     const { command, kind, analysis, scope, connection } = this
     if (!this.#handler.canBypass(command, kind, analysis, scope)) return
-    detach(this.#handler, command, kind, analysis, scope, undefined)
+    detach(this.#handler, command, kind, analysis, scope, undefined, this.sentAt)
+    this.sentAt = 0
     connection._command = command
   }
 

@@ -1,4 +1,4 @@
-import type { Freshness, Position } from '@flyroute/core/adapter'
+import { type Freshness, type Position, sentNow } from '@flyroute/core/adapter'
 import { isSubmittable, type QueryConfig } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { makeQuery, type Statement } from './statement.ts'
@@ -54,6 +54,8 @@ export function sendChecked(connection: Guarded, statement: Statement, need: Pos
   const query = makeQuery(connection, statement.config, statement.values, undefined)
   query.callback = (error, value) => (isFresh ? read.answer(error, value) : read.behind(error))
   send(query)
+  const sentAt = sentNow()
+  if (sentAt !== 0) query.sentAt = sentAt
   // The driver would write it when the first answer is there; by then it is on the wire, unless the driver refuses it.
   const refused = query.submit(client.connection)
   query.submit = () => refused

@@ -93,6 +93,7 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
     override _handleReadyForQuery(message: ReadyMessage | undefined): void {
       // A connection that is not of the driver may say it without a message.
       if (message) this.#guarded.wire.isReady(message.status)
+      this.#guarded.clock.stops()
       if (this.#isIdentified) return super._handleReadyForQuery?.(message)
       const isFirst = !this.#isEstablished
       this.#isEstablished = true
@@ -109,8 +110,9 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
     override _handleErrorMessage(message: Error): void {
       // The driver would take it for the reason why the connection cannot be established.
       const { questions } = this.#guarded.wire
-      if (!this.#isIdentified && questions.isAsking) questions.fails(message)
-      else super._handleErrorMessage?.(message)
+      if (!this.#isIdentified && questions.isAsking) return questions.fails(message)
+      this.#guarded.clock.stops(message)
+      super._handleErrorMessage?.(message)
     }
 
     override _handleNotice(message: unknown): void {
@@ -118,10 +120,13 @@ export function guardClient(Base: ClientClass, enter: (config: unknown) => Clien
     }
 
     override _pulseQueryQueue(): void {
-      if (!this.#guarded.wire.questions.takesTurn()) super._pulseQueryQueue?.()
+      if (this.#guarded.wire.questions.takesTurn()) return
+      super._pulseQueryQueue?.()
+      this.#guarded.clock.looks()
     }
 
     override _errorAllQueries(error: Error): void {
+      this.#guarded.clock.stops(error)
       this.#guarded.losesQueries(error)
       super._errorAllQueries?.(error)
       this.#guarded.wire.questions.failAll(error)

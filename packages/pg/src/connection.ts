@@ -18,6 +18,7 @@ import {
 } from '@flyroute/core/adapter'
 import { Borrowing } from './borrowing.ts'
 import { canCheck } from './checked-read.ts'
+import { Clock } from './clock.ts'
 import type { PgDatabase } from './database.ts'
 import {
   type BareClient,
@@ -68,6 +69,7 @@ export class PgConnection implements Guarded, HeldConnection {
   readonly isAlone: boolean
   readonly wire: PgWire
   readonly guard: ConnectionGuard<QueryArgument>
+  readonly clock: Clock
   readonly #memory: StatementMemory
   /** The guarded `query`. */
   readonly #query: BareClient['query']
@@ -97,6 +99,10 @@ export class PgConnection implements Guarded, HeldConnection {
     this.isAlone = isAlone
     this.wire = new PgWire(client, send, questionMs)
     this.guard = new ConnectionGuard(database, side, this.wire, (text) => text)
+    this.clock = new Clock(client, (sent, sentAt, error) => {
+      const analysis = this.#analyse(sent, undefined)
+      if (analysis !== undefined) this.guard.tells(analysis, sentAt, error)
+    })
     this.#query = query
     this.#memory = createStatementMemory(database.classifier)
     this.#listen()

@@ -22,6 +22,8 @@ export interface Submittable {
   values?: unknown
   callback?: Callback | undefined
   query_timeout?: number
+  /** Of ours: when it was sent, where that was ahead of its turn. */
+  sentAt?: number
   handleError?: (error: unknown, connection?: unknown) => void
   handleCommandComplete?: (message: unknown, connection?: unknown) => void
   handleReadyForQuery?: (connection?: unknown) => void

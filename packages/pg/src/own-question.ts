@@ -256,7 +256,9 @@ function queueOf(queue: Queue): unknown[] {
   return (queue._queryQueue ?? queue.queryQueue) as unknown[]
 }
 
-function activeOf(queue: Queue): unknown {
+/** The query of a client whose answer is being read, or a question of ours. */
+export function activeOf(client: object): unknown {
+  const queue = client as Queue
   return '_activeQuery' in queue ? queue._activeQuery : queue.activeQuery
 }
 

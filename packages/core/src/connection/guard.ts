@@ -15,6 +15,7 @@ import type { RequestState, WriteOutcome } from '../request/state.ts'
 import type { Freshness } from '../token.ts'
 import { Action, Effect } from './action.ts'
 import { Session } from './session.ts'
+import { tellStatement } from './told-statement.ts'
 import type { Transaction } from './transaction.ts'
 import type { Wire } from './wire.ts'
 import { Writes } from './writes.ts'
@@ -222,6 +223,13 @@ export class ConnectionGuard<S> {
     // A text that has begun a transaction of its own has not committed that one.
     if ((several || chain) && this.wire.status !== 'idle') this.writes.goesOn(request)
     if (schema) this.schemaChanged()
+  }
+
+  /** A statement that was sent has come back; `sentAt` as `sentNow` has said, and not 0. */
+  tells(analysis: Analysis, sentAt: number, error?: unknown): void {
+    const { replication, facts } = this.database
+    const { language: dialect } = facts
+    tellStatement(replication, { dialect, onPrimary: this.side === 'primary', analysis, sentAt, error })
   }
 
   /** What was learned of texts and of routines may no longer hold. */

@@ -1,6 +1,7 @@
 import { findPrimaryRequired, findReplayUnavailable } from '../errors/find.ts'
 import { originOf } from '../errors/origin.ts'
 import { type PrimaryRequiredError, ReplayUnavailableError } from '../errors.ts'
+import { isHeard, tellSubscribers } from '../events.ts'
 import type { HttpAnswer } from '../replay/response.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
 import { answerReplay, type ReplayOrder, unavailableAnswer } from './answers.ts'
@@ -60,8 +61,17 @@ function conclude(policy: ResolvedPolicy, visit: RequestVisit, { error, status =
     const { primaryUnreachable: cause } = state
     if (cause !== undefined) return unavailable(policy, visit, new ReplayUnavailableError('no-primary', { cause }))
   }
+  if (isHeard('request')) tellSubscribers('request', { outcome: whereServed(policy, visit), reason: visit.why })
   const headers = addedHeaders(policy, visit)
   return headers === noHeaders ? untouched : { answer: undefined, headers }
+}
+
+/** Whether a connection to the primary was used in place of the server that reads use. */
+function whereServed({ databases }: ResolvedPolicy, { scope }: RequestVisit): 'local' | 'primary' {
+  const { request, onPrimary } = scope
+  const isElsewhere = ({ name, topology }: DatabaseReplication): boolean =>
+    topology.role === 'replica' && (onPrimary || request.hasWritten(name))
+  return databases.some(isElsewhere) ? 'primary' : 'local'
 }
 
 /** What was committed before it came to this still has a token. */

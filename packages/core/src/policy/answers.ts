@@ -1,5 +1,5 @@
 import { type PrimaryRequiredError, ReplayUnavailableError } from '../errors.ts'
-import { publish } from '../events.ts'
+import { type FlyrouteEvents, isHeard, publish, tellSubscribers } from '../events.ts'
 import { type HttpAnswer, replayResponse } from '../replay/response.ts'
 import type { ReplayTarget } from '../replay/target.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
@@ -31,9 +31,18 @@ export function answerReplay(policy: ResolvedPolicy, visit: RequestVisit, order:
   if (place === undefined) return unavailableAnswer(new ReplayUnavailableError('no-primary'))
   if (!visit.scope.request.answerReplay()) return undefined
   policy.fallbacks.remember(visit.request.header('fly-request-id'), reason)
-  publish('replay', { reason, detail, target: String(place), priceMs: database.prices.replayMs })
+  const from = database.topology.region
+  const told: FlyrouteEvents['replay'] = {
+    reason,
+    detail,
+    from,
+    target: String(place),
+    priceMs: database.prices.replayMs,
+  }
+  publish('replay', told)
+  if (isHeard('request')) tellSubscribers('request', { outcome: 'replayed', reason })
   return replayResponse(target, {
-    state: writeState({ reason, detail, database: database.name }, policy.secrets),
+    state: writeState({ reason, detail, database: database.name, trace: told.trace }, policy.secrets),
     // A primary region that is down then answers within this time, with our own words and not the proxy's.
     timeoutMs: policy.replayTimeoutMs,
     fallback: 'prefer_self',
@@ -43,6 +52,7 @@ export function answerReplay(policy: ResolvedPolicy, visit: RequestVisit, order:
 /** The answer to a request that can be served neither here nor by a replay: 413 for its size, else 503 with `Retry-After`. */
 export function unavailableAnswer(error: ReplayUnavailableError): HttpAnswer {
   const { code, reason, message } = error
+  if (isHeard('request')) tellSubscribers('request', { outcome: 'refused', reason })
   const tooLarge = reason === 'body-too-large'
   return {
     status: tooLarge ? 413 : 503,

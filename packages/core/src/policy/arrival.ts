@@ -33,7 +33,7 @@ export function readArrival(policy: ResolvedPolicy, request: IncomingRequest): A
   if (source === undefined && failed === undefined) return undefined
   const { databases, secrets, fallbacks } = policy
   const failure = parseReplayFailure(failed)
-  const { state: text } = parseReplaySource(source) ?? {}
+  const { state: text, region: from } = parseReplaySource(source) ?? {}
   const state = readState(text, secrets)
   tellKeys(databases, text, secrets, state !== undefined)
   if (failure === undefined && state === undefined) return undefined
@@ -42,6 +42,14 @@ export function readArrival(policy: ResolvedPolicy, request: IncomingRequest): A
   const isProven = isSigned || remembered !== undefined
   const [first] = databases as readonly [DatabaseReplication]
   const meant = databases.find((one) => plain(one.name) === state?.database) ?? first
+  publish('arrival', {
+    database: meant.name,
+    reason: state?.reason ?? remembered,
+    from,
+    trace: state?.trace,
+    ...(failure === undefined ? {} : { failure: failure.reason ?? 'unknown' }),
+    isProven,
+  })
   const { primaryRegion } = meant.topology
   const elsewhere = databases.some((one) => one.topology.primaryRegion !== primaryRegion)
   const obstacle = failure !== undefined ? 'replay-failed' : elsewhere ? 'two-primaries' : 'loop'

@@ -1,4 +1,4 @@
-import { publish } from '../events.ts'
+import { isHeard, publish, tellSubscribers } from '../events.ts'
 import { hasReached, type Position, type PositionAlgebra, type ServerInstance } from '../position.ts'
 import { currentScope, type Scope } from '../request/scope.ts'
 import { type Freshness, stricter } from '../token.ts'
@@ -132,14 +132,21 @@ export class ReadFreshness implements Knowledge {
     // Waiting longer than a replay takes never pays: what is not there by then is fetched where it is.
     const limit = patient ? timeoutMs : Math.min(timeoutMs, looksOnce ? stall : Math.max(replayMs, 5))
     const begun = performance.now()
-    const reached = await this.#catchUp.wait(need, {
+    const waiting = this.#catchUp.wait(need, {
       timeoutMs: limit,
       stallMs: patient ? undefined : stall,
       looksOnce,
       signal,
     })
+    this.#tellWaiting()
+    const reached = await waiting
+    this.#tellWaiting()
     publish('wait', { database: this.#database, waitedMs: performance.now() - begun, reached, predictedMs })
     return reached
+  }
+
+  #tellWaiting(): void {
+    if (isHeard('waiting')) tellSubscribers('waiting', { database: this.#database, requests: this.waiting })
   }
 
   // --- what an assessment rests on ----------------------------------------------------------------------------------

@@ -81,6 +81,7 @@ export type Group =
   | 'tokens'
   | 'waiting'
   | 'once'
+  | 'telling'
   | 'endings'
   | 'failures'
   | 'lost answers'

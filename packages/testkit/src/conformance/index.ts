@@ -12,6 +12,7 @@ import { remoteOutages } from './remote-outages.ts'
 import { routing } from './routing.ts'
 import { scopes } from './scopes.ts'
 import { takeover } from './takeover.ts'
+import { telling } from './telling.ts'
 import { tokens } from './tokens.ts'
 import { transactions } from './transactions.ts'
 import { waiting } from './waiting.ts'
@@ -61,6 +62,7 @@ const groups: Readonly<Record<Exclude<Group, 'takeover'>, (context: Context) => 
   tokens,
   waiting,
   once,
+  telling,
   endings,
   failures,
   'lost answers': lostAnswers,
