@@ -14,15 +14,15 @@ const whole = {
   '@flyroute/better-sqlite3': 106_500,
   '@flyroute/cli': 204_500,
   '@flyroute/core': 94_300,
-  '@flyroute/core/adapter': 172_200,
+  '@flyroute/core/adapter': 172_600,
   '@flyroute/core/fetch': 50_800,
   '@flyroute/core/node': 54_100,
-  '@flyroute/kysely': 162_000,
+  '@flyroute/kysely': 162_150,
   '@flyroute/lab': 76_500,
   '@flyroute/lab/databases': 45_000,
-  '@flyroute/mysql2': 184_800,
-  '@flyroute/mysql2/promise': 182_300,
-  '@flyroute/pg': 188_000,
+  '@flyroute/mysql2': 184_950,
+  '@flyroute/mysql2/promise': 182_400,
+  '@flyroute/pg': 188_100,
 }
 
 /** What is downloaded: tarballs. */

@@ -8,6 +8,7 @@ export { BorrowedPrimary, type PrimaryConnection } from './connection/borrowed-p
 export { decide } from './connection/decide.ts'
 export { type Failure, interpretError, isDropped, type Verdict } from './connection/failure.ts'
 export { ConnectionGuard, type GuardedDatabase, type Side } from './connection/guard.ts'
+export { registerIntent } from './connection/intent.ts'
 export { mayWrite } from './connection/on-primary.ts'
 export { Session } from './connection/session.ts'
 export { sentNow, tellStatement } from './connection/told-statement.ts'

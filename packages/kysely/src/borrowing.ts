@@ -8,10 +8,13 @@ type Borrowed = BorrowedPrimary<CompiledQuery, Guarded>
 /** Runs statements on a connection to the primary in place of one to a replica. */
 export class Borrowing {
   readonly #connection: Guarded
-  #borrowed: Borrowed | undefined
 
   constructor(connection: Guarded) {
     this.#connection = connection
+  }
+
+  get #borrowed(): Borrowed | undefined {
+    return this.#connection.guard.loan as Borrowed | undefined
   }
 
   /** The connection that is used in place of this one. */
@@ -28,13 +31,6 @@ export class Borrowing {
 
   async *stream<R>(statement: Statement, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
     yield* (await this.#ready(statement)).stream<R>(statement, chunkSize)
-  }
-
-  leave(): void {
-    const borrowed = this.#borrowed
-    if (borrowed === undefined) return
-    borrowed.leave()
-    this.#isOver(borrowed)
   }
 
   #passesOn(statement: Statement): Statement {
@@ -55,28 +51,14 @@ export class Borrowing {
   #borrow({ analysis }: Statement): Borrowed {
     const connection = this.#connection
     const { guard, owner } = connection
-    const { image, transaction } = guard.session
-    if (transaction !== undefined) {
-      guard.session.leavesTransaction()
-      if (connection.abandoned === undefined)
-        connection.abandons(connection.driver.rollbackTransaction(connection.inner))
+    if (guard.session.transaction !== undefined && connection.abandoned === undefined) {
+      connection.abandons(connection.driver.rollbackTransaction(connection.inner))
     }
-    // A BEGIN begins by itself what it begins.
-    const begin = analysis.transaction === 'begin' ? [] : image.begin
-    const borrowed: Borrowed = new BorrowedPrimary({ ...image, begin }, async () => {
+    const borrow = async (): Promise<Guarded> => {
       const primary = await owner.acquirePrimary()
       if (connection.isCancellable) await primary.inner.collectSessionInfo?.()
       return primary
-    })
-    this.#borrowed = borrowed
-    guard.isDiverted = true
-    borrowed.ready.catch(() => this.#isOver(borrowed))
-    return borrowed
-  }
-
-  #isOver(borrowed: Borrowed): void {
-    if (this.#borrowed !== borrowed) return
-    this.#borrowed = undefined
-    this.#connection.guard.isDiverted = false
+    }
+    return new BorrowedPrimary(guard, borrow, analysis.transaction === 'begin')
   }
 }

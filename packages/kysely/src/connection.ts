@@ -294,12 +294,10 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   leaves(isUnfit: boolean): Promise<boolean> | undefined {
     const { guard, abandoned } = this
     const { transaction } = guard.session
-    const isDiscarded = isUnfit || guard.isMisplaced || (guard.isDiverted && guard.session.changes > 0)
+    const isDiscarded = isUnfit || guard.isSpent
     this.isCancellable = false
     this.positions.giveUp()
-    this.#borrowing.leave()
     this.owner.database.held.release(this)
-    guard.writes.leavesTransaction('unknown')
     guard.givenBack()
     if (!isDiscarded && abandoned === undefined && transaction?.refusal === undefined) return undefined
     return this.#cleansUp(isDiscarded)

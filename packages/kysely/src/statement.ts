@@ -68,8 +68,8 @@ export class Statement {
   readonly scope: Scope | undefined
   /** As the connection knows it that it is run on. */
   analysis: Analysis
-  /** The name of the database where a write of it is registered, while it is on its way to the primary. */
-  #intent: string | undefined
+  /** Withdraws the write that is registered while it is on its way to the primary. */
+  #withdraw: (() => void) | undefined
 
   constructor(query: CompiledQuery, options: ExecuteOptions, scope: Scope | undefined, analysis: Analysis) {
     this.query = query
@@ -80,13 +80,11 @@ export class Statement {
 
   /** Takes over what a guard has registered for its way to the primary. */
   takesIntent(guard: ConnectionGuard<CompiledQuery>): void {
-    if (guard.takeIntent()) this.#intent = guard.database.replication.name
+    this.#withdraw = guard.takeIntent() ?? this.#withdraw
   }
 
   /** Its connection has registered what it does there, or it was not sent. */
   withdrawsIntent(): void {
-    if (this.#intent === undefined) return
-    this.scope?.request.endWrite(this.#intent, 'unsent')
-    this.#intent = undefined
+    this.#withdraw?.()
   }
 }

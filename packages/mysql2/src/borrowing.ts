@@ -25,36 +25,41 @@ class Primary implements PrimaryConnection<Repeatable> {
   }
 }
 
-type Borrowed = BorrowedPrimary<Repeatable, Primary>
-
 /** A borrowed connection, and what is under way on it. */
-interface Loan {
-  readonly borrowed: Borrowed
+class Loan extends BorrowedPrimary<Repeatable, Primary> {
   /** How many commands have come and not ended. */
-  underWay: number
+  underWay = 0
   /** Nothing more comes: it is given back when those have ended. */
-  isLeft: boolean
-  /** Hears no longer of its end. */
-  forget: () => void
+  isLeft = false
+
+  /** Closing it for the sake of its session waits for what is under way: that would never end. */
+  override leave(isUnfit = false): void {
+    this.isLeft = true
+    this.detach()
+    if (this.underWay === 0 || isUnfit) super.leave(isUnfit)
+  }
 }
 
 /** Runs commands on a connection to the primary in place of one to a replica. */
 export class Borrowing {
   readonly #connection: Guarded
-  #loan: Loan | undefined
 
   constructor(connection: Guarded) {
     this.#connection = connection
   }
 
+  get #loan(): Loan | undefined {
+    return this.#connection.guard.loan as Loan | undefined
+  }
+
   /** The command's turn here is held until it has ended there. */
   run(guarded: GuardedCommand): void {
     const { guard, database } = this.#connection
-    const hasIntent = guard.takeIntent()
+    const withdraw = guard.takeIntent()
     const loan = this.#loan ?? this.#borrow(guarded)
     guarded.moves()
     loan.underWay++
-    loan.borrowed.ready
+    loan.ready
       .then(async ({ connection }) => {
         const { command, kind } = guarded
         // The connection in between may be lost before what prepares it has ended: its turn has come too soon then.
@@ -67,46 +72,22 @@ export class Borrowing {
       .catch((error: unknown) => {
         noteUnreachable(database, guarded.scope, error)
         loan.underWay--
-        this.#giveBack(loan, true)
+        loan.leave(true)
         guarded.fail(error)
       })
-      .finally(() => {
-        if (hasIntent) guarded.scope?.request.endWrite(database.replication.name, 'unsent')
-      })
-  }
-
-  /** Gives it back. @param isUnfit it is closed, with whatever is under way */
-  leave(isUnfit = false): void {
-    if (this.#loan !== undefined) this.#giveBack(this.#loan, isUnfit)
+      .finally(withdraw)
   }
 
   #borrow(guarded: GuardedCommand): Loan {
-    const { guard, database } = this.#connection
-    const { image, transaction } = guard.session
-    const rollsBack = transaction !== undefined && !guarded.isOver
-    guard.session.leavesTransaction()
-    const borrowed: Borrowed = new BorrowedPrimary(image, async () => {
+    const { guard, database, wire } = this.#connection
+    const rollsBack = guard.session.transaction !== undefined && !guarded.isOver
+    return new Loan(guard, async () => {
       if (rollsBack) {
         await guarded.ask('rollback').catch(() => undefined)
-        this.#connection.wire.status = 'idle'
+        wire.status = 'idle'
       }
       return new Primary(await database.primary.connect(guarded.scope))
     })
-    const loan: Loan = { borrowed, underWay: 0, isLeft: false, forget: () => undefined }
-    this.#loan = loan
-    borrowed.ready.then(
-      ({ connection }) => {
-        if (!loan.isLeft) loan.forget = guardedOf(connection)?.whenOver(() => this.#dies(loan)) ?? loan.forget
-      },
-      () => undefined,
-    )
-    guard.isDiverted = true
-    return loan
-  }
-
-  /** The session is lost with its connection: to the app that is its own, and ends as if its server had ended it. */
-  #dies(loan: Loan): void {
-    if (this.#loan === loan && !loan.isLeft) this.#connection.connection.stream.push(null)
   }
 
   #send(guarded: GuardedCommand, loan: Loan, primary: BareConnection): void {
@@ -144,18 +125,8 @@ export class Borrowing {
   #leaveWhenFree(loan: Loan): void {
     if (loan.underWay > 0) return
     const { connection, isPooled } = this.#connection
-    const isOver = !isPooled && connection._commands.length === 0 && loan.borrowed.isFree
-    if (loan.isLeft || isOver) this.#giveBack(loan)
-  }
-
-  /** Closing it for the sake of its session waits for what is under way: that would never end. */
-  #giveBack(loan: Loan, isUnfit = false): void {
-    loan.isLeft = true
-    loan.forget()
-    if (loan.underWay === 0 || isUnfit) loan.borrowed.leave(isUnfit)
-    if (this.#loan !== loan) return
-    this.#loan = undefined
-    this.#connection.guard.isDiverted = false
+    const isOver = !isPooled && connection._commands.length === 0 && loan.isFree
+    if (loan.isLeft || isOver) loan.leave()
   }
 }
 

@@ -22,7 +22,6 @@ import { isIgnored, otherUser } from './change-user.ts'
 import type { MysqlDatabase } from './database.ts'
 import { type DetachedCommand, detach, measure, withoutNextEnd } from './detached-command.ts'
 import {
-  addressOf,
   type BareConnection,
   type Command,
   headersOf,
@@ -71,7 +70,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   constructor(connection: BareConnection, database: MysqlDatabase, side: Side) {
     this.connection = connection
     this.database = database
-    this.wire = new MysqlWire(addressOf(connection))
+    this.wire = new MysqlWire(connection)
     this.guard = new ConnectionGuard(database, side, this.wire, (sql) => ({ sql }))
     this.#memory = createStatementMemory(database.classifier)
     this.#prepared = new PreparedStatements(connection, this.#memory)
@@ -152,7 +151,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   isUsedBy(scope: Scope): void {
     const { request } = scope
     if (this.#holder?.request === request) return
-    if (this.#holder !== undefined && this.guard.isDiverted && !this.isPooled) this.#borrowing.leave()
+    if (this.#holder !== undefined && !this.isPooled) this.guard.loan?.leave()
     this.database.held.release(this)
     this.#holder = scope
     if (this.isPooled) this.database.held.hold(this, request)
@@ -365,8 +364,6 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   givenBack(): boolean {
     const { guard } = this
     const { isUnfit } = guard
-    this.#borrowing.leave()
-    this.#onPrimary.leave()
     this.database.held.release(this)
     this.#holder = undefined
     guard.givenBack()
@@ -382,7 +379,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     this.database.held.release(this)
     this.guard.tellKept()
     this.#holder = undefined
-    this.#borrowing.leave(true)
+    this.guard.loan?.leave(true)
     const { connection } = this
     const standsStill = isOpenEnded(connection)
     connection.destroy()
@@ -402,9 +399,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     if (this.#hasEnded) return
     this.#hasEnded = true
     this.wire.isLost = true
-    // A session that has moved ends with either of its two connections: what follows must not begin another one on the primary.
-    if (this.guard.isDiverted) this.guard.session.isUnknown()
-    this.#borrowing.leave()
+    this.guard.dies()
     this.database.held.release(this)
     // Ended by its server, not by the pool: it may be started anew, further back in the log.
     if (this.guard.side !== 'primary' && this.connection._closing !== true) {

@@ -45,11 +45,6 @@ export class OnPrimary {
     if (query.length < 1_000 && /session_track/i.test(query)) this.#tracks = undefined
   }
 
-  /** The app has given the connection back in the middle of a transaction: what will come of it is not known. */
-  leave(): void {
-    this.#connection.guard.writes.leavesTransaction('unknown')
-  }
-
   begins(guarded: GuardedCommand): boolean {
     if (guarded.scope === undefined) return true
     if (guarded.effect !== Effect.none) guarded.holdEvents()

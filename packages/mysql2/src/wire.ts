@@ -1,5 +1,5 @@
 import type { Ask, TransactionStatus, Wire } from '@flyroute/core/adapter'
-import type { ResultHeader } from './driver-types.ts'
+import { addressOf, type BareConnection, type ResultHeader } from './driver-types.ts'
 import type { InterceptedEntry } from './intercepted-entry.ts'
 
 // Of the status that the server sends with each answer that has no rows.
@@ -18,14 +18,20 @@ export class MysqlWire implements Wire {
   entry: InterceptedEntry | undefined
 
   readonly address: string
+  readonly #connection: BareConnection
 
-  constructor(address: string) {
-    this.address = address
+  constructor(connection: BareConnection) {
+    this.#connection = connection
+    this.address = addressOf(connection)
   }
 
   readonly ask: Ask = (sql) => {
     if (this.entry === undefined) throw new Error('Nothing has its turn on this connection')
     return this.entry.ask(sql)
+  }
+
+  readonly cut = (): void => {
+    this.#connection.stream.push(null)
   }
 
   /** The server has answered; while autocommit is off, a transaction is always open. */

@@ -278,7 +278,6 @@ export class PgConnection implements Guarded, HeldConnection {
   }
 
   leave(): void {
-    this.#borrowing.leave()
     this.guard.givenBack()
     this.database.held.release(this)
   }
@@ -305,23 +304,6 @@ export class PgConnection implements Guarded, HeldConnection {
     client.release = () => undefined
   }
 
-  giveBack(isUnfit: boolean): void {
-    const { client, wire } = this
-    const give = (): void => {
-      client.off('drain', give)
-      client.off('end', give)
-      ;(client.release as Release)(isUnfit ? true : undefined)
-    }
-    if (!isUnfit || wire.isQuiet) return give()
-    // What was sent and not waited for is answered before its connection is closed.
-    client.on('drain', give)
-    client.on('end', give)
-  }
-
-  async runAgain(statement: QueryArgument): Promise<unknown> {
-    return this.client.query(statement)
-  }
-
   // --- what the connection tells ------------------------------------------------------------------------------------
 
   #listen(): void {
@@ -340,11 +322,7 @@ export class PgConnection implements Guarded, HeldConnection {
   /** The connection is about to die: we hear of that before the statements on it, and before all other listeners. */
   dies(): void {
     this.wire.dies()
-    // A session that has moved ends with either of its two connections: what follows must not begin another one on the primary.
-    if (this.guard.isDiverted) {
-      this.guard.session.isUnknown()
-      this.#borrowing.leave()
-    }
+    this.guard.dies()
     this.client.removeListener('error', this.#onError)
     this.client.prependListener('error', this.#onError)
   }

@@ -1,4 +1,4 @@
-import type { Freshness, PrimaryConnection, Scope } from '@flyroute/core/adapter'
+import type { ConnectionGuard, Freshness, Scope } from '@flyroute/core/adapter'
 import type { PgDatabase } from './database.ts'
 import type { BareClient, Callback, QueryArgument, QueryClass, Release } from './driver-types.ts'
 import type { PlainPoolQuery, PoolQuery } from './pool-query.ts'
@@ -6,8 +6,9 @@ import type { Statement } from './statement.ts'
 import type { PgWire } from './wire.ts'
 
 /** A guarded connection, as its parts and the pools see it. */
-export interface Guarded extends PrimaryConnection<QueryArgument> {
+export interface Guarded {
   readonly client: BareClient
+  readonly guard: ConnectionGuard<QueryArgument>
   readonly database: PgDatabase
   readonly wire: PgWire
   /** The class whose objects the driver makes of texts. */
@@ -48,8 +49,6 @@ export interface Guarded extends PrimaryConnection<QueryArgument> {
   awaitSetting(): void
   /** It was answered, or is not going to be. */
   settingIsOver(): void
-  /** Gives back what is used in place of this connection. */
-  leave(): void
 }
 
 /** Gives what it is made of as what it has made. */

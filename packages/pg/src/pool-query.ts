@@ -1,4 +1,12 @@
-import { type Analysis, asksForNothing, currentScope, isPlainRead, mayWrite, type Scope } from '@flyroute/core/adapter'
+import {
+  type Analysis,
+  asksForNothing,
+  currentScope,
+  isPlainRead,
+  mayWrite,
+  registerIntent,
+  type Scope,
+} from '@flyroute/core/adapter'
 import type { PgDatabase } from './database.ts'
 import { type Callback, type QueryArgument, textOf } from './driver-types.ts'
 import type { QueryArguments } from './fixed.ts'
@@ -19,8 +27,8 @@ export class PoolQuery {
   readonly deliver: Callback
   /** The connection to a replica that it was sent on: interprets an error that the pool has heard of before its callback. */
   sentOn: ErrorInterpreter | undefined
-  /** The name of the database where a write of it is registered, while it waits for a connection. */
-  #intent: string | undefined
+  /** Withdraws the write that is registered while it waits for a connection. */
+  #withdraw: (() => void) | undefined
 
   constructor(
     config: QueryArgument,
@@ -48,17 +56,13 @@ export class PoolQuery {
   registersIntent(database: PgDatabase): boolean {
     const { scope, analysis, text } = this
     if (scope === undefined || analysis === undefined || !mayWrite(database, analysis, text, scope)) return true
-    const { name } = database.replication
-    if (!scope.request.beginWrite(name)) return false
-    this.#intent = name
-    return true
+    this.#withdraw = registerIntent(scope.request, database.replication.name)
+    return this.#withdraw !== undefined
   }
 
   /** Its connection has registered what it does there, or it was not sent. */
   withdrawIntent(): void {
-    if (this.#intent === undefined) return
-    this.scope?.request.endWrite(this.#intent, 'unsent')
-    this.#intent = undefined
+    this.#withdraw?.()
   }
 }
 

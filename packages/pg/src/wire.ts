@@ -33,6 +33,10 @@ export class PgWire implements Wire {
     return rows
   }
 
+  readonly cut = (): void => {
+    this.#client.connection?.stream.destroy()
+  }
+
   get address(): string {
     return addressOf(this.#client)
   }

@@ -1,5 +1,5 @@
-import type { ConnectionGuard } from './guard.ts'
-import type { Session } from './session.ts'
+import type { ConnectionGuard, Loan } from './guard.ts'
+import type { Setting } from './transaction.ts'
 
 /** A connection to the primary, as far as core has a say in it. */
 export interface PrimaryConnection<S> {
@@ -17,9 +17,10 @@ export interface PrimaryConnection<S> {
  * It stays until the app gives its own connection back: temporary tables, locks, `lastval()` and settings then mean what they
  * mean on one server. Where that cannot be seen (a pool that is not ours), it stays for as long as a transaction is open.
  */
-export class BorrowedPrimary<S, C extends PrimaryConnection<S>> {
+export class BorrowedPrimary<S, C extends PrimaryConnection<S>> implements Loan {
   /** Resolves when the session has been made again there. */
   readonly ready: Promise<C>
+  readonly #guard: ConnectionGuard<S>
   #connection: C | undefined
   #isReady = false
   #hasLeft = false
@@ -27,14 +28,22 @@ export class BorrowedPrimary<S, C extends PrimaryConnection<S>> {
   #changesBefore = 0
 
   /**
-   * @param image what `session.image` said before the replica's transaction was given up
+   * The transaction of the replica is given up: the adapter has it rolled back there.
+   *
+   * @param guard of the connection that it takes the place of
    * @param borrow gets the connection
+   * @param begins the statement that is to run there begins its transaction by itself
    */
-  constructor(image: Session<S>['image'], borrow: () => Promise<C>) {
-    this.ready = this.#make(image, borrow)
+  constructor(guard: ConnectionGuard<S>, borrow: () => Promise<C>, begins = false) {
+    this.#guard = guard
+    const { settings, begin } = guard.session.image
+    guard.session.leavesTransaction()
+    guard.loan = this
+    this.ready = this.#make(settings, begins ? [] : begin, borrow)
     this.ready.then(
-      () => {
+      ({ guard: there }) => {
         this.#isReady = true
+        if (guard.loan === this) there.inPlaceOf = guard
       },
       () => this.leave(true),
     )
@@ -51,8 +60,15 @@ export class BorrowedPrimary<S, C extends PrimaryConnection<S>> {
     return session !== undefined && session.transaction === undefined && session.residue === undefined
   }
 
+  /** Nothing more of the session comes here. */
+  detach(): void {
+    if (this.#guard.loan === this) this.#guard.loan = undefined
+    if (this.#connection !== undefined) this.#connection.guard.inPlaceOf = undefined
+  }
+
   /** Gives the connection back. One whose session is not as it was is closed. */
   leave(isUnfit = false): void {
+    this.detach()
     if (this.#hasLeft) return
     this.#hasLeft = true
     const giveBack = (): void => this.#connection?.giveBack(isUnfit || this.#isChanged || !this.isFree)
@@ -63,7 +79,7 @@ export class BorrowedPrimary<S, C extends PrimaryConnection<S>> {
     return this.#connection?.guard.session.changes !== this.#changesBefore
   }
 
-  async #make({ settings, begin }: Session<S>['image'], borrow: () => Promise<C>): Promise<C> {
+  async #make(settings: readonly Setting<S>[], begin: readonly S[], borrow: () => Promise<C>): Promise<C> {
     const connection = await borrow()
     this.#connection = connection
     const { session } = connection.guard

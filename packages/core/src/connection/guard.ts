@@ -14,6 +14,7 @@ import type { Scope } from '../request/scope.ts'
 import type { RequestState, WriteOutcome } from '../request/state.ts'
 import type { Freshness } from '../token.ts'
 import { Action, Effect } from './action.ts'
+import { registerIntent } from './intent.ts'
 import { Session } from './session.ts'
 import { tellStatement } from './told-statement.ts'
 import type { Transaction } from './transaction.ts'
@@ -37,6 +38,12 @@ export interface GuardedDatabase {
   readonly poolsTransactions?: boolean
 }
 
+/** A connection to the primary, as long as it is used in place of another one. */
+export interface Loan {
+  /** Gives it back. @param isUnfit it must not be used again: it is closed */
+  leave(isUnfit?: boolean): void
+}
+
 /** How long (ms) a connection to a server that should not be used is kept, so that not each statement makes a new one. */
 const misplacedMs = 1_000
 
@@ -54,8 +61,10 @@ export class ConnectionGuard<S> {
   readonly writes: Writes<S>
   /** The run of the server that this connection leads to; undefined until it has said what it is. */
   server: ServerInstance | undefined
-  /** A connection to the primary is used in place of this one. */
-  isDiverted = false
+  /** The connection to the primary that is used in place of this one. */
+  loan: Loan | undefined
+  /** The one in whose place this connection is used. */
+  inPlaceOf: ConnectionGuard<S> | undefined
   /** It is checked out from a pool of ours, which sees it given back. */
   isLent = false
   /** Its request was replayed, and it was given back for it: the app does nothing more on it. */
@@ -71,7 +80,7 @@ export class ConnectionGuard<S> {
   /** With `Action.here`: what the statement does to its request. */
   effect: Effect = Effect.none
   /** With `Action.primary`: a write was registered for its way there. */
-  #hasIntent = false
+  #withdraw: (() => void) | undefined
   #identifiedAt = 0
   /** A server that said it was the primary has refused a write. */
   #isDoubtful = false
@@ -93,6 +102,11 @@ export class ConnectionGuard<S> {
     if (this.session.isInReplicasTransaction) return 'replica'
     if (this.server !== undefined) return this.server.role
     return this.side === 'primary' ? 'primary' : this.database.replication.topology.role
+  }
+
+  /** Whether a connection to the primary is used in place of this one. */
+  get isDiverted(): boolean {
+    return this.loan !== undefined
   }
 
   /**
@@ -129,17 +143,17 @@ export class ConnectionGuard<S> {
     )
   }
 
-  /** A write is on its way to the primary: `withdrawIntent` when the connection there has registered its own. */
+  /** A write is on its way to the primary; false where its request is going to be replayed. */
   registersIntent(request: RequestState): boolean {
-    this.#hasIntent = request.beginWrite(this.database.replication.name)
-    return this.#hasIntent
+    this.#withdraw = registerIntent(request, this.database.replication.name)
+    return this.#withdraw !== undefined
   }
 
-  /** Whether the statement that was decided last has a registered write, to be withdrawn by who asks. */
-  takeIntent(): boolean {
-    const has = this.#hasIntent
-    this.#hasIntent = false
-    return has
+  /** What withdraws the write that was registered for the statement that was decided last; undefined where none was. */
+  takeIntent(): (() => void) | undefined {
+    const withdraw = this.#withdraw
+    this.#withdraw = undefined
+    return withdraw
   }
 
   /** Keeps a statement from being sent; a transaction that it was part of is aborted, as by the server. */
@@ -245,9 +259,24 @@ export class ConnectionGuard<S> {
     if (this.side === 'local') this.database.replication.prober.recheckRole()
   }
 
+  /**
+   * The connection has died, or is about to be told of it. A session that has moved ends with either of its two connections: to the
+   * app they are one.
+   */
+  dies(): void {
+    this.inPlaceOf?.wire.cut?.()
+    if (this.loan === undefined) return
+    // What follows must not begin another session on the primary.
+    this.session.isUnknown()
+    this.loan.leave()
+  }
+
   /** The app has given the connection back: what the next user cannot know of does not bind it. */
   givenBack(): void {
     if (this.session.transaction?.refusal !== undefined && !this.isReclaimed) this.tellKept(true)
+    // What will come of a transaction that is left open is not known.
+    this.writes.leavesTransaction('unknown')
+    this.loan?.leave()
     this.isLent = false
     this.refused = undefined
     this.session.givenBack()
@@ -258,13 +287,15 @@ export class ConnectionGuard<S> {
     publish('connection-kept', { database: this.database.replication.name, inTransaction })
   }
 
-  /** Whether, given back now, this connection is of no use to the next one: it is to be closed. */
-  get isUnfit(): boolean {
-    const { session } = this
+  /** Whether, given back now, this connection is of no use to the next one, whatever is rolled back on it: it is to be closed. */
+  get isSpent(): boolean {
     // Its session went on elsewhere: what is set here is not what its user has left.
-    if (this.isMisplaced || (this.isDiverted && session.changes > 0)) return true
-    // A transaction that was refused something would be over for the next one as well.
-    return session.transaction?.refusal !== undefined
+    return this.isMisplaced || (this.isDiverted && this.session.changes > 0)
+  }
+
+  /** The same where nothing is rolled back: a transaction that was refused something would be over for the next one as well. */
+  get isUnfit(): boolean {
+    return this.isSpent || this.session.transaction?.refusal !== undefined
   }
 
   /** Whether this server should not be used: then the connection is left, so that the next one looks again who is who. */

@@ -20,6 +20,8 @@ export interface Wire {
   readonly isLost?: boolean
   /** What is sent now waits here for the answer to what the app has sent before, without waiting for that itself. Default: false. */
   readonly isQueued?: boolean
+  /** Ends the connection as if its server had ended it: the app is told, and what waits on it. Default: the driver has no way. */
+  readonly cut?: () => void
   /** Nothing is under way, so `status` is the latest there is. */
   readonly isQuiet: boolean
 }

@@ -15,7 +15,7 @@ async function borrow(run: readonly string[], use: readonly string[] = []) {
     },
     giveBack: (isUnfit: boolean) => void givenBack.push(isUnfit),
   }
-  const borrowed = new BorrowedPrimary(here.guard.session.image, async () => connection)
+  const borrowed = new BorrowedPrimary(here.guard, async () => connection)
   expect(borrowed.connection).toBeUndefined()
   expect(await borrowed.ready).toBe(connection)
   await undefined
@@ -50,7 +50,7 @@ test('one whose session could not be made is closed', async () => {
   const there = await Guarded.ready({ role: 'primary', side: 'primary' })
   here.run("set search_path = 'a'")
   const givenBack: boolean[] = []
-  const borrowed = new BorrowedPrimary(here.guard.session.image, async () => ({
+  const borrowed = new BorrowedPrimary(here.guard, async () => ({
     guard: there.guard,
     runAgain: () => Promise.reject(new Error('No')),
     giveBack: (isUnfit: boolean) => void givenBack.push(isUnfit),
@@ -58,4 +58,60 @@ test('one whose session could not be made is closed', async () => {
   await expect(borrowed.ready).rejects.toThrow('No')
   await new Promise((resolve) => setImmediate(resolve))
   expect([givenBack, borrowed.connection]).toEqual([[true], undefined])
+})
+
+/** A session that has moved, the transaction with it. */
+async function moved() {
+  const [here, there] = [await Guarded.ready(), await Guarded.ready({ role: 'primary', side: 'primary' })]
+  here.run('begin')
+  const givenBack: boolean[] = []
+  const borrowed = new BorrowedPrimary(here.guard, async () => ({
+    guard: there.guard,
+    runAgain: async (text: string) => there.run(text),
+    giveBack: (isUnfit: boolean) => void givenBack.push(isUnfit),
+  }))
+  await borrowed.ready
+  await undefined
+  return { here, there, givenBack, borrowed }
+}
+
+test('a session that has moved ends with its own connection: the other one is closed, and none is begun there again', async () => {
+  const { here, there, givenBack } = await moved()
+  expect(here.guard.isDiverted).toBe(true)
+  here.guard.dies()
+  await undefined
+  expect(givenBack).toEqual([true])
+  expect([here.guard.isDiverted, here.guard.session.canMove]).toEqual([false, false])
+  there.guard.dies()
+  expect(here.cuts).toBe(0)
+})
+
+test('and with the one on the primary: its own is ended, so that the app hears of it', async () => {
+  const { here, there } = await moved()
+  there.guard.dies()
+  expect([here.cuts, there.cuts]).toEqual([1, 0])
+  here.guard.dies()
+  there.guard.dies()
+  expect(here.cuts).toBe(1)
+})
+
+test('once it was given back, it ends with none of them', async () => {
+  const { here, there, borrowed } = await moved()
+  there.run('commit')
+  here.guard.givenBack()
+  await borrowed.ready
+  there.guard.dies()
+  here.guard.dies()
+  expect([here.cuts, here.guard.isDiverted, here.guard.session.canMove]).toEqual([0, false, true])
+})
+
+test('what was there before has gone on, when another one is borrowed', async () => {
+  const { here, borrowed } = await moved()
+  borrowed.leave()
+  const next = new BorrowedPrimary(here.guard, () => Promise.reject(new Error('No')))
+  borrowed.leave()
+  expect(here.guard.loan).toBe(next)
+  await expect(next.ready).rejects.toThrow('No')
+  await undefined
+  expect(here.guard.isDiverted).toBe(false)
 })

@@ -3,7 +3,7 @@ import { Action } from '../../src/connection/action.ts'
 import type { Observation } from '../../src/position.ts'
 import { createScope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'
-import { Guarded, type GuardedOptions, requestScope } from '../support/guarded.ts'
+import { Guarded, type GuardedOptions, loan, requestScope } from '../support/guarded.ts'
 
 const roles = ['primary', 'replica'] as const
 const sides = ['local', 'primary', 'node'] as const
@@ -58,9 +58,9 @@ test('a statement is not looked at on a primary that is the local server, unless
   ])
   const { guard, standIn } = await Guarded.ready({ role: 'primary' })
   expect(guard.canBypass).toBe(true)
-  guard.isDiverted = true
+  guard.loan = loan
   expect(guard.canBypass).toBe(false)
-  guard.isDiverted = false
+  guard.loan = undefined
   standIn.replication.servers.connected(observed('primary', { instance: 'new', epoch: 2 }))
   expect(guard.canBypass).toBe(false)
 })
@@ -183,10 +183,10 @@ describe('given back, a connection is closed where', () => {
     const { guard } = guarded
     guarded.run("set a.b = '1'")
     expect(guard.isUnfit).toBe(false)
-    guard.isDiverted = true
+    guard.loan = loan
     expect(guard.isUnfit).toBe(true)
     const unchanged = await Guarded.ready()
-    unchanged.guard.isDiverted = true
+    unchanged.guard.loan = loan
     expect(unchanged.guard.isUnfit).toBe(false)
   })
 
@@ -267,7 +267,25 @@ test('an intent is registered where its request may still write', async () => {
   const { guard } = await Guarded.ready()
   const [open, replayed] = [createRequestState('request'), createRequestState('request')]
   replayed.answerReplay()
-  expect([guard.registersIntent(replayed), guard.takeIntent()]).toEqual([false, false])
-  expect([guard.registersIntent(open), guard.takeIntent(), guard.takeIntent()]).toEqual([true, true, false])
+  expect([guard.registersIntent(replayed), guard.takeIntent()]).toEqual([false, undefined])
+  expect(guard.registersIntent(open)).toBe(true)
+  const withdraw = guard.takeIntent()
+  expect(guard.takeIntent()).toBeUndefined()
   expect(open.writesUnderWay).toBe(1)
+  open.beginWrite('app')
+  // The write that it was registered for is under way by itself.
+  withdraw?.()
+  withdraw?.()
+  expect(open.writesUnderWay).toBe(1)
+})
+
+test('a transaction that is left open when the connection is given back may be committed yet: its outcome is not known', async () => {
+  const guarded = await Guarded.ready({ role: 'primary' })
+  const scope = requestScope()
+  guarded.run('begin', scope)
+  guarded.run('delete from item', scope)
+  guarded.guard.givenBack()
+  expect(scope.request).toMatchObject({ writesUnderWay: 0, committed: true })
+  guarded.guard.givenBack()
+  expect(scope.request.writesUnderWay).toBe(0)
 })

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { Action, Effect } from '../../src/connection/action.ts'
 import { createScope, onPrimary, type Scope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'
-import { Guarded, requestScope } from '../support/guarded.ts'
+import { Guarded, loan, requestScope } from '../support/guarded.ts'
 
 const names = Object.fromEntries(Object.entries(Action).map(([name, value]) => [value, name]))
 const run = (guarded: Guarded, text: string, scope?: Scope): string | undefined => names[guarded.run(text, scope)]
@@ -113,7 +113,7 @@ describe('a transaction in which something was refused', () => {
 
 test('a diverted connection sends everything to the primary, but for what its request must not send', async () => {
   const guarded = await Guarded.ready()
-  guarded.guard.isDiverted = true
+  guarded.guard.loan = loan
   expect([run(guarded, 'select 1'), run(guarded, 'begin'), run(guarded, 'rollback')]).toEqual([
     'primary',
     'primary',

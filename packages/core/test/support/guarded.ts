@@ -2,7 +2,7 @@ import { createClassifier } from '../../src/classify/classifier.ts'
 import type { Dialect } from '../../src/classify/types.ts'
 import type { Action } from '../../src/connection/action.ts'
 import { decide } from '../../src/connection/decide.ts'
-import { ConnectionGuard, type Side } from '../../src/connection/guard.ts'
+import { ConnectionGuard, type Loan, type Side } from '../../src/connection/guard.ts'
 import type { TransactionStatus } from '../../src/connection/wire.ts'
 import { Catalogue } from '../../src/dialect/catalogue.ts'
 import type { DialectFacts } from '../../src/dialect/facts.ts'
@@ -31,6 +31,8 @@ export class Guarded {
   isQuiet = true
   isEnded = false
   isLost = false
+  /** How often core has ended the connection. */
+  cuts = 0
   readonly language: Dialect
 
   constructor({ language = 'postgres', side = 'local', facts = {}, catalogue, ...options }: GuardedOptions = {}) {
@@ -59,6 +61,7 @@ export class Guarded {
     }
     const wire = {
       ask: () => Promise.reject(new Error('Not asked here')),
+      cut: () => void this.cuts++,
       get status() {
         return says.status()
       },
@@ -106,6 +109,9 @@ export class Guarded {
     return action
   }
 }
+
+/** What a guard has whose session has moved. */
+export const loan: Loan = { leave: () => undefined }
 
 /** A request that can be replayed, unless something is in the way of that. */
 export function requestScope(options: Parameters<typeof createRequestState>[1] = {}): Scope {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from '@jest/globals'
 import { App, retryAfter, tooLong } from './app.ts'
 import { away, type Context, home } from './context.ts'
@@ -56,5 +57,39 @@ export function lostAnswers(context: Context): void {
         await context.end(far)
       },
     )
+
+    for (const lost of ['primary', 'replica'] as const) {
+      context.testWith(
+        'lost-answer',
+        `a transaction that has moved, and loses its connection to the ${lost}, is there as a whole or not at all`,
+        async () => {
+          await using primary = await Wire.to(context.primary.port)
+          await using replica = await Wire.to(context.replica.port)
+          const env = context.env(away, { primary, replica })
+          const far = await context.open(away, { env, max: 1, outsideRequest: 'primary' })
+          const ids: number[] = []
+          const outcome = await far
+            .transaction(async (query) => {
+              const insert = (): Promise<unknown> =>
+                query(context.insert(ids[ids.push(context.nextId()) - 1] as number))
+              await insert()
+              ;({ primary, replica })[lost].cutAllBut('none')
+              // The app goes on in spite of what it is told.
+              for (let i = 0; i < 10; i++) {
+                await insert().catch(() => undefined)
+                await sleep(10)
+              }
+            })
+            .then(
+              () => 'committed',
+              () => 'lost',
+            )
+          const there = await Promise.all(ids.map((id) => context.valueOnPrimary(id)))
+          expect(there).toEqual(ids.map(() => (outcome === 'committed' ? 0 : undefined)))
+          if (lost === 'primary') expect(outcome).toBe('lost')
+          await context.end(far)
+        },
+      )
+    }
   })
 }
