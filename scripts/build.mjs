@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { toCommonjs } from './lib/commonjs.mjs'
+import { exportsLast, toCommonjs } from './lib/commonjs.mjs'
 import { bin, readManifest, root } from './lib/ground.mjs'
 import { small } from './lib/small.mjs'
 import { reachableTypes } from './lib/types.mjs'
@@ -75,7 +75,7 @@ function writeCode() {
       continue
     }
     write(join(fresh, 'cjs', file), small(toCommonjs(code, file)))
-    write(join(fresh, 'esm', file), small(code))
+    write(join(fresh, 'esm', file), small(exportsLast(code)))
   }
   for (const format of formats) {
     // A bundler reads `sideEffects` in the nearest package.json, which is this one.

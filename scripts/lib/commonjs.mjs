@@ -1,3 +1,16 @@
+/** What a module exports where it declares it. */
+const declared = /^export ((?:async )?(?:class|function\*?|const) (\w+))/gm
+
+/** The same ES module with its exports at the end, where its CommonJS form has them as well: the two then share what is between. */
+export function exportsLast(code) {
+  const names = []
+  const body = code.replaceAll(declared, (_, declaration, name) => {
+    names.push(name)
+    return declaration
+  })
+  return names.length === 0 ? code : `${body}export { ${names.join(', ')} };\n`
+}
+
 /**
  * The CommonJS form of an ES module that tsc has emitted. Its body stays as it is, where tsc would write `file_1.name` for each
  * imported name: in the tarball it then weighs next to nothing beside the ES module. What is imported is read once, at the top,
@@ -7,10 +20,10 @@ export function toCommonjs(source, file) {
   const shebang = /^#!.*\n/.exec(source)?.[0] ?? ''
   const code = source.slice(shebang.length)
   const exported = new Map()
-  const declared = new Set()
+  const bound = new Set()
   const bind = (list, from) => {
-    const names = split(list).filter(([, name]) => !declared.has(name))
-    for (const [, name] of names) declared.add(name)
+    const names = split(list).filter(([, name]) => !bound.has(name))
+    for (const [, name] of names) bound.add(name)
     return `const { ${names.map(([name, as]) => (name === as ? name : `${name}: ${as}`)).join(', ')} } = require(${from});`
   }
   const body = code
@@ -29,7 +42,7 @@ export function toCommonjs(source, file) {
       for (const [name, as] of split(list)) exported.set(as, name)
       return ''
     })
-    .replaceAll(/^export ((?:async )?(?:class|function\*?|const) (\w+))/gm, (_, declaration, name) => {
+    .replaceAll(declared, (_, declaration, name) => {
       exported.set(name, name)
       return declaration
     })
