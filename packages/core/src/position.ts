@@ -80,7 +80,7 @@ export interface Observation {
   readonly clockOffsetMs?: number | undefined
   /** What a replica has received, replayed or not. */
   readonly received?: string | undefined
-  /** How old the last replayed transaction is, in seconds; undefined on a primary, 0 when nothing waits to be replayed. */
+  /** For how long (seconds) what was received has waited to be replayed; 0 where nothing waits, undefined where that is not known. */
   readonly lagSeconds?: number | undefined
   /** How many bytes were received and not yet replayed. */
   readonly lagBytes?: number | undefined

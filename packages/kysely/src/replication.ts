@@ -54,7 +54,18 @@ export class DialectSource implements ReplicationSource {
     this.#member = member
   }
 
-  async probe(): Promise<Observation> {
+  probe(): Promise<Observation> {
+    return this.#probe((ask) => this.#observe(ask))
+  }
+
+  probeLag(): Promise<Observation> {
+    return this.#probe(async (ask) => {
+      const observation = await this.#observe(ask)
+      return { ...observation, ...(await this.#facts.lag?.({ ask }, observation)) }
+    })
+  }
+
+  async #probe(question: (ask: Ask) => Promise<Observation>): Promise<Observation> {
     const { asksNothing } = this.#facts
     if (asksNothing !== undefined) return asksNothing(this.#expected)
     if (this.#member === undefined) {
@@ -62,7 +73,7 @@ export class DialectSource implements ReplicationSource {
     }
     // Its role is what it was; where it stands is not its own to say.
     if (this.#last !== undefined && this.#member.isTaken()) return { ...this.#last, at: undefined }
-    this.#last = await this.#inTime(this.#member, (ask) => this.#observe(ask))
+    this.#last = await this.#inTime(this.#member, question)
     return this.#last
   }
 

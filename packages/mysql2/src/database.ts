@@ -99,7 +99,7 @@ export class MysqlDatabase extends DriverDatabase<PrimaryConnections> {
 export function openDatabases(openPrimary: OpenPrimary): Databases<ResolvedOptions<PoolOptions>, MysqlDatabase> {
   return new Databases({
     dialect: 'mysql',
-    source: { algebra: gtids, asksLag: true, isLoginRefused: refusesMysqlLogin },
+    source: { algebra: gtids, isLoginRefused: refusesMysqlLogin },
     open: (options, context) => new MysqlDatabase(options, context, openPrimary),
   })
 }

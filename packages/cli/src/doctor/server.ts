@@ -62,14 +62,15 @@ export async function askServer(
 }
 
 async function question(
-  { ask, askRows }: Asked,
+  asked: Asked,
   language: Language,
   expected: Role,
   problems: ServerProblem[],
 ): Promise<Partial<ServerFacts>> {
   const dialect = factsOf(language, { onProblem: (problem) => void problems.push(problem) })
+  const { ask } = asked
   const observation = await dialect.observe(ask, expected)
-  const lag = observation.role === 'replica' && askRows !== undefined ? await dialect.lag?.(askRows, observation) : {}
+  const lag = observation.role === 'replica' ? await dialect.lag?.(asked, observation) : {}
   let [roundTripMs, clockOffsetMs] = [Number.POSITIVE_INFINITY, 0]
   for (let n = 0; n < roundTrips; n++) {
     const [begun, at] = [performance.now(), Date.now()]

@@ -50,9 +50,12 @@ export interface DialectFacts {
   observe(ask: Ask, expected: Role, address?: string): Promise<Observation>
   /** Asks a replica how far it has come by now, in brief; undefined where it has to be asked in full. */
   observeAgain?(ask: Ask, last: Observation): Promise<Observation | undefined>
-  /** Asks a replica how far it is behind, where `observe` does not tell. */
+  /**
+   * Asks a replica how far it is behind, where `observe` does not tell; again and again for a quarter of a second, where one answer
+   * does not show it.
+   */
   lag?(
-    ask: AskRows,
+    asked: { readonly ask: Ask; readonly askRows?: AskRows | undefined },
     observation: Observation,
   ): Promise<Pick<Observation, 'lagBytes' | 'lagSeconds' | 'lastContactSeconds'>>
   /** Has a replica wait by itself until it has come as far as a position; undefined where none can. */

@@ -3,6 +3,7 @@ import type { Observation, Role } from '../position.ts'
 import type { Ask } from './ask.ts'
 import type { DialectFacts, DialectFactsOptions } from './facts.ts'
 import { gtids } from './gtid.ts'
+import { LagWatch } from './lag-watch.ts'
 import { isOfReadOnlyTransaction, readMysqlError, teachesMysqlWrite } from './mysql.ts'
 import { mysqlLag } from './mysql-lag.ts'
 import {
@@ -27,6 +28,7 @@ const flavours: readonly MysqlFlavour[] = [mysqlFlavours.mysql, mysqlFlavours.ma
 /** MySQL and MariaDB. */
 export function mysqlFacts(options: DialectFactsOptions = {}): DialectFacts {
   const servers = new Servers(options)
+  const watch = new LagWatch(gtids)
   return {
     language: 'mysql',
     algebra: gtids,
@@ -37,8 +39,9 @@ export function mysqlFacts(options: DialectFactsOptions = {}): DialectFacts {
     isAnswer: refusesMysqlQuestion,
     teachesWrite: teachesMysqlWrite,
     observe: (ask, expected, address) => servers.observe(ask, expected, address),
-    async lag(ask, { role, at }) {
-      return role === 'primary' ? { lagSeconds: 0 } : mysqlLag(ask, servers.flavour.kind, at)
+    async lag({ askRows }, observation) {
+      if (observation.role === 'primary') return { lagSeconds: 0 }
+      return askRows === undefined ? {} : mysqlLag(askRows, servers.flavour.kind, observation, watch)
     },
     whyNoPosition: () => (servers.lackGtids ? new ConfigurationError([gtidsAreOff]) : undefined),
     async position(ask, role) {

@@ -1,6 +1,7 @@
 import type { Observation } from '../position.ts'
 import type { AskRows } from './ask.ts'
 import { gtids } from './gtid.ts'
+import type { LagWatch, Look } from './lag-watch.ts'
 import { readMysqlError } from './mysql.ts'
 import type { MysqlFlavour } from './mysql-observation.ts'
 
@@ -9,15 +10,15 @@ type Lag = Pick<Observation, 'lagBytes' | 'lagSeconds' | 'lastContactSeconds'>
 
 /**
  * To the microsecond, where the user may read these two tables: what has been received, and when that was committed on the
- * primary which is being applied; or was applied last, while nothing is; or was received last, where replication was started
- * anew and has applied nothing since. Zero is "never".
+ * primary which is being applied, and which was applied last; or was received last, where replication was started anew and has
+ * applied nothing since. Zero is "never".
  */
-const precise = `select c.received_transaction_set as received, unix_timestamp(sysdate(6)) as now, unix_timestamp(coalesce(
-    (select min(nullif(applying_transaction_original_commit_timestamp, 0))
-      from performance_schema.replication_applier_status_by_worker),
-    (select max(nullif(last_applied_transaction_original_commit_timestamp, 0))
-      from performance_schema.replication_applier_status_by_worker),
-    nullif(c.last_queued_transaction_original_commit_timestamp, 0))) as committed,
+const precise = `select c.received_transaction_set as received, @@global.gtid_executed as at, unix_timestamp(sysdate(6)) as now,
+  (select unix_timestamp(min(nullif(applying_transaction_original_commit_timestamp, 0)))
+    from performance_schema.replication_applier_status_by_worker) as applying,
+  unix_timestamp(coalesce((select max(nullif(last_applied_transaction_original_commit_timestamp, 0))
+    from performance_schema.replication_applier_status_by_worker),
+    nullif(c.last_queued_transaction_original_commit_timestamp, 0))) as newest,
     unix_timestamp(nullif(greatest(c.last_heartbeat_timestamp, c.last_queued_transaction_end_queue_timestamp), 0)) as heard
   from performance_schema.replication_connection_status c where c.received_transaction_set <> ''`
 
@@ -31,14 +32,20 @@ const status: Readonly<Record<MysqlFlavour['kind'], string>> = {
 /**
  * How far a replica is behind, as far as this user may know. Nothing is behind where nothing waits, however long the primary
  * has been idle.
- *
- * @param at what can be seen on the replica
  */
-export async function mysqlLag(ask: AskRows, kind: MysqlFlavour['kind'], at: string | undefined): Promise<Lag> {
+export async function mysqlLag(
+  ask: AskRows,
+  kind: MysqlFlavour['kind'],
+  { instance, at }: Observation,
+  watch: LagWatch,
+): Promise<Lag> {
   if (at === undefined) return {}
   const exact = kind === 'mysql' ? await allowed(ask, precise) : []
   const rows = await allowed(ask, status[kind])
-  const seconds = exact.length > 0 ? exact.map((row) => secondsOf(row, at)) : rows.map((row) => wholeSecondsOf(row, at))
+  const seconds =
+    exact.length > 0
+      ? [await watch.seconds(instance, async () => lookOf(await ask(precise)))]
+      : rows.map((row) => wholeSecondsOf(row, at))
   const contact = most([...exact, ...rows].map(contactOf).filter((age) => age !== undefined))
   return {
     lagSeconds: most(seconds),
@@ -64,16 +71,33 @@ async function allowed(ask: AskRows, sql: string): ReturnType<AskRows> {
 
 type Row = Readonly<Record<string, unknown>>
 
-function secondsOf({ received, now, committed }: Row, at: string): number | undefined {
-  if (gtids.covers(at, String(received))) return 0
-  return committed === null || committed === undefined ? undefined : Math.max(0, Number(now) - Number(committed))
+/** All sources together: the tables of workers are not asked for each of them. */
+function lookOf(rows: readonly Row[]): Look | undefined {
+  const [row] = rows
+  if (row === undefined) return undefined
+  const { at, now, applying, newest } = row
+  return {
+    at: withoutSpaces(at),
+    received: rows.map(({ received }) => withoutSpaces(received)).reduce((a, b) => gtids.merge(a, b)),
+    now: Number(now),
+    newest: numberOf(newest),
+    applying: numberOf(applying),
+  }
+}
+
+function withoutSpaces(set: unknown): string {
+  return String(set).replaceAll(/\s/g, '')
+}
+
+function numberOf(value: unknown): number | undefined {
+  return value === null || value === undefined ? undefined : Number(value)
 }
 
 function wholeSecondsOf(row: Row, at: string): number | undefined {
   if (isApplied(row, at)) return 0
   // Null where replay stands still.
   const seconds = row['Seconds_Behind_Source'] ?? row['Seconds_Behind_Master']
-  return seconds === null || seconds === undefined ? undefined : Number(seconds)
+  return numberOf(seconds)
 }
 
 /** Whether all that was received can be seen. */

@@ -1,7 +1,9 @@
 import type { Observation, Position, Role, ServerInstance } from '../position.ts'
 import type { Ask } from './ask.ts'
 import type { DialectFacts, DialectFactsOptions } from './facts.ts'
+import { LagWatch } from './lag-watch.ts'
 import { hasWaited, lsn, readPostgresError, teachesPostgresWrite, waitForReplay } from './postgres.ts'
+import { postgresLag } from './postgres-lag.ts'
 import {
   briefColumns,
   postgresQuestions,
@@ -23,6 +25,7 @@ import {
 export function postgresFacts({ simulated = false, onProblem }: DialectFactsOptions = {}): DialectFacts {
   /** The fullest question that is answered. */
   let known = 0
+  const watch = new LagWatch(lsn)
 
   const read = (answer: readonly unknown[], expected: Role, address: string | undefined): Observation => {
     const said = readPostgresObservation(answer, expected, address)
@@ -61,6 +64,10 @@ export function postgresFacts({ simulated = false, onProblem }: DialectFactsOpti
       if (last.role === 'primary' || last.at === undefined || last.instance.endsWith(simulatedMark) || known > 0)
         return undefined
       return readBriefObservation(await unlessCancelled(() => row(ask, briefColumns)), last)
+    },
+    async lag({ ask }, observation) {
+      if (observation.role === 'primary' || known > 0) return {}
+      return postgresLag((sql) => unlessCancelled(() => ask(sql)), observation, watch)
     },
     replayWait: { statement: waitForReplay, hasWaited },
     async position(ask, role, told, asynchronous) {

@@ -1,5 +1,6 @@
 import type { Observation, Role } from '../position.ts'
 import { readPostgresError } from './postgres.ts'
+import { bytesLeft, hasAll } from './postgres-lag.ts'
 import { primaryTimeline, timelineOf, withoutPageHeader } from './wal-position.ts'
 
 /** What a PostgreSQL server says of itself: how to ask, as lists of columns that are all text, and what the answers mean. */
@@ -17,10 +18,7 @@ const fullColumns = `pg_is_in_recovery()::text as recovering,
     else ${primaryTimeline} end as timeline,
   case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end::text as at,
   case when pg_is_in_recovery() then pg_last_wal_receive_lsn() end::text as received,
-  case when not pg_is_in_recovery() then null
-    when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() and exists (select from pg_stat_wal_receiver) then 0
-    else coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()), 'Infinity') end::text as lag_seconds,
-  case when pg_is_in_recovery() then pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) end::text as lag_bytes,
+  exists (select from pg_stat_wal_receiver)::text as streams,
   case when pg_is_in_recovery()
     then (select extract(epoch from clock_timestamp() - max(last_msg_receipt_time)) from pg_stat_wal_receiver) end::text as last_contact`
 
@@ -42,10 +40,7 @@ type Row = readonly unknown[]
  * @param address tells servers apart that do not say when they were started; default: their role
  */
 export function readPostgresObservation(row: Row, expected: Role, address?: string): Observation {
-  const [recovering, started, cluster, timeline, at, received, lagSeconds, lagBytes, lastContact] = row as readonly (
-    | string
-    | null
-  )[]
+  const [recovering, started, cluster, timeline, at, received, streams, lastContact] = row as readonly (string | null)[]
   const told = recovering == null ? undefined : recovering === 'true' ? 'replica' : 'primary'
   const role = told ?? expected
   return {
@@ -55,8 +50,8 @@ export function readPostgresObservation(row: Row, expected: Role, address?: stri
     epoch: timeline == null ? 0 : timelineOf(timeline),
     at: at == null ? undefined : withoutPageHeader(at),
     received: received ?? undefined,
-    lagSeconds: lagSeconds == null ? (told === 'primary' ? 0 : undefined) : Number(lagSeconds),
-    lagBytes: lagBytes == null ? undefined : Number(lagBytes),
+    lagSeconds: told === 'primary' || (streams === 'true' && hasAll(at, received)) ? 0 : undefined,
+    lagBytes: bytesLeft(at, received),
     // With the rights of pg_monitor. It may have come after this statement began.
     ...(lastContact == null ? {} : { lastContactSeconds: Math.max(0, Number(lastContact)) }),
   }
@@ -66,7 +61,11 @@ export function readPostgresObservation(row: Row, expected: Role, address?: stri
 export function readBriefObservation(row: Row, last: Observation): Observation | undefined {
   const [recovering, started, at, received] = row as readonly (string | null)[]
   const isSame = recovering === 'true' && last.instance === instanceOf(last.cluster, started ?? '')
-  return isSame && at != null ? { ...last, at: withoutPageHeader(at), received: received ?? undefined } : undefined
+  if (!isSame || at == null) return undefined
+  // Whether it is still connected to its primary is not asked.
+  const lagSeconds = last.lagSeconds === 0 && hasAll(at, received) ? 0 : undefined
+  const lagBytes = bytesLeft(at, received)
+  return { ...last, at: withoutPageHeader(at), received: received ?? undefined, lagSeconds, lagBytes }
 }
 
 /** A run of a server, told apart from all others. */

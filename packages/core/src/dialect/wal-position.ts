@@ -23,6 +23,8 @@ export const separatorColumns: string = `pg_logical_emit_message(true, 'flyroute
 const pageSize = 8_192n
 /** What a page begins with. (The first one of a segment has a longer header; how long segments are is not asked for it.) */
 const headerSize = 24n
+/** Longer than most records: they hold a page at most, or a few small ones. */
+const longRecord = 2n * pageSize
 
 type Server = Pick<ServerInstance, 'cluster' | 'epoch'>
 
@@ -61,6 +63,20 @@ export function timelineOf(hex: string): number {
 export function withoutPageHeader(at: string): string {
   const address = toAddress(at)
   return address % pageSize === headerSize ? toText(address - headerSize) : at
+}
+
+/**
+ * Whether a standby has replayed what it has received. The primary sends whole pages ahead of the end of a record: what lies at the
+ * edge of a page may be the beginning of one, which nobody can replay until its end is there, as long as that may take.
+ */
+export function isReplayed(at: string, received: string): boolean {
+  const [replayed, end] = [toAddress(at), toAddress(received)]
+  return replayed >= end || (end % pageSize === 0n && end - replayed < longRecord)
+}
+
+/** How many bytes lie between two places; none where the second one comes first. */
+export function bytesBetween(at: string, end: string): number {
+  return Math.max(0, Number(toAddress(end) - toAddress(at)))
 }
 
 function toAddress(text: string): bigint {

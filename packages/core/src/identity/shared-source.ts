@@ -4,8 +4,6 @@ import type { ReplicationSource } from '../replication/source.ts'
 export interface SharedSourceOptions {
   readonly algebra: PositionAlgebra
   readonly checksReads?: boolean
-  /** How far a replica is behind is a question of its own. */
-  readonly asksLag?: boolean
   /** Whether an error is the server's word that this login may not come in. Such a server is not out of reach. */
   isLoginRefused(error: unknown): boolean
 }
@@ -18,7 +16,6 @@ export interface SharedSourceOptions {
 export class SharedSource implements ReplicationSource {
   readonly algebra: PositionAlgebra
   readonly checksReads: boolean
-  readonly probeLag?: () => Promise<Observation>
   readonly #isLoginRefused: (error: unknown) => boolean
   /** Those of clients that are in use, in the order they came. */
   readonly #members: Set<ReplicationSource> = new Set()
@@ -28,11 +25,10 @@ export class SharedSource implements ReplicationSource {
   readonly #gone: WeakSet<ReplicationSource> = new WeakSet()
   #ended = false
 
-  constructor({ algebra, checksReads = false, asksLag = false, isLoginRefused }: SharedSourceOptions) {
+  constructor({ algebra, checksReads = false, isLoginRefused }: SharedSourceOptions) {
     this.algebra = algebra
     this.checksReads = checksReads
     this.#isLoginRefused = isLoginRefused
-    if (asksLag) this.probeLag = () => this.#ask((member) => member.probeLag?.() ?? member.probe())
   }
 
   /** A login that may ask where there is no other. */
@@ -61,6 +57,10 @@ export class SharedSource implements ReplicationSource {
 
   probe(): Promise<Observation> {
     return this.#ask((member) => member.probe())
+  }
+
+  probeLag(): Promise<Observation> {
+    return this.#ask((member) => member.probeLag?.() ?? member.probe())
   }
 
   probeArrival(at: string, withinMs: number): Promise<Observation> | undefined {

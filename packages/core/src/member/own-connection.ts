@@ -88,10 +88,7 @@ export class OwnConnection implements ReplicationSource {
   probeLag(): Promise<Observation> {
     return this.#use(async (opened) => {
       const observation = await this.#observe(opened, opened.connection.ask)
-      const { askRows } = opened.connection
-      return askRows === undefined
-        ? observation
-        : { ...observation, ...(await this.#options.facts.lag?.(askRows, observation)) }
+      return { ...observation, ...(await this.#options.facts.lag?.(opened.connection, observation)) }
     })
   }
 

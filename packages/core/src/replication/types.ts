@@ -10,7 +10,7 @@ export interface ReplicationStatus {
   readonly position: string | undefined
   /** Bytes received but not yet replayed; undefined where the server cannot tell. */
   readonly lagBytes?: number | undefined
-  /** Age of the newest replayed transaction while others wait to be replayed, in seconds; 0 when none waits. */
+  /** For how long (seconds) what was received has waited to be replayed; 0 when nothing waits, undefined where that is not known. */
   readonly lagSeconds?: number | undefined
   /**
    * How long ago (seconds) the replica has certainly heard from its primary: as old is what it says of its lag, also that there is

@@ -273,16 +273,20 @@ describe('what a server says of itself', () => {
     expect(opened[2]?.ended).toBe(0)
   })
 
-  test('its lag is asked on rows, where it can be', async () => {
+  test('its lag is asked on the same connection', async () => {
     const lag = { lagBytes: 7, lagSeconds: 1 }
-    const one = own({ facts: facts({ lag: async () => lag }) })
-    expect(await one.probeLag()).toEqual(observation())
-    opened[0]!.askRows = async () => []
+    const askedOn: unknown[] = []
+    const one = own({
+      facts: facts({
+        async lag(asked) {
+          askedOn.push(asked)
+          return lag
+        },
+      }),
+    })
     expect(await one.probeLag()).toMatchObject(lag)
-    const plain = own()
-    await plain.ask('a')
-    opened[1]!.askRows = async () => []
-    expect(await plain.probeLag()).toEqual(observation())
+    expect(askedOn).toEqual([opened[0]])
+    expect(await own().probeLag()).toEqual(observation())
   })
 
   test('why it tells no position, where it tells none', async () => {

@@ -12,10 +12,9 @@ const isPrimary = {
   timeline,
   at,
   received: null,
-  lag_seconds: '0',
-  lag_bytes: null,
+  streams: 'false',
 }
-const isReplica = { ...isPrimary, recovering: 'true', started: '2', received: at, lag_bytes: '0' }
+const isReplica = { ...isPrimary, recovering: 'true', started: '2', received: at, streams: 'true' }
 
 /** What servers say of themselves. All of them stand at the same place: freshness is not what is searched here. */
 const answers: Readonly<Record<keyof Fates, ReadonlyMap<string, Row>>> = {

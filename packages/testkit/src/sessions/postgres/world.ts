@@ -93,18 +93,22 @@ export async function isUsed(server: Admin): Promise<boolean> {
 }
 
 export async function caughtUp({ primary, replica }: Admins): Promise<void> {
-  // Where the next record would go may be behind the header of a page that is not begun: no replica gets there.
-  const end = await primary.line('select pg_current_wal_flush_lsn()::text as line')
+  const end = await endOf(primary)
   const giveUpAt = Date.now() + 10_000
-  let nudgeAt = Date.now() + 500
   while ((await replica.line(`select (pg_last_wal_replay_lsn() >= '${end}')::text as line`)) !== 'true') {
-    const now = Date.now()
-    if (now > giveUpAt) throw new Error(`The replica did not reach ${end} in 10 s`)
-    // Flushed up to the end of a page, in the middle of a record: with nothing behind it, the rest may be long in coming.
-    if (now > nudgeAt) {
-      nudgeAt = now + 500
-      await primary.line("select pg_logical_emit_message(true, 'nudge', '')::text as line")
-    }
+    if (Date.now() > giveUpAt) throw new Error(`The replica did not reach ${end} in 10 s`)
     await sleep(1)
   }
+}
+
+/**
+ * Where the log ends. Not where the next record would go, which may lie behind the header of a page that is not begun; and not at the
+ * edge of a page, which may lie in the middle of a record, whose rest may be long in coming: then another one is put after it.
+ */
+async function endOf(primary: Admin): Promise<string> {
+  const end = await primary.line('select pg_current_wal_flush_lsn()::text as line')
+  const isWithin = await primary.line(`select (('${end}'::pg_lsn - '0/0') % 8192 <> 0)::text as line`)
+  if (isWithin === 'true') return end
+  await primary.line("select pg_logical_emit_message(true, 'end', '')::text as line")
+  return endOf(primary)
 }
