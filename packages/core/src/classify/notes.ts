@@ -3,6 +3,11 @@ import { TextScanner } from './scan.ts'
 import { classifyStatement } from './statement.ts'
 import type { PreparedStep, TransactionControl } from './types.ts'
 
+/** Whether it does something in a transaction, and neither begins nor ends one. */
+export function isInside(control: TransactionControl): boolean {
+  return control === 'set' || control === 'savepoint' || control === 'release' || control === 'rollback-to'
+}
+
 /** The notes on one text. */
 export class Notes implements StatementNotes {
   transaction: TransactionControl | undefined = undefined
@@ -21,6 +26,7 @@ export class Notes implements StatementNotes {
   }
 
   control(transaction: TransactionControl): void {
+    if (this.transaction !== undefined && !isInside(this.transaction) && isInside(transaction)) return
     this.transaction = transaction
     this.readOnly = undefined
     this.chain = false

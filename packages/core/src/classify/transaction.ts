@@ -4,7 +4,7 @@ import { END } from './tokens.ts'
 /** COMMIT and ROLLBACK in all spellings, with AND CHAIN, TO SAVEPOINT or PREPARED. */
 export function closing(control: 'commit' | 'rollback'): StatementRule {
   return (scanner, notes) => {
-    notes.control(control)
+    let chain = false
     while (scanner.next() !== END) {
       if (scanner.is('prepared')) {
         notes.control(`${control}-prepared`)
@@ -14,8 +14,10 @@ export function closing(control: 'commit' | 'rollback'): StatementRule {
         notes.control('rollback-to')
         return read('rollback-to')
       }
-      if (scanner.is('and')) notes.chain = !scanner.accept('no')
+      if (scanner.is('and')) chain = !scanner.accept('no')
     }
+    notes.control(control)
+    notes.chain = chain
     return read(control)
   }
 }

@@ -50,9 +50,9 @@ export type Leaves = 'nothing' | 'setting' | 'something'
 
 /** A verdict with the facts that an adapter needs about the same text. Computed once and cached with it. */
 export interface Analysis extends Classification {
-  /** The last transaction-control statement in the text. */
+  /** The last statement in the text that begins or ends a transaction; where there is none, the last one that does something in it. */
   readonly transaction: TransactionControl | undefined
-  /** The mode that statement asks for: `READ ONLY` is true, `READ WRITE` is false, neither is undefined. */
+  /** The mode that the transaction is asked for from there on: `READ ONLY` is true, `READ WRITE` is false, neither is undefined. */
   readonly readOnly: boolean | undefined
   /** `COMMIT AND CHAIN`, `ROLLBACK AND CHAIN`: the next transaction has begun. */
   readonly chain: boolean

@@ -229,8 +229,12 @@ export class Session<S> {
         if (modes.test(text)) this.#setTransaction(statement, text, readOnly)
         return
       }
-      this.#transaction = this.#begun(several)
-      if (readOnly !== undefined) this.#transaction.readOnly = readOnly
+      const before = open && this.#language === 'mysql' ? this.#transaction : undefined
+      // MySQL 9.7 gives the modes of a transaction to the one that a BEGIN in it begins; MariaDB 10.11 does not.
+      const inherits = before !== undefined && (before.readOnly || before.begin.length > 1)
+      this.#transaction = this.#begun(several || inherits)
+      const own = readOnly ?? (inherits ? before.readOnly : undefined)
+      if (own !== undefined) this.#transaction.readOnly = own
       this.#transaction.isSnapshot = this.#language !== 'postgres' || snapshot.test(text)
       this.#transaction.isOnReplica = this.isOnReplica
       if (!several) this.#transaction.begin.push(...this.#next, statement)

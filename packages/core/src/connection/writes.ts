@@ -1,3 +1,4 @@
+import { isInside } from '../classify/notes.ts'
 import type { Analysis } from '../classify/types.ts'
 import type { Position } from '../position.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
@@ -31,9 +32,9 @@ export class Writes<S> {
     const { transaction, isFailed } = this.#session
     const { transaction: control, several } = analysis
     if (control === undefined || several) {
-      const commits = transaction === undefined || control !== undefined
+      const commits = transaction === undefined || (control !== undefined && !isInside(control))
       if (writes && !commits) return this.#wroteIn(transaction, request) ? Effect.none : undefined
-      if (writes || (control !== undefined && transaction?.writer !== undefined)) return this.#commits(request)
+      if (writes || (commits && transaction?.writer !== undefined)) return this.#commits(request)
       return scope.consistency === 'monotonic' ? Effect.reads : Effect.none
     }
     if (control === 'commit-prepared') return this.#commits(request)

@@ -37,6 +37,9 @@ const rows: [Dialect, string, Partial<Analysis>][] = [
   ['postgres', "commit prepared 'a'", { transaction: 'commit-prepared' }],
   ['postgres', "rollback prepared 'a'", { transaction: 'rollback-prepared' }],
   ['postgres', 'set transaction read only', { transaction: 'set', readOnly: true }],
+  ['postgres', 'begin; set transaction read only; select 1', { transaction: 'begin', readOnly: true, several: true }],
+  ['postgres', 'savepoint a; release a', { transaction: 'release', several: true }],
+  ['postgres', 'commit and chain; savepoint a', { transaction: 'commit', chain: true, several: true }],
   ['postgres', 'begin read only; select 1; commit', { transaction: 'commit', readOnly: undefined, several: true }],
   [
     'postgres',

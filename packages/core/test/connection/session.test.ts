@@ -131,6 +131,8 @@ describe('a transaction', () => {
     ['goes on after one that was not seen', () => on('commit and chain'), ['begin'], false],
     ['has gone back to a savepoint', () => on('begin', 'rollback to a'), ['begin'], true],
     ['of MySQL, begun twice', () => onMysql('begin', 'select 1', 'start transaction'), ['start transaction'], false],
+    ['of MySQL, begun in one that has modes', () => onMysql('start transaction read only', 'begin'), ['begin'], true],
+    ['of MySQL, begun in one that had a mode before it', () => onMysql('set transaction read only', 'begin', 'begin'), ['begin'], true],
     ['of MySQL, with a mode for the next one', () => onMysql('set transaction read only', 'begin'), ['set transaction read only', 'begin'], false],
     ['of MySQL, with a mode of the session', () => onMysql('set session transaction read only', 'begin'), ['begin'], false],
   ])('that %s', (_, run, expected, used) => {
@@ -218,6 +220,12 @@ describe('a transaction', () => {
     ['by its own variable', on('begin', 'set transaction_read_only = on'), true],
     ['behind one with that variable', on('begin', 'set transaction_read_only = on', 'commit'), false],
     ['against the session', on('set default_transaction_read_only = on', 'begin read write'), false],
+    ['on MySQL, by the one that it was begun in', onMysql('start transaction read only', 'begin'), true],
+    [
+      'on MySQL, against the one that it was begun in',
+      onMysql('start transaction read only', 'start transaction read write'),
+      false,
+    ],
     ['on MySQL, by what it has set for those behind it', onMysql('begin', 'set session transaction read only'), false],
     ['on MySQL, behind that', onMysql('begin', 'set session transaction read only', 'commit'), true],
     ['on MySQL, without a transaction', onMysql('set session transaction_read_only = 1'), true],

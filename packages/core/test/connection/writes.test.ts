@@ -29,6 +29,12 @@ describe('a transaction that has written', () => {
     expect(request.writesUnderWay).toBe(1)
   })
 
+  test('a text that sets something in it and writes does not end it', async () => {
+    const { guarded, request, scope } = await written()
+    guarded.run('set transaction read write; delete from item', scope)
+    expect([request.writesUnderWay, guarded.guard.effect]).toEqual([1, Effect.none])
+  })
+
   test('its COMMIT ends both: what it registered, and what the transaction had', async () => {
     const { guarded, request, writes, scope } = await written()
     const { transaction } = guarded.guard.session
