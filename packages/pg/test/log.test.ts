@@ -191,7 +191,7 @@ test('debug tells every event, and no secret', async () => {
   const app = start({ FLYROUTE_LOG: 'debug' })
   await app.get('/write')
   expect(await app.line(app.said, /replay /)).toMatch(
-    /^flyroute: replay reason="write" detail="insert" target="ord" priceMs=\d+/,
+    /^flyroute: replay reason="write" detail="insert" from="ams" target="ord" priceMs=\d+/,
   )
   const all = app.said.join('\n')
   for (const word of ['hunter2', 'insert into', 'postgres:', new URL(bench.replica.url).password])
