@@ -10,6 +10,11 @@ export interface SessionDialect {
   readonly sessions: fc.Arbitrary<Session>
   /** Texts that keep other sessions waiting: where sessions meet, they are left out. */
   readonly blocks: RegExp
+  /**
+   * Kinds of steps that may set what flyroute cannot know. It does not bind the next user of the connection: where one session
+   * follows another in a pool, they are left out.
+   */
+  readonly computes: ReadonlySet<string>
   /** Sent ahead of each session, where a new connection could be told from one that was asked something by flyroute. */
   readonly first?: Step
   /**

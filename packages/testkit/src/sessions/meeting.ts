@@ -21,13 +21,20 @@ const longest = 6
 const lanes = 2
 
 /** Meetings of two sessions, and of three of which one comes later: where it can be told what it finds. */
-export function meetingsOf({ dialect: { sessions, blocks }, ends = true }: SessionAdapter): fc.Arbitrary<Meeting> {
+export function meetingsOf({ dialect, ends = true }: SessionAdapter): fc.Arbitrary<Meeting> {
+  const { sessions, blocks, computes } = dialect
   const session = sessions.map(({ steps, ...rest }) => ({
     ...rest,
     steps: steps.filter(({ text }) => !blocks.test(text)).slice(0, longest),
     swallows: false,
   }))
-  const lane = (maxLength: number): fc.Arbitrary<Session[]> => fc.array(session, { minLength: 1, maxLength })
+  const lane = (maxLength: number): fc.Arbitrary<Session[]> =>
+    fc.array(session, { minLength: 1, maxLength }).map((all) =>
+      all.map(({ steps, ...rest }, at) => ({
+        ...rest,
+        steps: at === all.length - 1 ? steps : steps.filter(({ kind }) => !computes.has(kind)),
+      })),
+    )
   return fc.record({
     lanes: fc.tuple(lane(ends ? 2 : 1), lane(1)),
     order: fc.array(fc.nat({ max: lanes - 1 }), { minLength: 4, maxLength: 4 * longest, size: 'max' }),

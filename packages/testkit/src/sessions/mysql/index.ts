@@ -125,7 +125,16 @@ function caughtUpBy(position: string, wait: string): SessionDialect['caughtUp'] 
 }
 
 const blocks = /\b(lock tables|truncate|create table|drop table|alter table|handler)\b/i
-const shared = { blocks, first: asked('select count(*) as n from app.item'), reset, contents, held, leftovers }
+const computes = new Set(['set a variable', 'execute'])
+const shared = {
+  blocks,
+  computes,
+  first: asked('select count(*) as n from app.item'),
+  reset,
+  contents,
+  held,
+  leftovers,
+}
 
 /** MariaDB; without what only mysql2's own connections have methods for, where `hasMethods` is false. */
 export function mariadbSessions(options: { hasMethods: boolean }): SessionDialect {

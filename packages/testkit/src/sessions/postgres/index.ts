@@ -66,6 +66,14 @@ const asked = (text: string): Step => ({ kind: 'leftovers', text, form: 'text', 
 const shared: Omit<SessionDialect, 'sessions'> = {
   blocks:
     /\b(lock table|truncate|create (table|view|function)|drop (table|view|function)|alter table|serializable)\b|\bhold\(|pg_advisory_(xact_)?lock/i,
+  computes: new Set([
+    'set_config, expressions',
+    'set_config, buried',
+    'set_config of rows',
+    'function that leaves something',
+    'do',
+    'execute',
+  ]),
   setUp,
   reset,
   contents,
