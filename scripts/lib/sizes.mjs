@@ -11,25 +11,25 @@ const single = {
 
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
-  '@flyroute/better-sqlite3': 106_500,
-  '@flyroute/cli': 207_500,
-  '@flyroute/core': 94_300,
-  '@flyroute/core/adapter': 175_600,
-  '@flyroute/core/fetch': 50_800,
-  '@flyroute/core/node': 54_100,
-  '@flyroute/kysely': 165_150,
+  '@flyroute/better-sqlite3': 106_800,
+  '@flyroute/cli': 219_000,
+  '@flyroute/core': 99_150,
+  '@flyroute/core/adapter': 176_800,
+  '@flyroute/core/fetch': 55_700,
+  '@flyroute/core/node': 59_000,
+  '@flyroute/kysely': 166_300,
   '@flyroute/lab': 76_500,
   '@flyroute/lab/databases': 45_000,
-  '@flyroute/mysql2': 187_950,
-  '@flyroute/mysql2/promise': 185_400,
-  '@flyroute/pg': 190_500,
+  '@flyroute/mysql2': 189_000,
+  '@flyroute/mysql2/promise': 186_400,
+  '@flyroute/pg': 191_800,
 }
 
 /** What is downloaded: tarballs. */
 const packed = {
   '@flyroute/better-sqlite3': 16_200,
-  '@flyroute/cli': 18_000,
-  '@flyroute/core': 164_800,
+  '@flyroute/cli': 25_000,
+  '@flyroute/core': 169_000,
   '@flyroute/kysely': 17_000,
   '@flyroute/lab': 59_500,
   '@flyroute/mysql2': 21_400,

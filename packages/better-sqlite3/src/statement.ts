@@ -36,7 +36,9 @@ export class StatementGuard {
 
 /** Tells of a statement that has run; `sentAt` as `sentNow` has said, and not 0. */
 function tell({ replication, classify }: StatementGuards, sql: string, sentAt: number, error?: unknown): void {
-  tellStatement(replication, { dialect: 'sqlite', onPrimary: false, analysis: classify(sql), sentAt, error })
+  const analysis = classify(sql)
+  currentScope()?.request.tally?.did(analysis, sql, performance.now() - sentAt)
+  tellStatement(replication, { dialect: 'sqlite', onPrimary: false, analysis, sentAt, error })
 }
 
 /** Runs what is no plain read, and tells of it. */

@@ -1,5 +1,6 @@
 // The entry point for adapters: what the author of one needs. It is outside semver: it may change in any release, together
 // with the adapters of this repository.
+export type { RouteReport, TrafficReport } from './advice/traffic.ts'
 export { type Classifier, type ClassifierOptions, createClassifier } from './classify/classifier.ts'
 export { createStatementMemory, type StatementMemory } from './classify/memory.ts'
 export type { Analysis, Leaves, PreparedStep, TransactionControl } from './classify/types.ts'
@@ -72,7 +73,7 @@ export { traceOf } from './policy/replay-state.ts'
 export type { Observation, Position, PositionAlgebra, Role, ServerInstance } from './position.ts'
 export { isKnownRegion } from './regions.ts'
 export { DatabaseReplication, type DatabaseReplicationOptions } from './replication/database.ts'
-export { estimateReplayMs } from './replication/price.ts'
+export { estimateCrossingMs, estimateReplayMs } from './replication/price.ts'
 export type { ReplicationSource } from './replication/source.ts'
 export { type HeldConnection, HeldConnections } from './request/held.ts'
 export { neverSettles, refusesLate } from './request/late.ts'

@@ -47,7 +47,7 @@ const frameworkNames: PieceNames = {
 /** The variable with the primary's URL where nothing else is said. */
 export const defaultUrlVariable = 'DATABASE_URL'
 
-export function readMachine(env: Environment): MachineEnvironment {
+export function readMachine(env: Environment = process.env): MachineEnvironment {
   return {
     region: read(env, 'FLY_REGION'),
     primaryRegion: read(env, 'PRIMARY_REGION'),
@@ -157,6 +157,16 @@ export function readLogLevel(env: Environment = process.env): { level: LogLevel;
   const isSilent = read(env, 'FLY_REGION') === undefined || read(env, 'NODE_ENV') === 'test'
   const otherwise = isSilent && given === undefined ? 'off' : 'info'
   return { level: level ?? otherwise, isUnknown: given !== undefined && level === undefined }
+}
+
+/**
+ * `FLYROUTE_ADVISE`: the folder that what is counted for `flyroute advise` goes to; `default` where it only says that something is to
+ * be counted, undefined where nothing is.
+ */
+export function readAdvise(env: Environment = process.env): string | undefined {
+  const given = read(env, 'FLYROUTE_ADVISE')
+  if (given === undefined || /^(0|off|false|no)$/i.test(given)) return undefined
+  return /^(1|on|true|yes)$/i.test(given) ? 'default' : given
 }
 
 /** What LiteFS's documentation, litefs-js and the templates built on them call where the database is. */

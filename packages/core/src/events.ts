@@ -107,6 +107,11 @@ export interface FlyrouteEvents {
   'token-missed': { database: string }
   /** No position could be had after a write; the client is sent to the primary for a while instead. */
   'position-unavailable': { database: string; code?: string | undefined }
+  /**
+   * More than half of the requests have needed the primary, where they are counted (`FLYROUTE_ADVISE`): of how many, and what share.
+   * `before`: those of the process before this one.
+   */
+  'mostly-writes': { requests: number; share: number; before: boolean }
   /** Something about the configuration that is worth saying once. */
   notice: { database: string; message: string }
 }
@@ -126,6 +131,7 @@ const kept: ReadonlySet<FlyrouteEvent> = new Set<FlyrouteEvent>([
   'replica-available',
   'primary-unavailable',
   'position-unavailable',
+  'mostly-writes',
 ])
 /** So many of each, the newest. */
 const mostKept = 16

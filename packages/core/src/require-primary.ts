@@ -28,6 +28,9 @@ export async function requirePrimary(database?: { readonly replication: Replicat
   const meant = (database?.replication as (Replication & PrimarySeeker) | undefined) ?? scope?.request.main
   if (meant === undefined) return assertPrimary()
   if (scope?.request.isReplayed) return neverSettles(meant.name)
-  if (meant.topology.role === 'primary' || scope?.onPrimary) return
+  if (meant.topology.role === 'primary' || scope?.onPrimary) {
+    scope?.request.tally?.needs('require-primary', scope.onPrimary)
+    return
+  }
   meant.router.toPrimary('write', 'require-primary', scope)
 }

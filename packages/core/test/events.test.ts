@@ -29,6 +29,7 @@ const names = Object.keys({
   'late-statement': 0,
   'token-missed': 0,
   'position-unavailable': 0,
+  'mostly-writes': 0,
   notice: 0,
 } satisfies Record<FlyrouteEvent, 0>) as FlyrouteEvent[]
 

@@ -82,6 +82,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     if (positions.goesAhead(analysis)) return positions.ask().then(() => this.execute<R>(query, options))
     const scope = currentScope()
     if (guard.passes(analysis, query.sql, scope)) {
+      guard.count.asks(analysis, query.sql, scope)
       return this.#onReplica.send<R>(new Statement(query, options, scope, analysis))
     }
     const isControl = analysis.transaction !== undefined || guard.session.transaction !== undefined
@@ -112,7 +113,10 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     if (action === Action.wait) action = await this.#whenReady(statement)
     if (action === Action.primary) yield* this.#borrowing.stream<R>(statement, chunkSize)
     else if (action !== Action.here) yield await this.#carriesOut<R>(action, statement)
-    else yield* this.#on().stream<R>(statement, chunkSize)
+    else {
+      this.guard.count.asks(statement.analysis, statement.query.sql, statement.scope)
+      yield* this.#on().stream<R>(statement, chunkSize)
+    }
   }
 
   #decides(statement: Statement): Action {
@@ -127,6 +131,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     const { query, options, scope } = statement
     switch (action) {
       case Action.here:
+        guard.count.asks(statement.analysis, query.sql, scope)
         return this.#on().send<R>(statement)
       case Action.primary:
         return this.#borrowing.run<R>(statement)

@@ -101,6 +101,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     }
     const analysis = this.#analyse(command)
     if (this.#isPlain(command, kind, analysis, scope)) {
+      this.#counts(command, kind, analysis, scope)
       detach(this, command, kind, analysis, scope, scope === undefined ? undefined : currentCaller(), sentNow())
       return this.#enqueue.call(this.connection, command)
     }
@@ -249,6 +250,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     guarded.effect = guard.effect
     switch (action) {
       case Action.here:
+        this.#counts(guarded.command, guarded.kind, guarded.analysis, guarded.scope)
         guarded.mark(guard.session)
         return guard.role === 'primary' ? this.#onPrimary.begins(guarded) : this.#onReplica.begins(guarded)
       case Action.primary:
@@ -266,6 +268,12 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
         this.#wait(guarded, guard.need)
         return false
     }
+  }
+
+  /** A preparation is no statement: most are not even sent. */
+  #counts(command: Command, kind: Kind, analysis: Analysis, scope: Scope | undefined): void {
+    if (scope?.request.tally !== undefined && isStatement(kind))
+      this.guard.count.asks(analysis, this.textOf(command), scope)
   }
 
   #wait(guarded: GuardedCommand, need: Freshness | undefined): void {

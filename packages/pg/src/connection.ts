@@ -142,6 +142,7 @@ export class PgConnection implements Guarded, HeldConnection {
     const { guard, client } = this
     switch (action) {
       case Action.here:
+        guard.count.asks(statement.analysis, textOf(statement.config) ?? '', statement.scope)
         return guard.role === 'primary' ? this.#onPrimary.send(statement) : this.#onReplica.send(statement)
       case Action.primary:
         return this.runOnPrimary(statement)
@@ -159,6 +160,7 @@ export class PgConnection implements Guarded, HeldConnection {
   #wait(waiting: Statement, need: Freshness | undefined): unknown {
     const statement = waiting.fixed(this.database.driver)
     if (need === undefined || !canCheck(this, statement, need)) return this.whenReady(statement, need)
+    this.guard.count.asks(statement.analysis, textOf(statement.config) ?? '', statement.scope)
     const { result, decided } = this.#onReplica.sendChecked(statement, need)
     this.#holdsBack(decided)
     return result
@@ -231,7 +233,9 @@ export class PgConnection implements Guarded, HeldConnection {
   sendPlain({ config, values, analysis, scope }: PlainPoolQuery, answer: Callback): boolean {
     // With something else in the method's place, that is to be called.
     if (this.client.query !== this.#query || this.#undecided !== undefined) return false
-    if (!this.guard.passes(analysis, textOf(config) ?? '', scope)) return false
+    const text = textOf(config) ?? ''
+    if (!this.guard.passes(analysis, text, scope)) return false
+    this.guard.count.asks(analysis, text, scope)
     if (typeof config !== 'string' && config.name !== undefined && config.text !== undefined) {
       this.#memory.remember(config.name, config.text)
     }

@@ -14,6 +14,7 @@ import type { Scope } from '../request/scope.ts'
 import type { RequestState, WriteOutcome } from '../request/state.ts'
 import type { Freshness } from '../token.ts'
 import { Action, Effect } from './action.ts'
+import { StatementCount } from './count.ts'
 import { registerIntent } from './intent.ts'
 import { Session } from './session.ts'
 import { tellStatement } from './told-statement.ts'
@@ -59,6 +60,7 @@ export class ConnectionGuard<S> {
   readonly isFar: boolean
   readonly session: Session<S>
   readonly writes: Writes<S>
+  readonly count: StatementCount
   /** The run of the server that this connection leads to; undefined until it has said what it is. */
   server: ServerInstance | undefined
   /** The connection to the primary that is used in place of this one. */
@@ -95,6 +97,7 @@ export class ConnectionGuard<S> {
     this.isFar = side === 'local' && database.replication.prices.isFar
     this.session = new Session(wire, database.facts.language, made)
     this.writes = new Writes(database.replication, this.session)
+    this.count = new StatementCount(database.catalogue, wire)
   }
 
   /** What the server says it is; until then, what the settings say. To a transaction it stays what it was at its beginning. */
@@ -241,6 +244,7 @@ export class ConnectionGuard<S> {
 
   /** A statement that was sent has come back; `sentAt` as `sentNow` has said, and not 0. */
   tells(analysis: Analysis, sentAt: number, error?: unknown): void {
+    this.count.answered()
     const { replication, facts } = this.database
     const { language: dialect } = facts
     tellStatement(replication, { dialect, onPrimary: this.side === 'primary', analysis, sentAt, error })
@@ -279,6 +283,7 @@ export class ConnectionGuard<S> {
     this.loan?.leave()
     this.isLent = false
     this.refused = undefined
+    this.count.ends()
     this.session.givenBack()
   }
 

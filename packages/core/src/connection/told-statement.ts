@@ -1,3 +1,4 @@
+import { currentTraffic } from '../advice/slot.ts'
 import type { Analysis, Dialect } from '../classify/types.ts'
 import { errorCode, isHeard, tellSubscribers } from '../events.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
@@ -17,14 +18,15 @@ export interface ToldStatement {
 /**
  * A statement is about to be sent.
  *
- * @returns when, by `performance.now()`; 0 where no subscriber asks for statements: then nothing is to be told of it
+ * @returns when, by `performance.now()`; 0 where no subscriber asks for statements, and none are counted: then nothing is to be told of it
  */
 export function sentNow(): number {
-  return isHeard('statement') ? performance.now() : 0
+  return isHeard('statement') || currentTraffic() !== undefined ? performance.now() : 0
 }
 
 /** A statement that was sent has been answered, or has failed. */
 export function tellStatement({ name, prices }: DatabaseReplication, told: ToldStatement): void {
+  if (!isHeard('statement')) return
   const { dialect, onPrimary, analysis, sentAt, error } = told
   tellSubscribers('statement', {
     database: name,

@@ -96,6 +96,11 @@ export const remarks: Remarks = {
     level: 'warn',
     text: `no position could be had after a write${inBrackets(code)}: its client reads from the primary for a while; npx flyroute doctor says what is missing`,
   }),
+  'mostly-writes': ({ requests, share, before }) => ({
+    level: 'warn',
+    state: 'mostly',
+    text: `${Math.round(share * 100)} % of ${requests} requests ${before ? 'before this start ' : ''}have needed the primary: more than half would be replayed from any other region, where this app gains little; npx flyroute advise says which, and why`,
+  }),
   fallback: ({ reason }) =>
     reason === 'loop' || reason === 'replay-failed'
       ? {

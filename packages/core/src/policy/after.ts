@@ -35,6 +35,8 @@ export function after(policy: ResolvedPolicy, visit: RequestVisit, outcome: Outc
   visit.leavePlace?.()
   if (visit.scope.request.crossings !== undefined) learnPlacement(policy, visit)
   const verdict = conclude(policy, visit, outcome)
+  const { tally, isReplayed } = visit.scope.request
+  if (tally !== undefined && !isReplayed) tally.answers()
   // Whatever it is, unless it is a replay: an answer has begun.
   visit.scope.request.answerBegins()
   return verdict

@@ -1,3 +1,4 @@
+import { Tally } from '../advice/tally.ts'
 import { ReplayUnavailableError, type ReplayUnavailableReason } from '../errors.ts'
 import { publish } from '../events.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
@@ -19,6 +20,10 @@ export function before(policy: ResolvedPolicy, request: IncomingRequest): Reques
   // The primary learns from the state what the replica was refused: this request writes in a way that no text shows.
   const state = new RequestState('request', policy, request, obstacle, arrival?.reason === 'refused')
   const visit = new RequestVisit(request, state, readTokens(policy, request))
+  const { traffic } = policy
+  if (traffic !== undefined) {
+    state.tally = new Tally(traffic, request.method, request.path, policy.replaysBeforeHandler(request))
+  }
 
   if (arrival !== undefined) {
     // It has not found a primary where this process believes it to be.

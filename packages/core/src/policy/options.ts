@@ -1,3 +1,4 @@
+import type { Traffic } from '../advice/traffic.ts'
 import type { Log } from '../log/reporter.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
 import type { Replication } from '../replication/types.ts'
@@ -81,6 +82,8 @@ export interface ResolvedPolicy {
   /** The database whose reads cross an ocean from here; undefined where there is none, or that decides nothing. */
   readonly far: DatabaseReplication | undefined
   readonly routes: RouteTable
+  /** What requests do, where that is counted (`FLYROUTE_ADVISE`). */
+  readonly traffic: Traffic | undefined
   /** Until when (by `performance.now()`) nothing is replayed that can be served from here: a replay has come back. */
   readonly lonely: { until: number }
 }

@@ -1,3 +1,4 @@
+import { beginTraffic } from '../advice/keep.ts'
 import { tokenSecrets } from '../env.ts'
 import { ConfigurationError, type ConfigurationProblem } from '../errors.ts'
 import { errorCode, publish } from '../events.ts'
@@ -91,6 +92,7 @@ export function resolvePolicy(options: ReplayPolicyOptions): ResolvedPolicy {
     placement: placementOf(placement),
     far: farDatabase(databases),
     routes: new RouteTable(),
+    traffic: beginTraffic(),
     lonely: { until: 0 },
   }
 }

@@ -19,7 +19,8 @@ function regionOfReads({ region, role, primary, local }: Topology): string | und
   return local === primary ? region : (local.region ?? region)
 }
 
-function roundTripMs(from: string | undefined, to: string | undefined): number {
+/** About how long (ms) one statement from a region to another is waited for. */
+export function estimateCrossingMs(from: string | undefined, to: string | undefined): number {
   if (from === undefined || to === undefined || !isKnownRegion(from) || !isKnownRegion(to))
     return unknownMs - overheadMs
   return distanceKm(from, to) / kmPerMs
@@ -27,7 +28,7 @@ function roundTripMs(from: string | undefined, to: string | undefined): number {
 
 /** About how long (ms) one replay from a region to another takes beside the app's own time. */
 export function estimateReplayMs(from: string | undefined, to: string | undefined): number {
-  return overheadMs + roundTripMs(from, to)
+  return overheadMs + estimateCrossingMs(from, to)
 }
 
 /**
@@ -49,8 +50,8 @@ export class Prices {
     const place = regionOfReads(topology)
     this.isFar = !inPrimaryRegion && place !== region
     this.#givenMs = replayMs
-    this.#crossingMs = this.isFar ? roundTripMs(region, place) : 0
-    this.#beyondMs = roundTripMs(region, primaryRegion) - this.#crossingMs
+    this.#crossingMs = this.isFar ? estimateCrossingMs(region, place) : 0
+    this.#beyondMs = estimateCrossingMs(region, primaryRegion) - this.#crossingMs
   }
 
   /** One statement, or several that are sent together; 0 where the server is in this region. */

@@ -1,3 +1,4 @@
+import type { Tally } from '../advice/tally.ts'
 import { belongsTo } from '../errors/owner.ts'
 import type { PrimaryRequiredError, ReplayUnavailableError, ReplayUnavailableReason } from '../errors.ts'
 import type { Freshness } from '../token.ts'
@@ -81,6 +82,8 @@ export class RequestState {
   obstacle: ReplayUnavailableReason | undefined
   /** Counted where no server is near and the request may be replayed for that; undefined where its reads go where they go. */
   crossings: Crossings | undefined = undefined
+  /** Counts what it does, where that is asked for (`FLYROUTE_ADVISE`). */
+  tally: Tally | undefined = undefined
   #phase: (typeof phases)[keyof typeof phases] = phases.running
   #writesUnderWay = 0
   #committed = false

@@ -82,6 +82,7 @@ export type Group =
   | 'waiting'
   | 'once'
   | 'telling'
+  | 'counting'
   | 'endings'
   | 'failures'
   | 'lost answers'

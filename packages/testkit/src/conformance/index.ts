@@ -1,6 +1,7 @@
 import { describe } from '@jest/globals'
 import type { AdapterUnderTest, Group } from './adapter.ts'
 import { Context } from './context.ts'
+import { counting } from './counting.ts'
 import { distance } from './distance.ts'
 import { endings } from './endings.ts'
 import { failures } from './failures.ts'
@@ -63,6 +64,7 @@ const groups: Readonly<Record<Exclude<Group, 'takeover'>, (context: Context) => 
   waiting,
   once,
   telling,
+  counting,
   endings,
   failures,
   'lost answers': lostAnswers,
