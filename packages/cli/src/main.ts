@@ -1,4 +1,5 @@
 import { text } from 'node:stream/consumers'
+import { adviseHelp, runAdvise } from './advise/command.ts'
 import { doctorHelp, runDoctor } from './doctor/command.ts'
 import { explainHelp, runExplain } from './explain/command.ts'
 import { runLab } from './lab/command.ts'
@@ -10,10 +11,16 @@ const help = `flyroute: multi-region databases on Fly.io
   flyroute lab --regions ord,ams,gru -- node server.js    Fly.io on this machine: see your app in its regions
   flyroute explain "select … for update"                  is it a read or a write, and why
   flyroute doctor                                         what is wrong with the settings, the servers and fly.toml
-  flyroute help lab | explain | doctor                    all of their options
+  flyroute advise --regions ams,gru -- node server.js     is your app made for these regions, and what keeps it back
+  flyroute help lab | explain | doctor | advise           all of their options
 `
 
-const helpOf: Readonly<Record<string, string>> = { lab: labHelp, explain: explainHelp, doctor: doctorHelp }
+const helpOf: Readonly<Record<string, string>> = {
+  lab: labHelp,
+  explain: explainHelp,
+  doctor: doctorHelp,
+  advise: adviseHelp,
+}
 
 /**
  * Runs the command `flyroute`.
@@ -30,6 +37,8 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
         return await runExplain(rest, terminal, () => text(process.stdin))
       case 'doctor':
         return await runDoctor(rest, terminal)
+      case 'advise':
+        return await runAdvise(rest, terminal)
       case undefined:
       case 'help':
       case '--help':
