@@ -57,6 +57,8 @@ export interface ServerInstance {
   acceptsWrites?: boolean | undefined
   /** It writes temporary tables to a log of its own, where they are transactions that no other server has. Default: false. */
   logsTemporaryTables?: boolean | undefined
+  /** Its sessions begin a transaction at the end of another, where that does not say otherwise. Default: false. */
+  chainsTransactions?: boolean | undefined
   /** When (ms since 1970) a reader has shown that another primary has taken over from it: connections from before are left. */
   leftAt?: number
   /** Its clock minus ours (ms), where it tells positions without a time. */
@@ -76,6 +78,8 @@ export interface Observation {
   readonly acceptsWrites?: boolean | undefined
   /** It writes temporary tables to a log of its own. Default: false. */
   readonly logsTemporaryTables?: boolean | undefined
+  /** Its sessions begin a transaction at the end of another, where that does not say otherwise. Default: false. */
+  readonly chainsTransactions?: boolean | undefined
   /** Its clock minus ours (ms), where it tells positions without a time. */
   readonly clockOffsetMs?: number | undefined
   /** What a replica has received, replayed or not. */

@@ -52,7 +52,7 @@ export class Borrowing {
     const connection = this.#connection
     const { guard, owner } = connection
     if (guard.session.transaction !== undefined && connection.abandoned === undefined) {
-      connection.abandons(connection.driver.rollbackTransaction(connection.inner))
+      connection.abandons(connection.rollsBack())
     }
     const borrow = async (): Promise<Guarded> => {
       const primary = await owner.acquirePrimary()

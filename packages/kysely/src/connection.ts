@@ -6,6 +6,7 @@ import {
   decide,
   type HeldConnection,
   noteUnavailable,
+  rollbackFor,
   type Scope,
   type Side,
   type StatementMemory,
@@ -128,7 +129,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
 
   #carriesOut<R>(action: Action, statement: Statement): Promise<QueryResult<R>> {
     const { guard, owner } = this
-    const { query, options, scope } = statement
+    const { query, scope } = statement
     switch (action) {
       case Action.here:
         guard.count.asks(statement.analysis, query.sql, scope)
@@ -139,8 +140,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
         noteUnavailable(scope, guard.refusal)
         return Promise.reject(guard.refusal)
       case Action.rollback:
-        guard.session.leavesTransaction()
-        return this.send<R>(query, options, compiled('rollback'))
+        return this.#rollsBack<R>(statement)
       case Action.drop:
         return owner.drops(scope)
       case Action.wait:
@@ -308,6 +308,20 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     return this.#cleansUp(isDiscarded)
   }
 
+  /** The COMMIT of a transaction in which a statement was refused is a ROLLBACK. */
+  #rollsBack<R>({ query, options, analysis }: Statement): Promise<QueryResult<R>> {
+    const rollback = compiled(rollbackFor(analysis))
+    this.guard.session.sends(rollback, rollback.sql, { ...analysis, transaction: 'rollback' })
+    return this.send<R>(query, options, rollback)
+  }
+
+  /** Ends its transaction for us; its server is not to begin another one. */
+  async rollsBack(): Promise<void> {
+    const { driver, inner, guard } = this
+    if (guard.session.chains) await inner.executeQuery(compiled('rollback and no chain'))
+    else await driver.rollbackTransaction(inner)
+  }
+
   /** The next one to use the connection has nothing to do with what is open on it. */
   async #cleansUp(isDiscarded: boolean): Promise<boolean> {
     const { driver, inner, guard } = this
@@ -316,7 +330,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     this.abandoned = undefined
     guard.session.leavesTransaction()
     if (isDiscarded) await discard(driver, inner, guard.database.facts.language)
-    else await driver.rollbackTransaction(inner).catch(() => undefined)
+    else await this.rollsBack().catch(() => undefined)
     return isDiscarded
   }
 }

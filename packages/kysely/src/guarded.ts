@@ -32,6 +32,8 @@ export interface Guarded extends PrimaryConnection<CompiledQuery> {
   isBusy: boolean
   /** Kysely may want to cancel what runs here. */
   readonly isCancellable: boolean
+  /** Ends its transaction for us. */
+  rollsBack(): Promise<void>
   /** The answer to this promise is not waited for any more. */
   abandons(answer: Promise<unknown>): void
   /** Runs it below the guard. @param instead what is sent in its place */

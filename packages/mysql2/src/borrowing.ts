@@ -83,7 +83,7 @@ export class Borrowing {
     const rollsBack = guard.session.transaction !== undefined && !guarded.isOver
     return new Loan(guard, async () => {
       if (rollsBack) {
-        await guarded.ask('rollback').catch(() => undefined)
+        await guarded.ask('rollback and no chain').catch(() => undefined)
         wire.status = 'idle'
       }
       return new Primary(await database.primary.connect(guarded.scope))

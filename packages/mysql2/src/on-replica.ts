@@ -1,4 +1,4 @@
-import { Effect, interpretError } from '@flyroute/core/adapter'
+import { Effect, interpretError, rollbackFor } from '@flyroute/core/adapter'
 import type { Command } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import type { GuardedCommand } from './guarded-command.ts'
@@ -70,7 +70,7 @@ export class OnReplica {
 
   /** The COMMIT of a transaction in which a statement was refused is a ROLLBACK. */
   rollsBack({ command, analysis }: GuardedCommand): boolean {
-    rename(command, analysis.chain ? 'rollback and chain' : 'rollback')
+    rename(command, rollbackFor(analysis))
     return true
   }
 }

@@ -338,6 +338,31 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
       expect((await onBoth(statements))[1]).toBe('ERR_REPLAY_UNAVAILABLE')
     })
 
+    test('where the servers begin a transaction at the end of another one, it goes along', async () => {
+      const chained = ['begin', 'rollback', 'insert into item (value) values (77)', 'rollback']
+      const count = 'select count(*) as count from item where value = 77'
+      const all = async (type: string): Promise<unknown> =>
+        Promise.all([primary, replica].map((node) => node.query(`set global completion_type = '${type}'`)))
+      await all('CHAIN')
+      try {
+        expect(await onBoth([...chained, count])).toEqual([[{ count: 0 }], [{ count: 0 }]])
+        const ended = ['begin', 'rollback and no chain', ...chained.slice(2), count]
+        expect(await onBoth(ended)).toEqual([[{ count: 1 }], [{ count: 2 }]])
+        // The transaction that a refusal or a move has ended on the replica is no longer open there.
+        const pool = open('ams', { outsideRequest: 'primary', connectionLimit: 1 })
+        const connection = await pool.getConnection()
+        await connection.query('begin')
+        await connection.query('insert into item (value) values (77)')
+        await connection.query('commit and no chain')
+        connection.release()
+        const held = "select count(*) as count from information_schema.innodb_trx where trx_state = 'RUNNING'"
+        await pool.query('select count(*) from item')
+        expect(await replica.query(held)).toEqual([{ count: 0 }])
+      } finally {
+        await all('NO_CHAIN')
+      }
+    })
+
     test('a mode for the next transaction that was used up by a COMMIT is not made again', async () => {
       const [bare, far] = await onBoth(['set transaction read only', 'commit', 'insert into item () values ()'])
       expect([bare, far]).toEqual([

@@ -1,4 +1,4 @@
-import { interpretError, type Position, runInScope, type Verdict } from '@flyroute/core/adapter'
+import { interpretError, type Position, rollbackFor, runInScope, type Verdict } from '@flyroute/core/adapter'
 import { sendChecked } from './checked-read.ts'
 import { type Callback, callbackOf, isSubmittable, type Submittable, textOf, textOn } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
@@ -77,7 +77,7 @@ export class OnReplica {
     const { guard, client, send } = this.#connection
     guard.session.sends(config, 'rollback', { ...analysis, transaction: 'rollback' })
     const { deliver, result } = replyTo(callbackOf(config, values, callback), scope, client._Promise)
-    send(analysis.chain ? 'rollback and chain' : 'rollback', undefined, deliver)
+    send(rollbackFor(analysis), undefined, deliver)
     return result
   }
 

@@ -12,7 +12,7 @@ export function isInside(control: TransactionControl): boolean {
 export class Notes implements StatementNotes {
   transaction: TransactionControl | undefined = undefined
   readOnly: boolean | undefined = undefined
-  chain = false
+  chain: boolean | undefined = undefined
   schema = false
   prepared: PreparedStep[] | undefined = undefined
   creates = false
@@ -29,7 +29,7 @@ export class Notes implements StatementNotes {
     if (this.transaction !== undefined && !isInside(this.transaction) && isInside(transaction)) return
     this.transaction = transaction
     this.readOnly = undefined
-    this.chain = false
+    this.chain = undefined
   }
 
   prepare(step: PreparedStep): void {

@@ -28,7 +28,7 @@ export interface DialectRules extends Meanings<StatementRule, ClauseRule, CallRu
 export interface StatementNotes {
   transaction: TransactionControl | undefined
   readOnly: boolean | undefined
-  chain: boolean
+  chain: boolean | undefined
   schema: boolean
   prepared: PreparedStep[] | undefined
   /** The statement is a CREATE, whose body may hold semicolons. */

@@ -54,8 +54,8 @@ export interface Analysis extends Classification {
   readonly transaction: TransactionControl | undefined
   /** The mode that the transaction is asked for from there on: `READ ONLY` is true, `READ WRITE` is false, neither is undefined. */
   readonly readOnly: boolean | undefined
-  /** `COMMIT AND CHAIN`, `ROLLBACK AND CHAIN`: the next transaction has begun. */
-  readonly chain: boolean
+  /** `AND CHAIN` of COMMIT and ROLLBACK: the next transaction has begun. `AND NO CHAIN` is false, neither is undefined: as the session has it. */
+  readonly chain: boolean | undefined
   /** The text holds more than one statement. */
   readonly several: boolean
   /** The text mentions `synchronous_commit`: a position taken after the COMMIT may be too early. */

@@ -211,6 +211,7 @@ export class ConnectionGuard<S> {
   /** The server has said what it is. */
   identified(server: ServerInstance): void {
     this.server = server
+    this.session.chains = server.chainsTransactions === true
     this.#identifiedAt = Date.now()
     this.#isDoubtful = false
     this.database.catalogue.refresh()
@@ -238,7 +239,7 @@ export class ConnectionGuard<S> {
     this.writes.ends(request, transaction, outcome)
     if (outcome !== 'done') return
     // A text that has begun a transaction of its own has not committed that one.
-    if ((several || chain) && this.wire.status !== 'idle') this.writes.goesOn(request)
+    if ((several || (chain ?? this.session.chains)) && this.wire.status !== 'idle') this.writes.goesOn(request)
     if (schema) this.schemaChanged()
   }
 

@@ -38,6 +38,8 @@ export class Session<S> {
   #isReadOnly = false
   /** The server was a replica when the last statement was decided: so it is for a transaction that this one begins. */
   isOnReplica = false
+  /** Its server begins a transaction at the end of another (`completion_type`), unless that says otherwise. */
+  chains = false
 
   /** @param made a statement of ours in the adapter's form */
   constructor(wire: Wire, language: Dialect, made: (text: string) => S) {
@@ -243,8 +245,8 @@ export class Session<S> {
       this.#ends(control === 'commit' && !this.isFailed)
       // Without a transaction it ends the one that SET TRANSACTION was for.
       this.#next = []
-      this.#ahead = chain
-      this.#transaction = chain ? this.#chained(several) : undefined
+      this.#ahead = chain ?? this.chains
+      this.#transaction = this.#ahead ? this.#chained(several) : undefined
     } else if (control === 'set' && !several) this.#setTransaction(statement, text, readOnly)
     else if (control === 'rollback-to') this.#rollsBackTo()
     else {

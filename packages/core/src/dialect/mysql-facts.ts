@@ -121,7 +121,7 @@ class Servers {
   ): Promise<Observation> {
     const simulated = this.#simulated && expected === 'replica'
     const moving = full.slice(0, 5) as unknown as MysqlMovingRow
-    const [transactionReadOnly, server, source, hasGtids, , , replicating, logsTemporary] = full.slice(5)
+    const [transactionReadOnly, server, source, hasGtids, , , replicating, logsTemporary, completion] = full.slice(5)
     const isWalled = isReadOnlyRow(moving)
     // One that replicates and is not read-only takes whatever it is given, as does one that is not sure of its sessions.
     const isOpen = !isWalled && (replicating === 'ON' || (isOn(transactionReadOnly) && expected === 'replica'))
@@ -143,6 +143,7 @@ class Servers {
       source: source === '' ? undefined : String(source).toLowerCase(),
       acceptsWrites,
       logsTemporaryTables: isOn(logsTemporary),
+      chainsTransactions: completion === 'CHAIN',
       clockOffsetMs: Number(full[9]) * 1_000 - Date.now(),
     }
   }

@@ -30,6 +30,7 @@ export type MysqlFullRow = readonly [
   uptime: string | null,
   replicating: string | null,
   logsTemporary: unknown,
+  completion: unknown,
 ]
 
 const mysqlMoving = [
@@ -66,6 +67,7 @@ export const mysqlFlavours: Readonly<Record<MysqlFlavour['kind'], MysqlFlavour>>
       'null',
       // Measured on 9.7: only in STATEMENT format, which is not the default.
       '0',
+      '@@global.completion_type',
     ],
   },
   mariadb: {
@@ -81,13 +83,14 @@ export const mysqlFlavours: Readonly<Record<MysqlFlavour['kind'], MysqlFlavour>>
       "(select variable_value from information_schema.global_status where variable_name = 'Uptime')",
       "(select variable_value from information_schema.global_status where variable_name = 'Slave_running')",
       "@@global.log_bin and @@session.binlog_format <> 'ROW'",
+      '@@global.completion_type',
     ],
   },
   // Where the server says no to all of that (a proxy, Vitess): the role at most.
   modest: {
     kind: 'modest',
     moving: modestMoving,
-    full: [...modestMoving, '0', "''", "''", '0', 'unix_timestamp()', 'null', 'null', '0'],
+    full: [...modestMoving, '0', "''", "''", '0', 'unix_timestamp()', 'null', 'null', '0', 'null'],
   },
 }
 

@@ -100,6 +100,7 @@ export class Servers {
     instance.role = role
     instance.acceptsWrites = isForeign || observation.acceptsWrites
     instance.logsTemporaryTables = observation.logsTemporaryTables
+    instance.chainsTransactions = observation.chainsTransactions
     instance.clockOffsetMs = observation.clockOffsetMs
     instance.epoch = Math.max(instance.epoch, epoch)
     if (at !== undefined && (instance.at === undefined || this.#algebra.covers(at, instance.at))) instance.at = at

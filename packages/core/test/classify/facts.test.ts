@@ -15,7 +15,7 @@ const rows: [Dialect, string, Partial<Analysis>][] = [
     {
       transaction: undefined,
       readOnly: undefined,
-      chain: false,
+      chain: undefined,
       several: false,
       schema: false,
       synchronousCommit: false,
@@ -24,7 +24,7 @@ const rows: [Dialect, string, Partial<Analysis>][] = [
   ['postgres', 'begin', { transaction: 'begin', readOnly: undefined }],
   ['postgres', 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', { transaction: 'begin', readOnly: true }],
   ['postgres', 'start transaction read write', { transaction: 'begin', readOnly: false }],
-  ['postgres', 'commit', { transaction: 'commit', chain: false }],
+  ['postgres', 'commit', { transaction: 'commit', chain: undefined }],
   ['postgres', 'END AND CHAIN', { transaction: 'commit', chain: true }],
   ['postgres', 'commit and no chain', { transaction: 'commit', chain: false }],
   ['postgres', 'rollback', { transaction: 'rollback' }],

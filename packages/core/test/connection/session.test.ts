@@ -63,6 +63,11 @@ class Subject {
 
 const on = (...texts: string[]): Subject => new Subject().runs(...texts)
 const onMysql = (...texts: string[]): Subject => new Subject('mysql').runs(...texts)
+const onChaining = (...texts: string[]): Subject => {
+  const subject = new Subject('mysql')
+  subject.session.chains = true
+  return subject.runs(...texts)
+}
 
 describe('the server’s word on the transaction', () => {
   test('counts where nothing is under way; until then what was sent does', () => {
@@ -115,6 +120,11 @@ describe('the server’s word on the transaction', () => {
   })
 })
 
+test('a server that chains does not where the text says so', () => {
+  expect(onChaining('begin', 'rollback').session.transaction).toBeDefined()
+  expect(onChaining('begin', 'rollback and no chain').session.transaction).toBeUndefined()
+})
+
 describe('a transaction', () => {
   test.each<[string, () => Subject, readonly string[], boolean]>([
     ['has only begun', () => on('begin'), ['begin'], false],
@@ -128,6 +138,7 @@ describe('a transaction', () => {
     ['goes on after COMMIT AND CHAIN', () => on('begin', 'select 1', 'commit and chain'), ['begin'], false],
     ['goes on after ROLLBACK AND CHAIN', () => on('begin read only', 'rollback and chain'), ['begin read only'], false],
     ['has forgotten its modes by an error', () => on('begin read only').fails('select 1').runs('rollback and chain'), ['begin'], false],
+    ['goes on where its server chains', () => onChaining('begin', 'select 1', 'commit'), ['begin'], false],
     ['goes on after one that was not seen', () => on('commit and chain'), ['begin'], false],
     ['has gone back to a savepoint', () => on('begin', 'rollback to a'), ['begin'], true],
     ['of MySQL, begun twice', () => onMysql('begin', 'select 1', 'start transaction'), ['start transaction'], false],

@@ -164,7 +164,7 @@ export class ServerSocket extends EventEmitter {
     } else if ('question' in what) {
       const { question } = what
       const answer =
-        question === 'rollback'
+        question === 'rollback' || question === 'rollback and no chain'
           ? this.#protocol.answer(session.rollsBack(), session)
           : this.#protocol.answerQuestion(question, this.#role, session)
       this.#replies(answer, undefined)

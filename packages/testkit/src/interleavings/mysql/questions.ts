@@ -15,6 +15,7 @@ const values = (role: keyof Fates): Readonly<Record<string, string | null>> => (
   '@@global.innodb_read_only': '0',
   '@@global.gtid_executed': executed,
   '@@session.transaction_read_only': '0',
+  '@@global.completion_type': 'NO_CHAIN',
   '@@server_uuid': `${role}-uuid`,
   "@@global.gtid_mode like 'ON%'": '1',
   'unix_timestamp(sysdate(6))': '1700000000.000000',
