@@ -4,7 +4,7 @@ import { END } from './tokens.ts'
 /** COMMIT and ROLLBACK in all spellings, with AND CHAIN, TO SAVEPOINT or PREPARED. */
 export function closing(control: 'commit' | 'rollback'): StatementRule {
   return (scanner, notes) => {
-    let chain = false
+    let chain: boolean | undefined
     while (scanner.next() !== END) {
       if (scanner.is('prepared')) {
         notes.control(`${control}-prepared`)
