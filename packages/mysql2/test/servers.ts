@@ -371,6 +371,19 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
       ])
     })
 
+    test.each([
+      ["set time_zone = '+09:00'; use missing", 'a setting'],
+      ['start transaction; use missing', 'a transaction'],
+    ])('what %s has done before its error (%s) keeps the session where it is', async (text) => {
+      const pool = open('ams', { outsideRequest: 'primary', multipleStatements: true })
+      const connection = await pool.getConnection()
+      await expect(connection.query(text)).rejects.toMatchObject({ errno: expect.any(Number) })
+      await expect(connection.query('insert into item () values ()')).rejects.toMatchObject({
+        code: 'ERR_REPLAY_UNAVAILABLE',
+      })
+      connection.destroy()
+    })
+
     test('what an app does to each connection that it gets is done in runOnPrimary as well', async () => {
       const pool = open('ams', { outsideRequest: 'primary' })
       const told: string[] = []

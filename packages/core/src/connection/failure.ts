@@ -25,7 +25,10 @@ export type Verdict = 'pass' | 'rerun' | 'drop' | Error
 
 /** Interprets an error by the role of the server that it came from. */
 export function interpretError<S>(guard: ConnectionGuard<S>, failure: Failure): Verdict {
-  return guard.role === 'replica' && guard.side !== 'primary' ? onReplica(guard, failure) : onPrimary(guard, failure)
+  const isReplica = guard.role === 'replica' && guard.side !== 'primary'
+  const verdict = isReplica ? onReplica(guard, failure) : onPrimary(guard, failure)
+  if (failure.wasSent && verdict !== 'rerun') guard.session.failsHalfway(failure.analysis)
+  return verdict
 }
 
 function onPrimary<S>(guard: ConnectionGuard<S>, { scope, error }: Failure): Verdict {

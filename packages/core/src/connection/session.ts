@@ -1,3 +1,4 @@
+import { isInside } from '../classify/notes.ts'
 import type { Analysis, Dialect } from '../classify/types.ts'
 import { customNames, textToKnow } from './custom-names.ts'
 import { type Setting, Transaction } from './transaction.ts'
@@ -177,6 +178,18 @@ export class Session<S> {
     const begins = control === 'begin' || control === 'commit' || control === 'rollback'
     if (begins && !several) this.leavesTransaction()
     else if (this.#language === 'postgres' && this.#transaction !== undefined) this.#transaction.isFailed = true
+  }
+
+  /**
+   * A text of several statements has failed, and those before the one that has failed have run: `USE`, `START TRANSACTION`. PostgreSQL
+   * undoes them, as far as the text has not committed.
+   */
+  failsHalfway({ several, leaves, transaction: control }: Analysis): void {
+    if (!several) return
+    const isUndone = this.#undoes && (control === undefined || control === 'begin' || isInside(control))
+    if (isUndone || (leaves === 'nothing' && control === undefined)) return
+    this.#changes++
+    this.isUnknown()
   }
 
   /** The transaction was given up: a ROLLBACK of ours is on its way. */

@@ -125,6 +125,25 @@ test('a server that chains does not where the text says so', () => {
   expect(onChaining('begin', 'rollback and no chain').session.transaction).toBeUndefined()
 })
 
+describe('a text of several statements that fails', () => {
+  test.each<[string, 'postgres' | 'mysql', boolean]>([
+    ['use a; selec 1', 'mysql', true],
+    ["set time_zone = '+01:00'; select missing", 'mysql', true],
+    ['start transaction; select missing', 'mysql', true],
+    ['rollback; select missing', 'mysql', true],
+    ['select 1; select missing', 'mysql', false],
+    ['use a', 'mysql', false],
+    ["set a.b = '1'; select missing", 'postgres', false],
+    ["begin; set a.b = '1'; select missing", 'postgres', false],
+    ["set a.b = '1'; commit; select missing", 'postgres', true],
+  ])('%s (%s): may it have left something? %s', (text, language, expected) => {
+    const { session } = new Subject(language)
+    const { changes } = session
+    session.failsHalfway(createClassifier({ dialect: language }).classify(text))
+    expect([session.residue !== undefined, session.changes > changes]).toEqual([expected, expected])
+  })
+})
+
 describe('a transaction', () => {
   test.each<[string, () => Subject, readonly string[], boolean]>([
     ['has only begun', () => on('begin'), ['begin'], false],
