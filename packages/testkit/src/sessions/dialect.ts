@@ -8,13 +8,13 @@ export type Contents = Readonly<Record<string, unknown>>
 /** What the differential test has to know of a database. */
 export interface SessionDialect {
   readonly sessions: fc.Arbitrary<Session>
-  /** Texts that keep other sessions waiting: where sessions meet, they are left out. */
+  /** Texts that keep other sessions waiting, or ask what a connection's last user has done: where sessions meet, they are left out. */
   readonly blocks: RegExp
   /**
-   * Kinds of steps that may set what flyroute cannot know. It does not bind the next user of the connection: where one session
-   * follows another in a pool, they are left out.
+   * Texts that may leave what flyroute cannot know or does not leave behind. It does not bind the next user of the connection: where one
+   * session follows another in a pool, they are left out.
    */
-  readonly computes: ReadonlySet<string>
+  readonly leaves: RegExp
   /** Sent ahead of each session, where a new connection could be told from one that was asked something by flyroute. */
   readonly first?: Step
   /**

@@ -22,7 +22,7 @@ const lanes = 2
 
 /** Meetings of two sessions, and of three of which one comes later: where it can be told what it finds. */
 export function meetingsOf({ dialect, ends = true }: SessionAdapter): fc.Arbitrary<Meeting> {
-  const { sessions, blocks, computes } = dialect
+  const { sessions, blocks, leaves } = dialect
   const session = sessions.map(({ steps, ...rest }) => ({
     ...rest,
     steps: steps.filter(({ text }) => !blocks.test(text)).slice(0, longest),
@@ -32,7 +32,7 @@ export function meetingsOf({ dialect, ends = true }: SessionAdapter): fc.Arbitra
     fc.array(session, { minLength: 1, maxLength }).map((all) =>
       all.map(({ steps, ...rest }, at) => ({
         ...rest,
-        steps: at === all.length - 1 ? steps : steps.filter(({ kind }) => !computes.has(kind)),
+        steps: at === all.length - 1 ? steps : steps.filter(({ text }) => !leaves.test(text)),
       })),
     )
   return fc.record({

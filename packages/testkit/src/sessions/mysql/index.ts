@@ -124,11 +124,11 @@ function caughtUpBy(position: string, wait: string): SessionDialect['caughtUp'] 
   }
 }
 
-const blocks = /\b(lock tables|truncate|create table|drop table|alter table|handler)\b/i
-const computes = new Set(['set a variable', 'execute'])
+const blocks = /\b(lock tables|truncate|create table|drop table|alter table|handler|get_lock|last_insert_id)\b/i
+const leaves = /@v|temporary|^call |^execute|^select app\./i
 const shared = {
   blocks,
-  computes,
+  leaves,
   first: asked('select count(*) as n from app.item'),
   reset,
   contents,

@@ -66,14 +66,8 @@ const asked = (text: string): Step => ({ kind: 'leftovers', text, form: 'text', 
 const shared: Omit<SessionDialect, 'sessions'> = {
   blocks:
     /\b(lock table|truncate|create (table|view|function)|drop (table|view|function)|alter table|serializable)\b|\bhold\(|pg_advisory_(xact_)?lock/i,
-  computes: new Set([
-    'set_config, expressions',
-    'set_config, buried',
-    'set_config of rows',
-    'function that leaves something',
-    'do',
-    'execute',
-  ]),
+  leaves:
+    /set_config\((?!'[a-z_.]+', '[^']*', (true|false)\)$|\$1)|set_config\(.*from|select public\.|^do |^execute|temp/i,
   setUp,
   reset,
   contents,
