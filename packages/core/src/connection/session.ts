@@ -174,10 +174,11 @@ export class Session<S> {
 
   /** A statement has failed. */
   fails({ transaction: control, several }: Analysis): void {
+    const transaction = this.#transaction
     // A BEGIN that has failed has begun nothing; nor has an ending with AND CHAIN.
-    const begins = control === 'begin' || control === 'commit' || control === 'rollback'
-    if (begins && !several) this.leavesTransaction()
-    else if (this.#language === 'postgres' && this.#transaction !== undefined) this.#transaction.isFailed = true
+    const isOver = control === 'commit' || control === 'rollback' || (control === 'begin' && !transaction?.hasGoneOn)
+    if (isOver && !several) this.leavesTransaction()
+    else if (this.#language === 'postgres' && transaction !== undefined) transaction.isFailed = true
   }
 
   /**

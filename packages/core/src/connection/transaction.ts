@@ -25,6 +25,11 @@ export class Transaction<S> {
   /** An error in it has aborted it, by the rules of its server: its COMMIT will be answered with ROLLBACK. */
   isFailed = false
 
+  /** Something has run in it: a BEGIN that fails now is not the one that began it. */
+  get hasGoneOn(): boolean {
+    return this.used || this.isFailed || this.settings.length > 0 || this.begin.length > 1
+  }
+
   /** @param used it cannot begin elsewhere */
   constructor(used = false) {
     this.used = used

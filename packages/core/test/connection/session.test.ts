@@ -125,6 +125,12 @@ test('a server that chains does not where the text says so', () => {
   expect(onChaining('begin', 'rollback and no chain').session.transaction).toBeUndefined()
 })
 
+test('a BEGIN that fails in an aborted transaction does not end it', () => {
+  const subject = on('begin read only').sends('rollback to a').fails('rollback to a').sends('begin').fails('begin')
+  expect(subject.session.isFailed).toBe(true)
+  expect(on().sends('begin').fails('begin').session.transaction).toBeUndefined()
+})
+
 describe('a text of several statements that fails', () => {
   test.each<[string, 'postgres' | 'mysql', boolean]>([
     ['use a; selec 1', 'mysql', true],
