@@ -111,12 +111,16 @@ describe('on Postgres', () => {
   })
 
   test('the round trips are those of the lab', async () => {
-    const trips = (await diagnose(lab(), 'ams')).find(({ name }) => name === 'round-trips')?.why
-    const [, local, far] =
-      /^a statement takes ([\d.]+) ms, one on the primary (\d+) ms, a replay about \d+ ms$/.exec(trips ?? '') ?? []
-    expect(Number(local)).toBeLessThan(40)
-    expect(Number(far)).toBeGreaterThanOrEqual(90)
-    expect(Number(far)).toBeLessThan(180)
+    const said = /^a statement takes ([\d.]+) ms, one on the primary (\d+) ms, a replay about \d+ ms$/
+    let [local, far] = [Number.NaN, Number.NaN]
+    // A busy machine makes one late, and none early.
+    for (let attempts = 0; attempts < 5 && !(local < 40 && far < 180); attempts++) {
+      const trips = (await diagnose(lab(), 'ams')).find(({ name }) => name === 'round-trips')?.why ?? ''
+      ;[local = Number.NaN, far = Number.NaN] = (said.exec(trips) ?? []).slice(1).map(Number)
+      expect(far).toBeGreaterThanOrEqual(90)
+    }
+    expect(local).toBeLessThan(40)
+    expect(far).toBeLessThan(180)
   })
 
   const toml = (change: (text: string) => string, more: Readonly<Record<string, string>> = {}): Plant => ({

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { type HeaderValue, parseReplayFailure, parseReplaySource } from '../src/replay/parse.ts'
 import { replayResponse } from '../src/replay/response.ts'
+import { processorMs } from './support/processor.ts'
 
 describe('fly-replay-src', () => {
   test.each<[HeaderValue, object | undefined]>([
@@ -104,14 +105,15 @@ test('whatever is in the headers, nothing is thrown, and only the documented fie
 })
 
 test('a header of any length is read in bounded time', () => {
-  const begun = performance.now()
-  for (const filler of [';', '=', 'a=b;', '"', ' ', 'state="']) {
-    const text = filler.repeat(4_000_000 / filler.length)
-    parseReplaySource(text)
-    parseReplayFailure(text)
-    parseReplaySource(text.slice(0, 8_192))
+  const parse = (): void => {
+    for (const filler of [';', '=', 'a=b;', '"', ' ', 'state="']) {
+      const text = filler.repeat(4_000_000 / filler.length)
+      parseReplaySource(text)
+      parseReplayFailure(text)
+      parseReplaySource(text.slice(0, 8_192))
+    }
   }
-  expect(performance.now() - begun).toBeLessThan(1_000)
+  expect(processorMs(parse)).toBeLessThan(1_000)
 })
 
 test('every state that goes out comes back, as the proxy hands it on', () => {

@@ -4,6 +4,7 @@ import { lsn, waitForReplay } from '../src/dialect/postgres.ts'
 import { cookieOfMachine, readCookies, writeCookie } from '../src/policy/cookie.ts'
 import { hasReached, mergePositions, type Position } from '../src/position.ts'
 import { decodeToken, encodeToken, type Freshness, stricter, type TokenContent } from '../src/token.ts'
+import { processorMs } from './support/processor.ts'
 
 const now = 1_790_000_000_000
 const secret = 'a secret of thirty-two characters'
@@ -123,9 +124,10 @@ describe('a token', () => {
       ),
     )
     const megabyte = raw(Array.from({ length: 30_000 }, () => ['app', '7', 1, '0/10', now]))
-    const begun = performance.now()
-    for (let n = 0; n < 10_000; n++) decodeToken(megabyte, { secrets: [secret] })
-    expect(performance.now() - begun).toBeLessThan(500)
+    const decode = (): void => {
+      for (let n = 0; n < 10_000; n++) decodeToken(megabyte, { secrets: [secret] })
+    }
+    expect(processorMs(decode)).toBeLessThan(500)
   })
 
   test('too long for a cookie says "primary" for a while of its longest position, and keeps the others', () => {
@@ -233,11 +235,12 @@ describe('the cookie', () => {
   })
 
   test('is looked for in no more than one pass', () => {
-    const begun = performance.now()
-    readCookies(';'.repeat(1_000_000), 'flyroute')
-    readCookies('flyroute'.repeat(200_000), 'flyroute')
-    readCookies('a=b;'.repeat(300_000), 'flyroute')
-    expect(performance.now() - begun).toBeLessThan(1_000)
+    const read = (): void => {
+      readCookies(';'.repeat(1_000_000), 'flyroute')
+      readCookies('flyroute'.repeat(200_000), 'flyroute')
+      readCookies('a=b;'.repeat(300_000), 'flyroute')
+    }
+    expect(processorMs(read)).toBeLessThan(1_000)
   })
 })
 

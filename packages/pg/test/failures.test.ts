@@ -201,14 +201,14 @@ test('a replica that is down is not hammered, and the events tell', async () => 
   wire.port = 1 // Nobody listens there.
   wire.cut()
   const before = wire.connections
-  const until = Date.now() + 1_000
-  let reads = 0
-  while (Date.now() < until) {
+  const begun = performance.now()
+  let seconds = 0
+  for (let reads = 0; reads < 50 || seconds < 1; reads++) {
     expect((await pool.query(where)).rows).toEqual(onPrimary)
-    reads++
+    seconds = (performance.now() - begun) / 1_000
   }
-  expect(reads).toBeGreaterThan(50)
-  expect(wire.connections - before).toBeLessThan(10)
+  // After some quick tries, one a second.
+  expect(wire.connections - before).toBeLessThan(9 + seconds)
   wire.port = port
   await back(pool)
   for (const stop of listeners) stop()
@@ -271,7 +271,8 @@ test('a replica that hangs, with more requests than connections: all are served,
   try {
     const results = await Promise.all(Array.from({ length: 10 }, () => pool.query(where)))
     expect(results.map(({ rows }) => rows)).toEqual(results.map(() => onPrimary))
-    expect(performance.now() - begun).toBeLessThan(6_000)
+    // One after the other, two at a time, would be 10 s and more.
+    expect(performance.now() - begun).toBeLessThan(9_000)
   } finally {
     bench.replica.resumeProcess()
   }
@@ -384,7 +385,7 @@ test('after all that, nothing is left open', async () => {
     return row?.n ?? -1
   }
   await bench.endAll()
-  const giveUpAt = Date.now() + 5_000
+  const giveUpAt = Date.now() + 15_000
   while ((await count()) > 0 && Date.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 10))
   expect(await count()).toBe(0)
 })

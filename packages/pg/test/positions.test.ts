@@ -208,21 +208,26 @@ describe('what it costs', () => {
       max: 1,
     })
     await pool.query('select 1')
-    const before = ofTheApp(wire).length
     const roundTripMs = 300
     wire.delay(roundTripMs / 2)
-    const begun = performance.now()
-    const { state } = await inRequest(() =>
-      withClient(pool, async (client) => {
-        for (const sql of statements)
-          await client.query(sql, sql.includes('$1') ? [Math.floor(Math.random() * 1e6)] : undefined)
-      }),
-    )
-    const elapsed = performance.now() - begun
-    expect(state.positions.get('app')).toMatchObject(aPosition)
-    const seen = ofTheApp(wire).slice(before)
-    expect(seen).toEqual([...statements, expect.stringContaining('pg_current_wal_flush_lsn')])
-    expect(elapsed).toBeLessThan((statements.length + 0.9) * roundTripMs)
+    let tookMs = Number.POSITIVE_INFINITY
+    const mostMs = (statements.length + 0.9) * roundTripMs
+    // A busy machine makes one late; a round trip more would make all of them late.
+    for (let attempts = 0; attempts < 3 && tookMs >= mostMs; attempts++) {
+      const before = ofTheApp(wire).length
+      const begun = performance.now()
+      const { state } = await inRequest(() =>
+        withClient(pool, async (client) => {
+          for (const sql of statements)
+            await client.query(sql, sql.includes('$1') ? [Math.floor(Math.random() * 1e6)] : undefined)
+        }),
+      )
+      tookMs = performance.now() - begun
+      expect(state.positions.get('app')).toMatchObject(aPosition)
+      const seen = ofTheApp(wire).slice(before)
+      expect(seen).toEqual([...statements, expect.stringContaining('pg_current_wal_flush_lsn')])
+    }
+    expect(tookMs).toBeLessThan(mostMs)
     wire.delay(0)
     await pool.end()
   })
@@ -281,7 +286,8 @@ test('a position at the edge of a page, inside somebody’s open transaction, is
     expect(wire.statements).toContainEqual(expect.stringContaining('pg_logical_emit_message'))
     const begun = performance.now()
     await reached(at)
-    expect(performance.now() - begun).toBeLessThan(1_000)
+    // Else it is reached with what the next one writes: never, here.
+    expect(performance.now() - begun).toBeLessThan(3_000)
   } finally {
     await other.query('rollback')
     other.release()

@@ -42,7 +42,7 @@ test('settings of the primary that lead to a replica: writes are refused as on o
   expect(told).toEqual([{ database: 'app', expected: 'primary', found: 'replica', setting: 'DATABASE_URL' }])
   // The name leads to the primary by now: a connection that should not be used is not kept.
   wire.port = bench.cluster.primary.port
-  const giveUpAt = Date.now() + 5_000
+  const giveUpAt = Date.now() + 15_000
   const write = (): Promise<unknown> =>
     pool.query('delete from item').then(
       () => 'done',

@@ -37,7 +37,7 @@ export function failures(context: Context): void {
         } finally {
           await context.replica.start()
         }
-        await eventually(async () => expect(await context.portOf(far)).toBe(context.replica.port), 5_000)
+        await eventually(async () => expect(await context.portOf(far)).toBe(context.replica.port))
         expect(await read()).toMatchObject({ status: 200, way: [away], value: context.replica.port })
       },
     )
@@ -81,14 +81,18 @@ export function failures(context: Context): void {
           Array.from({ length: 5 }, () => app.send(away, (subject) => context.portOf(subject))),
         )
         for (const answer of answers) expect(answer).toMatchObject({ status: 200, way: [away, home] })
-        const begun = performance.now()
-        expect((await app.send(away, (subject) => context.portOf(subject))).status).toBe(200)
-        // Before it was noticed, that took two seconds and more.
-        expect(performance.now() - begun).toBeLessThan(2_000)
+        // Before it was noticed, each took two seconds and more; a busy machine makes one late.
+        const tookMs: number[] = []
+        while (tookMs.length < 3 && !(Math.min(...tookMs) < 2_000)) {
+          const begun = performance.now()
+          expect((await app.send(away, (subject) => context.portOf(subject))).status).toBe(200)
+          tookMs.push(performance.now() - begun)
+        }
+        expect(Math.min(...tookMs)).toBeLessThan(2_000)
       } finally {
         context.replica.resumeProcess()
       }
-      await eventually(async () => expect(await context.portOf(far)).toBe(context.replica.port), 8_000)
+      await eventually(async () => expect(await context.portOf(far)).toBe(context.replica.port))
     })
 
     context.testWith(

@@ -60,8 +60,8 @@ function comesBack(app: App): Promise<void> {
 function inTime<T>(answer: Promise<T>): Promise<T> {
   return Promise.race([
     answer,
-    sleep(8_000, undefined, { ref: false }).then((): never => {
-      throw new Error('No answer in 8 s')
+    sleep(15_000, undefined, { ref: false }).then((): never => {
+      throw new Error('No answer in 15 s')
     }),
   ])
 }

@@ -38,7 +38,7 @@ export function waiting(context: Context): void {
           expect(answer).toMatchObject({ value: 2, way: [away, home], reason: 'stale' })
         }
         // Five times the whole time-out would be 25 s.
-        expect(performance.now() - begun).toBeLessThan(3_000)
+        expect(performance.now() - begun).toBeLessThan(12_000)
       } finally {
         await context.replica.resumeReplay()
       }

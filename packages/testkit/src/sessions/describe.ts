@@ -28,12 +28,12 @@ export function describeSessions(adapter: SessionAdapter): void {
       console.log(`${adapter.name}: ${printFigures(figures)}`)
       // Who refuses everything makes no mistake either.
       for (const way of ['job', 'answering'] as const) expect(figures[way].equal).toBeGreaterThan(sessions / 2)
-    }, 300_000)
+    }, 900_000)
 
     test('are so where they meet in one pool, their statements interleaved', async () => {
       const { refused, failures } = await runMeetings(world, { meetings, seed })
       expect(failures).toEqual([])
       expect(refused).toBeLessThan(meetings / 2)
-    }, 120_000)
+    }, 300_000)
   })
 }

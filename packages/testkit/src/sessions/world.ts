@@ -134,7 +134,7 @@ export class World implements AsyncDisposable {
 
   /** What sessions that have ended still hold on a server, after a while. */
   async #stillHeld(): Promise<string | undefined> {
-    const giveUpAt = Date.now() + 3_000
+    const giveUpAt = Date.now() + 10_000
     for (const [place, admin] of Object.entries(this.#admins)) {
       for (;;) {
         const held = await this.adapter.dialect.held(admin as Admin)
