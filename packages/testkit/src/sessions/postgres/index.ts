@@ -67,7 +67,7 @@ const shared: Omit<SessionDialect, 'sessions'> = {
   blocks:
     /\b(lock table|truncate|create (table|view|function)|drop (table|view|function)|alter table|serializable)\b|\bhold\(|pg_advisory_(xact_)?lock/i,
   leaves:
-    /set_config\((?!'[a-z_.]+', '[^']*', (true|false)\)$|\$1)|set_config\(.*from|select public\.|^do |^execute|temp/i,
+    /\bset_config\((?!'[a-z_.]+', '[^']*', (true|false)\)$|\$1)|\bset_config\(.*\bfrom\b|select public\.|^do |^execute|temp/i,
   setUp,
   reset,
   contents,
