@@ -11,18 +11,18 @@ const single = {
 
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
-  '@flyroute/better-sqlite3': 106_800,
-  '@flyroute/cli': 219_000,
-  '@flyroute/core': 99_150,
-  '@flyroute/core/adapter': 176_800,
+  '@flyroute/better-sqlite3': 110_400,
+  '@flyroute/cli': 221_500,
+  '@flyroute/core': 99_200,
+  '@flyroute/core/adapter': 178_800,
   '@flyroute/core/fetch': 55_700,
   '@flyroute/core/node': 59_000,
-  '@flyroute/kysely': 166_300,
+  '@flyroute/kysely': 168_600,
   '@flyroute/lab': 76_500,
   '@flyroute/lab/databases': 45_000,
-  '@flyroute/mysql2': 189_000,
-  '@flyroute/mysql2/promise': 186_400,
-  '@flyroute/pg': 191_800,
+  '@flyroute/mysql2': 190_200,
+  '@flyroute/mysql2/promise': 187_700,
+  '@flyroute/pg': 193_900,
 }
 
 /** What is downloaded: tarballs. */

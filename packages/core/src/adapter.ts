@@ -3,7 +3,7 @@
 export type { RouteReport, TrafficReport } from './advice/traffic.ts'
 export { type Classifier, type ClassifierOptions, createClassifier } from './classify/classifier.ts'
 export { createStatementMemory, type StatementMemory } from './classify/memory.ts'
-export type { Analysis, Leaves, PreparedStep, TransactionControl } from './classify/types.ts'
+export type { Analysis, Leaves, PreparedStep, SettingFacts, TransactionControl } from './classify/types.ts'
 export { rollbackFor } from './connection/aborted.ts'
 export { Action, Effect } from './connection/action.ts'
 export { BorrowedPrimary, type PrimaryConnection } from './connection/borrowed-primary.ts'

@@ -311,7 +311,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
   /** The COMMIT of a transaction in which a statement was refused is a ROLLBACK. */
   #rollsBack<R>({ query, options, analysis }: Statement): Promise<QueryResult<R>> {
     const rollback = compiled(rollbackFor(analysis))
-    this.guard.session.sends(rollback, rollback.sql, { ...analysis, transaction: 'rollback' })
+    this.guard.session.sends(rollback, { ...analysis, transaction: 'rollback' })
     return this.send<R>(query, options, rollback)
   }
 

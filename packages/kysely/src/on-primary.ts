@@ -70,7 +70,7 @@ export class OnPrimary {
   #sends(statement: Statement): Sent {
     const { session, effect } = this.#connection.guard
     const { transaction } = session
-    session.sends(statement.query, statement.query.sql, statement.analysis)
+    session.sends(statement.query, statement.analysis)
     return { statement, effect, transaction }
   }
 

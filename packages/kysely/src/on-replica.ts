@@ -69,7 +69,7 @@ export class OnReplica {
     const { canMove } = session
     const isPlain = analysis.leaves === 'nothing' && session.transaction === undefined
     const sent = { statement, wasSent: abandoned === undefined, canMove, mark: isPlain ? undefined : session.mark }
-    if (sent.wasSent) session.sends(query, query.sql, analysis)
+    if (sent.wasSent) session.sends(query, analysis)
     return sent
   }
 

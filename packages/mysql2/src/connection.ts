@@ -298,7 +298,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
       this.wire.answered(headers)
       const { again, analysis } = guarded
       const text = this.textOf(guarded.command)
-      session.sends(again, text, analysis)
+      session.sends(again, analysis)
       session.acknowledges(again, text, analysis, 'values' in again ? again.values : undefined)
     }
     return role === 'primary' ? this.#onPrimary.answered(guarded, headers, before) : this.#onReplica.answered(guarded)

@@ -19,7 +19,7 @@ export class OnPrimary {
     const { session, effect } = connection.guard
     const { transaction } = session
     const text = textOn(client, config) ?? ''
-    session.sends(text, text, analysis)
+    session.sends(text, analysis)
     if (effect === Effect.commits) return holdForPosition(connection, statement, this.#commits(statement, transaction))
     if (effect === Effect.reads && scope !== undefined) {
       return holdForPosition(connection, statement, readPosition(connection, scope))

@@ -24,7 +24,7 @@ export class OnReplica {
     const { config, analysis, scope } = statement
     const failed = this.#failing(statement)
     const text = textOn(client, config) ?? ''
-    guard.session.sends(text, text, analysis)
+    guard.session.sends(text, analysis)
     if (isSubmittable(config)) this.#interceptErrors(config, statement)
     const setting = analysis.leaves === 'setting' ? new SentSetting(this.#connection, statement, text) : undefined
     if (setting === undefined && scope?.consistency === 'monotonic' && analysis.transaction === undefined) {
@@ -48,7 +48,7 @@ export class OnReplica {
     const { deliver, result } = answerTo(statement, callbackOf(config, values, callback), client)
     const again = statement.again(deliver)
     const text = textOf(config) ?? ''
-    guard.session.sends(text, text, analysis)
+    guard.session.sends(text, analysis)
     const decided = new Promise<void>((decide) => {
       sendChecked(this.#connection, statement, need, {
         answer: (error, value) => {
@@ -75,7 +75,7 @@ export class OnReplica {
   /** As the server does: the COMMIT of an aborted transaction is answered with ROLLBACK. */
   rollsBack({ config, values, callback, analysis, scope }: Statement): unknown {
     const { guard, client, send } = this.#connection
-    guard.session.sends(config, 'rollback', { ...analysis, transaction: 'rollback' })
+    guard.session.sends(config, { ...analysis, transaction: 'rollback' })
     const { deliver, result } = replyTo(callbackOf(config, values, callback), scope, client._Promise)
     send(rollbackFor(analysis), undefined, deliver)
     return result

@@ -58,16 +58,18 @@ export function analyse(sql: string, engine: Engine): Analysis {
     else scanner.finish()
   }
   const { access, reason } = found ?? EMPTY
-  const { transaction, readOnly, chain, schema, prepared } = notes
+  const { transaction, readOnly, hasModes, isSnapshot, chain, schema, prepared } = notes
   const synchronousCommit = dialect === 'postgres' && sql.toLowerCase().includes('synchronous_commit')
   const effects = new Effects(engine)
   effects.read(sql)
-  const { calls, leaves, dependsOnSession } = effects
+  const { calls, leaves, sets, needsSession, dependsOnSession } = effects
   return {
     access,
     reason,
     transaction,
     readOnly,
+    hasModes,
+    isSnapshot,
     chain,
     several: statements > 1,
     synchronousCommit,
@@ -75,6 +77,8 @@ export function analyse(sql: string, engine: Engine): Analysis {
     prepared,
     calls,
     leaves,
+    sets,
+    needsSession,
     dependsOnSession,
     catalogueSays: 0,
     catalogueGeneration: 0,

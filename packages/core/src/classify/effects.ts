@@ -9,10 +9,16 @@ import type { Scanner } from './rules.ts'
 import { TextScanner } from './scan.ts'
 import { sqliteEffects } from './sqlite/effects.ts'
 import { END, EQUALS, NAME, VALUE, WORD } from './tokens.ts'
-import type { Dialect, Leaves } from './types.ts'
+import type { Dialect, Leaves, SettingFacts } from './types.ts'
 
 const STRENGTH: Record<Leaves, number> = { nothing: 0, setting: 1, something: 2 }
 const COLON = 58
+
+// What a word leads to: INSERT and MERGE to an INTO of their own, INTO to the name of a new table, COMMIT to what it does to one.
+const NOTHING = 0
+const ITS_TABLE = 1
+const NEW_TABLE = 2
+const END_OF_TRANSACTION = 3
 
 const RULES: Record<Dialect, EffectRules> = {
   postgres: postgresEffects,
@@ -23,7 +29,11 @@ const RULES: Record<Dialect, EffectRules> = {
 /** What a text calls and leaves in its session, beside its classification. Known good only: what is not understood leaves `something`. */
 export class Effects implements EffectNotes {
   leaves: Leaves = 'nothing'
+  needsSession = false
   dependsOnSession = false
+  #settings: SettingFacts | undefined
+  /** A temporary table is made that the session keeps, as far as its statement is read. */
+  #keepsTable = false
   readonly #engine: Engine
   readonly #rules: EffectRules
   readonly #calls: Set<string> = new Set()
@@ -38,6 +48,10 @@ export class Effects implements EffectNotes {
 
   get calls(): readonly string[] | undefined {
     return this.#calls.size === 0 ? undefined : [...this.#calls]
+  }
+
+  get sets(): SettingFacts | undefined {
+    return this.leaves === 'setting' ? this.#settings : undefined
   }
 
   /** Reads a whole text. */
@@ -63,35 +77,69 @@ export class Effects implements EffectNotes {
     if (STRENGTH[what] > STRENGTH[this.leaves]) this.leaves = what
   }
 
+  set({
+    names = [],
+    isLocal = false,
+    readOnly,
+    isOfOne = false,
+    discards = false,
+    isDatabase = false,
+  }: Partial<SettingFacts> = {}): void {
+    const before = this.#settings
+    this.leave('setting')
+    this.#settings = {
+      names: before === undefined ? names : [...before.names, ...names],
+      isLocal: isLocal && before?.isLocal !== false,
+      readOnly: readOnly ?? before?.readOnly,
+      isOfOne: readOnly === undefined ? before?.isOfOne === true : isOfOne,
+      discards: discards || before?.discards === true,
+      isDatabase: isDatabase || before?.isDatabase === true,
+    }
+  }
+
+  makesTemporary(): void {
+    this.leave('something')
+    this.#keepsTable = true
+  }
+
   /** Reads the statement whose first token is the current one, to its end. */
   statement(scanner: Scanner): void {
     const { statements, control } = this.#rules
     const word = scanner.token === WORD ? scanner.text.slice(scanner.start, scanner.end).toLowerCase() : ''
     const rule = Object.hasOwn(statements, word) ? statements[word]! : 'something'
     if (control.has(word)) this.#controls = true
+    // What a CREATE calls is run later, in whichever session.
+    const neededSession = this.needsSession
+    const first = this.#follows(scanner, NOTHING)
     if (typeof rule === 'string') {
-      this.leave(rule)
+      if (rule === 'setting') this.set()
+      else this.leave(rule)
       scanner.next()
     } else rule(scanner, this)
-    this.walk(scanner)
+    this.walk(scanner, first)
+    if (word === 'create') this.needsSession = neededSession
+    if (this.#keepsTable) this.needsSession = true
+    this.#keepsTable = false
   }
 
   prepares(sql: string): void {
     const prepared = new Effects(this.#engine)
     prepared.read(sql)
     for (const call of prepared.#calls) this.#calls.add(call)
+    this.needsSession ||= prepared.needsSession
   }
 
-  /** Reads on to the end of the statement, from the current token. */
-  walk(scanner: Scanner): void {
+  /** Reads on to the end of the statement, from the current token. @param first what the word before it leads to */
+  walk(scanner: Scanner, first: number = NOTHING): void {
     const hasVariables = this.#engine.lexicon.syntax.atVariables === true
     let before = END
     let earlier = END
+    let leadsTo = first
     for (let { token } = scanner; token !== END; token = scanner.next()) {
+      leadsTo = token === WORD ? this.#follows(scanner, leadsTo) : NOTHING
       if (token === WORD || token === NAME) {
         // SELECT … INTO @variable, and nothing that is known to be harmless.
         if (hasVariables && token === WORD && scanner.is('into')) this.leave('something')
-        if (token === WORD && before === WORD && isTemporaryTarget(scanner)) this.leave('something')
         this.#name(scanner, before, earlier)
       } else if (hasVariables && token === VALUE) {
         if (isUserVariable(scanner)) this.dependsOnSession = true
@@ -101,6 +149,17 @@ export class Effects implements EffectNotes {
       earlier = before
       before = scanner.token
     }
+  }
+
+  /** Follows the words around INTO TEMP, PostgreSQL's other way to make a temporary table, and ON COMMIT DROP. */
+  #follows(scanner: Scanner, leadsTo: number): number {
+    if (scanner.is('insert') || scanner.is('merge')) return ITS_TABLE
+    if (scanner.is('into')) return leadsTo === ITS_TABLE ? NOTHING : NEW_TABLE
+    if (scanner.is('commit')) return END_OF_TRANSACTION
+    if (leadsTo === END_OF_TRANSACTION && scanner.is('drop')) this.#keepsTable = false
+    if (leadsTo !== NEW_TABLE) return NOTHING
+    if (scanner.is('temp') || scanner.is('temporary')) this.makesTemporary()
+    return scanner.is('local') || scanner.is('global') ? NEW_TABLE : NOTHING
   }
 
   /** A name: the call of a function, where it is one. */
@@ -120,17 +179,13 @@ export class Effects implements EffectNotes {
         return
       }
       if (isServersOwn(name, this.#engine.dialect)) return
+      if (this.#rules.sessionLocks.has(name)) this.needsSession = true
     }
     this.leave('something')
     const quotes = token === NAME ? 1 : 0
     if (lexicon.vocabulary.lookUp(text, start + quotes, end - quotes)?.call?.(scanner) === undefined)
       this.#calls.add(whole)
   }
-}
-
-/** SELECT … INTO TEMP name: PostgreSQL's other way to make a temporary table. */
-function isTemporaryTarget(scanner: Scanner): boolean {
-  return (scanner.is('temp') || scanner.is('temporary')) && (scanner.isAfter('into') || scanner.isAfter('local'))
 }
 
 function quotedName(text: string, start: number, end: number): string {

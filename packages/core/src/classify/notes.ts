@@ -12,6 +12,8 @@ export function isInside(control: TransactionControl): boolean {
 export class Notes implements StatementNotes {
   transaction: TransactionControl | undefined = undefined
   readOnly: boolean | undefined = undefined
+  hasModes = false
+  isSnapshot = false
   chain: boolean | undefined = undefined
   schema = false
   prepared: PreparedStep[] | undefined = undefined
@@ -29,6 +31,8 @@ export class Notes implements StatementNotes {
     if (this.transaction !== undefined && !isInside(this.transaction) && isInside(transaction)) return
     this.transaction = transaction
     this.readOnly = undefined
+    this.hasModes = false
+    this.isSnapshot = false
     this.chain = undefined
   }
 

@@ -28,6 +28,8 @@ export interface DialectRules extends Meanings<StatementRule, ClauseRule, CallRu
 export interface StatementNotes {
   transaction: TransactionControl | undefined
   readOnly: boolean | undefined
+  hasModes: boolean
+  isSnapshot: boolean
   chain: boolean | undefined
   schema: boolean
   prepared: PreparedStep[] | undefined

@@ -35,13 +35,16 @@ export function readModes(scanner: Scanner, notes: StatementNotes, verdict: Verd
   // READ is the end of REPEATABLE READ, or the beginning of READ ONLY, READ WRITE, READ COMMITTED, READ UNCOMMITTED.
   let behindRead = false
   for (let token = scanner.token; token !== END; token = scanner.next()) {
-    if (scanner.is('serializable')) verdict = write('serializable')
+    const isSerializable = scanner.is('serializable')
+    if (isSerializable) verdict = write('serializable')
+    if (isSerializable || scanner.is('repeatable')) notes.isSnapshot = true
     if (behindRead && scanner.is('only')) notes.readOnly = true
     if (behindRead && scanner.is('write')) {
       notes.readOnly = false
       if (verdict.access === 'read') verdict = write('read-write')
     }
     behindRead = scanner.is('read')
+    if (behindRead || scanner.is('isolation')) notes.hasModes = true
   }
   return verdict
 }

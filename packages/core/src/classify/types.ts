@@ -48,12 +48,32 @@ export type PreparedStep =
  */
 export type Leaves = 'nothing' | 'setting' | 'something'
 
+/** What a text sets of its session, in statements that can be made again from their texts. */
+export interface SettingFacts {
+  /** Settings of the app's own (`app.tenant`), in lower case; a number for a name that is bound to the text: its place, from 1. */
+  readonly names: readonly (string | number)[]
+  /** All of it ends with its transaction (`SET LOCAL`). */
+  readonly isLocal: boolean
+  /** Whether it has transactions read-only; undefined where it is about something else. */
+  readonly readOnly: boolean | undefined
+  /** That mode is of the transaction that is open (`transaction_read_only` of PostgreSQL), and not of those that follow. */
+  readonly isOfOne: boolean
+  /** DISCARD ALL: nothing is left of what was set before. */
+  readonly discards: boolean
+  /** USE: the database of the session. */
+  readonly isDatabase: boolean
+}
+
 /** A verdict with the facts that an adapter needs about the same text. Computed once and cached with it. */
 export interface Analysis extends Classification {
   /** The last statement in the text that begins or ends a transaction; where there is none, the last one that does something in it. */
   readonly transaction: TransactionControl | undefined
   /** The mode that the transaction is asked for from there on: `READ ONLY` is true, `READ WRITE` is false, neither is undefined. */
   readonly readOnly: boolean | undefined
+  /** That statement says something of the isolation or the mode of its transaction. */
+  readonly hasModes: boolean
+  /** It asks for REPEATABLE READ or SERIALIZABLE: later writes of others are not seen. */
+  readonly isSnapshot: boolean
   /** `AND CHAIN` of COMMIT and ROLLBACK: the next transaction has begun. `AND NO CHAIN` is false, neither is undefined: as the session has it. */
   readonly chain: boolean | undefined
   /** The text holds more than one statement. */
@@ -68,6 +88,10 @@ export interface Analysis extends Classification {
   readonly calls: readonly string[] | undefined
   /** What the text leaves in its session; of several statements the strongest. Known good: what is not understood leaves `something`. */
   readonly leaves: Leaves
+  /** What it sets of its session, but for SET TRANSACTION; undefined where that is nothing, or where something else is left as well. */
+  readonly sets: SettingFacts | undefined
+  /** It is for a session that outlives its transaction: it listens, locks, prepares, or keeps a temporary table or a cursor. */
+  readonly needsSession: boolean
   /** The answer tells what the session did before (`lastval()`, `FOUND_ROWS()`, `@variable`, FETCH), beyond its settings. */
   readonly dependsOnSession: boolean
   /**

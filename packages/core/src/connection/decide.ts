@@ -1,8 +1,8 @@
 import type { Analysis } from '../classify/types.ts'
+import { ConfigurationError } from '../errors.ts'
 import type { Scope } from '../request/scope.ts'
 import { Action, Effect } from './action.ts'
 import type { ConnectionGuard } from './guard.ts'
-import { whyNoSession } from './needs-session.ts'
 import { decideOnPrimary } from './on-primary.ts'
 import { decideOnReplica } from './on-replica.ts'
 
@@ -25,14 +25,22 @@ export function decide<S>(
     // What such a request holds is rolled back by us in any case.
     return analysis.transaction === 'rollback' && !analysis.several ? Action.here : Action.drop
   }
-  if (guard.database.poolsTransactions) {
-    const why = whyNoSession(analysis, text)
-    if (why !== undefined) return guard.refuses(why)
-  }
+  if (guard.database.poolsTransactions && analysis.needsSession) return guard.refuses(noSession(analysis))
   if (guard.isDiverted) return Action.primary
   const { role } = guard
   guard.session.isOnReplica = role === 'replica'
   return role === 'primary'
     ? decideOnPrimary(guard, analysis, text, scope)
     : decideOnReplica(guard, analysis, text, scope, hasWaited)
+}
+
+/**
+ * Why a statement is not sent to a pooler in transaction mode, where another client would have what it leaves. Settings are not meant:
+ * some a pooler keeps by itself, and each ORM makes those it can do without.
+ */
+function noSession({ reason }: Analysis): ConfigurationError {
+  const message = `says that connections keep no session, and this statement (${reason}) needs one`
+  const remedy =
+    "run it on a connection that leads around the pooler, such as that of a pool with 'databaseUrl: migrationUrl()'"
+  return new ConfigurationError([{ setting: 'pooler', message, remedy }])
 }

@@ -1,21 +1,10 @@
 import { isInside } from '../classify/notes.ts'
 import type { Analysis, Dialect } from '../classify/types.ts'
-import { customNames, textToKnow } from './custom-names.ts'
 import { type Setting, Transaction } from './transaction.ts'
 import type { Wire } from './wire.ts'
 
 /** How many different settings are kept at most; with more, the session counts as one that cannot be made again. */
 const maxSettings = 1_000
-
-/** Modes of a transaction in which later writes of others are not seen. */
-const snapshot = /\b(?:repeatable\s+read|serializable)\b/i
-
-/** What a setting for transactions may say of their mode, and that it is the read-only one. */
-const mode = /\bread\s+(?:only|write)\b|_read_only\b/i
-const isReadOnlyMode = /\bread\s+only\b|_read_only['"`]?\s*(?:=|,|\bto\b)\s*'?(?:on|true|yes|1)\b/i
-
-/** That a BEGIN says of its transaction. */
-const modes = /\b(?:read|isolation)\s/i
 
 /**
  * What is known of the session on a connection: its transaction, by the server's word where that is the latest and by the
@@ -111,11 +100,11 @@ export class Session<S> {
 
   /** What has a session know the names that no setting has it know. */
   *#undone(): Generator<Setting<S>> {
-    const set = [...this.#settings.keys()].join().toLowerCase()
-    const names = [...this.#names].filter((name) => !set.includes(name))
+    const set = new Set(Array.from(this.#settings.values(), ({ names }) => names).flat())
+    const names = [...this.#names].filter((name) => !set.has(name))
     if (names.length === 0) return
     const key = textToKnow(names)
-    yield { key, statement: this.#made(key), isLocal: false }
+    yield { ...ofServer, key, statement: this.#made(key) }
   }
 
   /** Which of these settings are to be made here so that this session has all of them, in their order. */
@@ -129,9 +118,9 @@ export class Session<S> {
   }
 
   /** Takes note of a statement that is sent (or, where its driver tells only then, that was answered). */
-  sends(statement: S, text: string, analysis: Analysis): void {
-    this.#follow(statement, text, analysis)
-    if (isSetting(text, analysis)) this.#sets()
+  sends(statement: S, analysis: Analysis): void {
+    this.#follow(statement, analysis)
+    if (analysis.sets !== undefined) this.#sets()
     if (analysis.synchronousCommit && this.#transaction !== undefined) this.#transaction.asynchronous = true
     if (analysis.leaves === 'something') this.#residue ??= analysis.reason
   }
@@ -142,21 +131,20 @@ export class Session<S> {
    * @param values bound to the text
    */
   acknowledges(statement: S, text: string, analysis: Analysis, values?: unknown): void {
-    if (!isSetting(text, analysis)) return
-    if (this.#undoes && this.#names.size < maxSettings)
-      for (const name of customNames(text, values)) this.#names.add(name)
-    if (/^\s*discard\s+all\b/i.test(text)) return this.forget()
+    const { sets } = analysis
+    if (sets === undefined) return
+    const names = sets.names.map((name) => nameOf(name, values)).filter((name) => name !== undefined)
+    if (this.#names.size < maxSettings) for (const name of names) this.#names.add(name)
+    if (sets.discards) return this.forget()
     if (analysis.several && analysis.transaction !== undefined) {
       this.#residue ??= analysis.reason
       return
     }
     const transaction = this.#undoes ? this.transaction : undefined
-    const readOnly = mode.test(text) ? isReadOnlyMode.test(text) : undefined
-    // `transaction_read_only` of PostgreSQL is that of the one transaction, and MySQL's is for those that follow.
-    const isOfOne = this.#undoes && readOnly !== undefined && !/default_|characteristics/i.test(text)
-    if (isOfOne && transaction !== undefined) transaction.readOnly = readOnly
+    const { isLocal, isDatabase, isOfOne, readOnly } = sets
+    if (isOfOne && transaction !== undefined && readOnly !== undefined) transaction.readOnly = readOnly
     const lasting = isOfOne ? undefined : readOnly
-    const setting = { key: keyOf(text, values), statement, isLocal: isLocal(text), readOnly: lasting }
+    const setting = { key: keyOf(text, values), statement, names, isLocal, isDatabase, readOnly: lasting }
     if (transaction !== undefined) transaction.settings.push(setting)
     else this.#keep(setting)
   }
@@ -208,7 +196,7 @@ export class Session<S> {
   /** It was made another one by something that is no text, and can be made so elsewhere. */
   becomes(statement: S): void {
     this.#changes++
-    this.#keep({ key: '', statement, isLocal: false })
+    this.#keep({ ...ofServer, key: '', statement, isDatabase: true })
   }
 
   /** What has become of it is not known: it stays on its server. */
@@ -223,9 +211,8 @@ export class Session<S> {
    */
   forget(keepsDatabase = false): void {
     this.#changes++
-    for (const key of this.#settings.keys()) {
-      const isKept = keepsDatabase && (key === '' || /^\s*use\b/i.test(key))
-      if (!isKept) this.#settings.delete(key)
+    for (const { key, isDatabase } of this.#settings.values()) {
+      if (!(keepsDatabase && isDatabase)) this.#settings.delete(key)
     }
     this.#next = []
     this.#residue = undefined
@@ -235,14 +222,15 @@ export class Session<S> {
 
   // --- what the statements say ----------------------------------------------------------------------------------------
 
-  #follow(statement: S, text: string, { transaction: control, several, chain, readOnly, leaves }: Analysis): void {
+  #follow(statement: S, analysis: Analysis): void {
+    const { transaction: control, several, chain, readOnly, leaves } = analysis
     const open = this.#isOpen
     this.#ahead = open
     if (control === 'begin') {
       this.#ahead = true
       if (open && !several && this.#language !== 'mysql') {
         // It begins none; its modes are for the one that is open.
-        if (modes.test(text)) this.#setTransaction(statement, text, readOnly)
+        if (analysis.hasModes) this.#setTransaction(statement, analysis)
         return
       }
       const before = open && this.#language === 'mysql' ? this.#transaction : undefined
@@ -251,7 +239,7 @@ export class Session<S> {
       this.#transaction = this.#begun(several || inherits)
       const own = readOnly ?? (inherits ? before.readOnly : undefined)
       if (own !== undefined) this.#transaction.readOnly = own
-      this.#transaction.isSnapshot = this.#language !== 'postgres' || snapshot.test(text)
+      this.#transaction.isSnapshot = !this.#undoes || analysis.isSnapshot
       this.#transaction.isOnReplica = this.isOnReplica
       if (!several) this.#transaction.begin.push(...this.#next, statement)
       this.#next = []
@@ -261,7 +249,7 @@ export class Session<S> {
       this.#next = []
       this.#ahead = chain ?? this.chains
       this.#transaction = this.#ahead ? this.#chained(several) : undefined
-    } else if (control === 'set' && !several) this.#setTransaction(statement, text, readOnly)
+    } else if (control === 'set' && !several) this.#setTransaction(statement, analysis)
     else if (control === 'rollback-to') this.#rollsBackTo()
     else {
       const { transaction } = this
@@ -285,15 +273,14 @@ export class Session<S> {
     return chained
   }
 
-  #setTransaction(statement: S, text: string, readOnly: boolean | undefined): void {
+  #setTransaction(statement: S, { readOnly, isSnapshot }: Analysis): void {
     const { transaction } = this
-    if (this.#language === 'mysql') {
-      // With SESSION it is a setting like any other; without, it is for the transaction that begins next.
-      if (!isOfSession(text)) this.#next.push(statement)
-    } else if (transaction !== undefined && !transaction.used) {
+    // For the transaction that begins next.
+    if (this.#language === 'mysql') this.#next.push(statement)
+    else if (transaction !== undefined && !transaction.used) {
       transaction.begin.push(statement)
       transaction.readOnly = readOnly ?? transaction.readOnly
-      transaction.isSnapshot ||= snapshot.test(text)
+      transaction.isSnapshot ||= isSnapshot
     }
   }
 
@@ -357,16 +344,19 @@ function keyOfValue(value: unknown): string {
   return kind + JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner))
 }
 
-/** Whether a text sets something of the session. A mode for one transaction goes along with that. */
-function isSetting(text: string, { leaves, transaction }: Analysis): boolean {
-  return leaves === 'setting' && !(transaction === 'set' && !isOfSession(text))
+/** What is set of the server's own. */
+const ofServer = { names: [], isLocal: false, isDatabase: false } as const
+
+/** The name of a setting of the app's own, in lower case; undefined for one of the server's. */
+function nameOf(name: string | number, values: unknown): string | undefined {
+  const known = typeof name === 'string' ? name : (values as readonly unknown[] | undefined)?.[name - 1]
+  return typeof known === 'string' && known.includes('.') ? known.toLowerCase() : undefined
 }
 
-/** Whether SET TRANSACTION is meant for all transactions of the session. */
-function isOfSession(text: string): boolean {
-  return /^\s*set\s+(session|local|@@)/i.test(text)
-}
-
-function isLocal(text: string): boolean {
-  return /^\s*set\s+local\b/i.test(text) || /\bset_config\s*\([^)]*,\s*(true|'t(rue)?'|'on'|'1')\s*\)/i.test(text)
+/**
+ * A text that has a session know these names, and nothing else: once a value is undone, by ROLLBACK or DISCARD ALL,
+ * `current_setting` says '' where it had said NULL before.
+ */
+function textToKnow(names: Iterable<string>): string {
+  return `select ${Array.from(names, (name) => `set_config('${name.replaceAll("'", "''")}', '', false)`).join(', ')}`
 }

@@ -41,8 +41,12 @@ export interface Setting<S> {
   /** Tells it apart from others: its text, and the values that were bound to it. */
   readonly key: string
   readonly statement: S
+  /** Settings of the app's own that it sets, in lower case. */
+  readonly names: readonly string[]
   /** It ends with its transaction (`SET LOCAL`). */
   readonly isLocal: boolean
+  /** It is the database of the session, which a reset leaves as it is. */
+  readonly isDatabase: boolean
   /** Whether it has the transactions that follow read-only; undefined where it is about something else. */
   readonly readOnly?: boolean | undefined
 }

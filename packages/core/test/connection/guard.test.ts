@@ -70,7 +70,7 @@ describe('a refusal', () => {
     const { guard } = await Guarded.ready()
     const [first, second] = [new Error('first'), new Error('second')]
     expect([guard.refuses(first), guard.refusal, guard.session.transaction]).toEqual([Action.refuse, first, undefined])
-    guard.session.sends('begin', 'begin', guard.database.classifier.classify('begin'))
+    guard.session.sends('begin', guard.database.classifier.classify('begin'))
     guard.refuses(first)
     expect(guard.refuses(second)).toBe(Action.refuse)
     expect([guard.refusal, guard.session.transaction?.refusal]).toEqual([second, first])
@@ -172,7 +172,7 @@ test('given back, nothing of a check-out binds the next one', async () => {
   const { guard } = await Guarded.ready()
   guard.isLent = true
   guard.refused = new Error('refused')
-  guard.session.sends('do $$ begin end $$', '', guard.database.classifier.classify('do $$ begin end $$'))
+  guard.session.sends('do $$ begin end $$', guard.database.classifier.classify('do $$ begin end $$'))
   guard.givenBack()
   expect([guard.isLent, guard.refused, guard.session.residue]).toEqual([false, undefined, undefined])
 })

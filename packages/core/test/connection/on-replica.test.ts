@@ -34,7 +34,7 @@ describe('a replica', () => {
   test('on which a transaction has failed gets all of it: elsewhere it would begin anew', async () => {
     const { guard } = await ready()
     expect(run('begin')).toBe('here')
-    guard.session.sends('deallocate a', 'deallocate a', guard.database.classifier.classify('deallocate a'))
+    guard.session.sends('deallocate a', guard.database.classifier.classify('deallocate a'))
     guard.session.fails(guard.database.classifier.classify('deallocate a'))
     guarded.status = 'failed'
     for (const text of ['insert into a values (1)', 'begin', 'rollback']) expect(run(text)).toBe('here')

@@ -28,7 +28,7 @@ class Subject {
   }
 
   sends(...texts: string[]): this {
-    for (const text of texts) this.session.sends(text, text, this.#classify(text))
+    for (const text of texts) this.session.sends(text, this.#classify(text))
     return this
   }
 
@@ -366,10 +366,10 @@ describe('settings', () => {
   })
 
   test('among what ends a transaction are not known', () => {
-    const both = "commit; set work_mem = '1'"
+    const both = "set work_mem = '1'; set transaction read only"
     const subject = new Subject()
-    subject.session.acknowledges(both, both, { ...analysisOf(both), leaves: 'setting' })
-    expect([subject.session.residue, subject.settings]).toEqual(['commit', []])
+    subject.session.acknowledges(both, both, analysisOf(both))
+    expect([subject.session.residue, subject.settings]).toEqual(['set', []])
     const plain = "set a.b = '1'; set a.c = '1'"
     expect(on(plain).settings).toEqual([plain])
   })
@@ -385,7 +385,32 @@ describe('settings', () => {
     ["select set_config('a.b', '1', false)", false],
     ["select set_config('a.b', 'true', false)", false],
   ])('%s ends with its transaction: %s', (text, isLocal) => {
-    expect(on(text).session.image.settings).toEqual([{ key: text, statement: text, isLocal }])
+    expect(on(text).session.image.settings).toMatchObject([{ key: text, statement: text, isLocal, names: ['a.b'] }])
+  })
+
+  test.each([
+    ['a literal', "set a.c = 'a.b'"],
+    ['a comment', "/* set a.b = '1' */ set a.c = '1'"],
+  ])('a name in %s is none that was set', (_, other) => {
+    const subject = new Subject().runs('begin', "set a.b = '1'", 'rollback', other)
+    expect(subject.settings).toEqual(["select set_config('a.b', '', false)", other])
+  })
+
+  test.each([
+    ["set application_name = 'read only'"],
+    ["set application_name = 'default_transaction_read_only = on'"],
+    ["/* session characteristics: read only */ set work_mem = '1'"],
+    ['set search_path = "read only"'],
+  ])('%s has no transaction read-only', (text) => {
+    expect(new Subject().runs(text).session.isReadOnly).toBe(false)
+  })
+
+  test('DISCARD ALL undoes what was set, whatever is written around it; no literal does', () => {
+    expect(new Subject().runs("set a.c = '1'", '/* all */ discard /* all */ all -- all').settings).toEqual([
+      "select set_config('a.c', '', false)",
+    ])
+    const literal = "set a.c = 'discard all'"
+    expect(new Subject().runs(literal).settings).toEqual([literal])
   })
 
   test('which of them another session lacks, in their order', () => {

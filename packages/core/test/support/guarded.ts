@@ -103,7 +103,7 @@ export class Guarded {
     const analysis = guard.database.classifier.classify(text)
     const action = decide(guard, analysis, text, scope)
     if (action === 0) {
-      guard.session.sends(text, text, analysis)
+      guard.session.sends(text, analysis)
       guard.session.acknowledges(text, text, analysis)
     }
     return action

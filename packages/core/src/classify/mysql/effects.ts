@@ -1,4 +1,4 @@
-import { stringOf } from '../content.ts'
+import { stringOf, valueOf } from '../content.ts'
 import { all, depends, type EffectNotes, type EffectRules, isUserVariable, readCreate } from '../effect-rules.ts'
 import type { Scanner } from '../rules.ts'
 import { CLOSE, COMMA, DOT, END, EQUALS, NAME, STRING, VALUE, WORD } from '../tokens.ts'
@@ -30,7 +30,12 @@ const UNREPEATABLE = /(?:^|[.`]|@@)(?:completion_type|gtid_next|gtid_seq_no|inse
 function set(scanner: Scanner, notes: EffectNotes): void {
   scanner.next()
   if (!scanner.is('statement')) {
-    notes.leave(readAssignments(scanner) ? 'setting' : 'something')
+    // A mode for the transaction that begins next, and for no other.
+    const isOfNext = scanner.is('transaction')
+    const mode: Mode = { readOnly: undefined }
+    if (!readAssignments(scanner, mode)) notes.leave('something')
+    else if (isOfNext) notes.leave('setting')
+    else notes.set(mode)
     return
   }
   while (scanner.token !== END) {
@@ -45,28 +50,48 @@ function set(scanner: Scanner, notes: EffectNotes): void {
   notes.leave('something')
 }
 
-function readAssignments(scanner: Scanner): boolean {
+/** What assignments say of the mode of transactions. */
+interface Mode {
+  readOnly: boolean | undefined
+}
+
+/** The variable that has transactions read-only, as the last of its names. */
+const READ_ONLY = /(?:^|[.`]|@@)(?:transaction|tx)_read_only`?$/i
+
+/** Values that leave a Boolean variable off. */
+const OFF = new Set(['0', 'off', 'false', 'default'])
+
+function readAssignments(scanner: Scanner, mode: Mode): boolean {
   for (;;) {
     const isVariable = isUserVariable(scanner)
-    if (!readTarget(scanner)) return false
-    if (scanner.token === EQUALS && !readValue(scanner, isVariable)) return false
+    const target = readTarget(scanner, mode)
+    if (target === undefined) return false
+    if (scanner.token === EQUALS) {
+      if (READ_ONLY.test(target)) {
+        scanner.next()
+        mode.readOnly = !OFF.has(valueOf(scanner))
+        scanner.unread()
+      }
+      if (!readValue(scanner, isVariable)) return false
+    }
     if (scanner.token === END) return true
     scanner.next()
   }
 }
 
-/** Reads a name, or the words of SET NAMES, SET ROLE, SET TRANSACTION. */
-function readTarget(scanner: Scanner): boolean {
+/** Reads a name, or the words of SET NAMES, SET ROLE, SET TRANSACTION: the last of them; undefined where they are not known. */
+function readTarget(scanner: Scanner, mode: Mode): string | undefined {
   let first = true
+  let last = ''
   for (; ; first = false) {
     switch (scanner.token) {
       case END:
       case COMMA:
       case EQUALS:
-        return !first
+        return first ? undefined : last
       case VALUE:
         // `@name` and `@@name` after anything else are values.
-        if (!first && scanner.text.charAt(scanner.start) === '@') return false
+        if (!first && scanner.text.charAt(scanner.start) === '@') return undefined
         break
       case WORD:
       case NAME:
@@ -75,10 +100,12 @@ function readTarget(scanner: Scanner): boolean {
       case COLON:
         break
       default:
-        return false
+        return undefined
     }
     const text = scanner.text.slice(scanner.start, scanner.end)
-    if (ELSEWHERE.test(text) || UNREPEATABLE.test(text)) return false
+    if (ELSEWHERE.test(text) || UNREPEATABLE.test(text)) return undefined
+    if (last === 'read' && (scanner.is('only') || scanner.is('write'))) mode.readOnly = scanner.is('only')
+    last = scanner.token === COLON ? last : text.toLowerCase()
     scanner.next()
   }
 }
@@ -106,13 +133,13 @@ function create(scanner: Scanner, notes: EffectNotes): void {
 
 /** DROP PREPARE can be made again. */
 function drop(scanner: Scanner, notes: EffectNotes): void {
-  if (scanner.accept('prepare')) notes.leave('setting')
+  if (scanner.accept('prepare')) notes.set()
   else create(scanner, notes)
 }
 
 /** `PREPARE name FROM 'text'`: the calls are the text's. */
 function prepare(scanner: Scanner, notes: EffectNotes): void {
-  notes.leave('setting')
+  notes.set()
   scanner.next()
   if (scanner.accept('from') && scanner.next() === STRING) notes.prepares(stringOf(scanner))
 }
@@ -155,7 +182,8 @@ const CONTROL = 'start commit rollback savepoint release'
 export const mysqlEffects: EffectRules = {
   statements: {
     ...all(`select ${ASKING} ${WRITING} ${CONTROL} unlock`, 'nothing'),
-    ...all('use deallocate', 'setting'),
+    deallocate: 'setting',
+    use: (_, notes) => notes.set({ isDatabase: true }),
     set,
     show,
     create,
@@ -174,5 +202,6 @@ export const mysqlEffects: EffectRules = {
     row_count: depends,
     lastval: depends,
   },
+  sessionLocks: new Set(),
   variables: new Set(['@@identity', '@@last_insert_id', '@@insert_id', '@@warning_count', '@@error_count']),
 }

@@ -99,7 +99,7 @@ function set(scanner: Scanner, notes: StatementNotes): Verdict {
     }
     return unknown('unparsed')
   }
-  if (scanner.is('session') || scanner.is('local')) scanner.next()
+  // With SESSION it is a setting like any other.
   if (scanner.is('transaction')) notes.control('set')
   scanner.unread()
   return walkQuery(scanner, read('set'))

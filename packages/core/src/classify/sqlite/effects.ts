@@ -10,7 +10,7 @@ function create(scanner: Scanner, notes: EffectNotes): void {
 
 /** `PRAGMA name(value)` is no call. */
 function pragma(scanner: Scanner, notes: EffectNotes): void {
-  notes.leave('setting')
+  notes.set()
   for (let token = scanner.next(); token === WORD || token === NAME || token === DOT; ) token = scanner.next()
 }
 
@@ -32,5 +32,6 @@ export const sqliteEffects: EffectRules = {
     changes: depends,
     total_changes: depends,
   },
+  sessionLocks: new Set(),
   variables: new Set(),
 }
