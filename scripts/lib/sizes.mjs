@@ -22,6 +22,7 @@ const whole = {
   '@flyroute/lab/databases': 45_000,
   '@flyroute/mysql2': 190_200,
   '@flyroute/mysql2/promise': 187_700,
+  '@flyroute/opentelemetry': 9_000,
   '@flyroute/pg': 193_900,
 }
 
@@ -33,6 +34,7 @@ const packed = {
   '@flyroute/kysely': 17_000,
   '@flyroute/lab': 59_500,
   '@flyroute/mysql2': 21_400,
+  '@flyroute/opentelemetry': 12_000,
   '@flyroute/pg': 25_900,
 }
 

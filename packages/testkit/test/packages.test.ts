@@ -17,7 +17,9 @@ test('a tarball holds the build, a README and the licence, and no word of the wo
   for (const manifest of consumer.manifests) {
     const files = await consumer.files(manifest.name)
     const atTop = files.filter((file) => !file.startsWith('dist/') && file !== 'CHANGELOG.md')
-    expect([manifest.name, ...atTop.sort()]).toEqual([manifest.name, 'LICENSE', 'README.md', 'package.json'])
+    const own = manifest.files?.filter((file) => file !== 'dist') ?? []
+    const expected = ['LICENSE', 'README.md', 'package.json', ...own].sort()
+    expect([manifest.name, ...atTop.sort()]).toEqual([manifest.name, ...expected])
     expect(files.filter((file) => /\.(test|spec)\.|tsconfig|tsbuildinfo/.test(file))).toEqual([])
     expect(JSON.stringify(manifest)).not.toMatch(/"(workspace|catalog):/)
     const targets = JSON.stringify([Object.values(manifest.exports ?? {}), manifest.bin]).match(/\.\/[^"]+/g) ?? []

@@ -1,0 +1,2 @@
+export { FlyrouteInstrumentation, type FlyrouteInstrumentationConfig } from './instrumentation.ts'
+export { replayPropagator } from './propagator.ts'
