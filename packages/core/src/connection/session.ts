@@ -171,12 +171,13 @@ export class Session<S> {
 
   /**
    * A text of several statements has failed, and those before the one that has failed have run: `USE`, `START TRANSACTION`. PostgreSQL
-   * undoes them, as far as the text has not committed.
+   * undoes them, as far as the text has not committed; but the names of the app's own settings it knows from then on.
    */
-  failsHalfway({ several, leaves, transaction: control }: Analysis): void {
+  failsHalfway({ several, leaves, transaction: control, sets }: Analysis): void {
     if (!several) return
     const isUndone = this.#undoes && (control === undefined || control === 'begin' || isInside(control))
-    if (isUndone || (leaves === 'nothing' && control === undefined)) return
+    const namesNothing = sets === undefined || sets.names.length === 0
+    if ((isUndone && namesNothing) || (leaves === 'nothing' && control === undefined)) return
     this.#changes++
     this.isUnknown()
   }

@@ -139,8 +139,9 @@ describe('a text of several statements that fails', () => {
     ['rollback; select missing', 'mysql', true],
     ['select 1; select missing', 'mysql', false],
     ['use a', 'mysql', false],
-    ["set a.b = '1'; select missing", 'postgres', false],
-    ["begin; set a.b = '1'; select missing", 'postgres', false],
+    ["set work_mem = '1'; select missing", 'postgres', false],
+    ["begin; set work_mem = '1'; select missing", 'postgres', false],
+    ["set a.b = '1'; select missing", 'postgres', true],
     ["set a.b = '1'; commit; select missing", 'postgres', true],
   ])('%s (%s): may it have left something? %s', (text, language, expected) => {
     const { session } = new Subject(language)
