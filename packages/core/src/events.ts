@@ -123,7 +123,7 @@ export type FlyrouteEvent = keyof FlyrouteEvents
 export type FrequentEvent = 'request' | 'statement' | 'waiting'
 
 /** What tells of a state, and not of one request: kept for the first subscriber, who may come after it. */
-const kept: ReadonlySet<FlyrouteEvent> = new Set<FlyrouteEvent>([
+export const keptEvents: ReadonlySet<FlyrouteEvent> = new Set<FlyrouteEvent>([
   'connected',
   'notice',
   'role-mismatch',
@@ -157,7 +157,7 @@ export function publish<Event extends FlyrouteEvent>(event: Event, message: Flyr
   listener?.(event, message)
   const to = channel(`flyroute:${event}`)
   if (to.hasSubscribers) to.publish(message)
-  else if (kept.has(event)) keep(to, message)
+  else if (keptEvents.has(event)) keep(to, message)
 }
 
 /** Channels that are asked for often: a look-up by name costs more than all else. */

@@ -2,20 +2,11 @@
 // worker have told is no affair of the next one.
 import { channel } from 'node:diagnostics_channel'
 import { beforeEach } from '@jest/globals'
-
-const kept = [
-  'connected',
-  'notice',
-  'role-mismatch',
-  'replica-unavailable',
-  'replica-available',
-  'primary-unavailable',
-  'position-unavailable',
-]
+import { keptEvents } from '../../../packages/core/src/events.ts'
 
 beforeEach(() => {
   const forget = () => undefined
-  for (const event of kept) {
+  for (const event of keptEvents) {
     channel(`flyroute:${event}`).subscribe(forget)
     channel(`flyroute:${event}`).unsubscribe(forget)
   }

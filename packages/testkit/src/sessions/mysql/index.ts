@@ -1,44 +1,31 @@
-import fc from 'fast-check'
 import type { Admins } from '../admin.ts'
-import { emphasized, type Mix, together } from '../choice.ts'
+import type { Mix } from '../choice.ts'
 import type { SessionDialect } from '../dialect.ts'
-import type { Session, Step } from '../step.ts'
+import { asked, mixOf, type StepKinds, sessionsOf } from '../mix.ts'
+import type { Step } from '../step.ts'
 import { locks, remembered, temporaries } from './objects.ts'
 import { methods, readSettings, set, settings, setVariable, use } from './settings.ts'
 import { begin, transactions } from './transactions.ts'
 import { contents, held, reset, setUp } from './world.ts'
 import { failures, functions, insert, reads, streams, writes } from './writes.ts'
 
-const plain: Mix = [
-  ...settings,
-  ...readSettings,
-  ...transactions,
-  ...temporaries,
-  ...locks,
-  ...remembered,
-  ...writes,
-  ...functions,
-  ...reads,
-  ...failures,
-  ...streams,
-]
+const kinds: StepKinds = {
+  settings,
+  readSettings,
+  transactions,
+  temporaries,
+  locks,
+  remembered,
+  writes,
+  functions,
+  reads,
+  failures,
+  streams,
+}
+const mix = mixOf(kinds, { simple: [set, setVariable, begin, insert], settings: [set, setVariable, use] })
 
-const simple = [
-  set,
-  setVariable,
-  begin,
-  insert,
-  ...[...transactions, ...readSettings, ...failures].map(([, step]) => step),
-]
-const several: Mix = [
-  [3, together('several in one text', fc.oneof(...simple))],
-  [1, together('several settings in one text', fc.oneof(set, setVariable, use))],
-  [1, together('anything in one text', fc.oneof(...plain.map(([, step]) => step)))],
-]
-
-function sessionsOf({ hasMethods }: { hasMethods: boolean }): fc.Arbitrary<Session> {
+function sessions({ hasMethods }: { hasMethods: boolean }): SessionDialect['sessions'] {
   const own = hasMethods ? methods : []
-  const all = [...plain, ...several, ...own]
   const themes: readonly Mix[] = [
     [...settings, ...own, ...readSettings, ...writes],
     [...transactions, ...settings, ...writes],
@@ -46,15 +33,8 @@ function sessionsOf({ hasMethods }: { hasMethods: boolean }): fc.Arbitrary<Sessi
     [...locks, ...remembered, ...writes],
     [...streams, ...remembered, ...settings, ...writes],
     [...functions, ...readSettings, ...writes],
-    all,
   ]
-  const stepsOf = (theme: Mix): fc.Arbitrary<Step[]> =>
-    fc.array(emphasized(all, theme, 8), { minLength: 1, maxLength: 12, size: 'max' })
-  return fc.record({
-    steps: fc.oneof(...themes.map(stepsOf)).map(withoutCountsBehindMethods),
-    ending: fc.constantFrom('release', 'release', 'abandon', 'destroy'),
-    swallows: fc.constantFrom(false, false, true),
-  })
+  return sessionsOf([...mix, ...own], themes, withoutCountsBehindMethods)
 }
 
 /** What they count behind a method that is no statement is another thing here, and `docs/mysql.md` says so. */
@@ -64,7 +44,6 @@ function withoutCountsBehindMethods(steps: readonly Step[]): Step[] {
   return steps.filter((step, at) => !(isMethod(steps[at - 1]) && /row_count|found_rows/.test(step.text)))
 }
 
-const asked = (text: string): Step => ({ kind: 'leftovers', text, form: 'text', values: [] })
 const settingNames = [
   'time_zone',
   'sql_mode',
@@ -140,7 +119,7 @@ const shared = {
 export function mariadbSessions(options: { hasMethods: boolean }): SessionDialect {
   return {
     ...shared,
-    sessions: sessionsOf(options),
+    sessions: sessions(options),
     setUp,
     caughtUp: caughtUpBy('@@gtid_binlog_pos', 'master_gtid_wait'),
     damage: mariadbDamage,
@@ -152,7 +131,7 @@ export function mariadbSessions(options: { hasMethods: boolean }): SessionDialec
 export function mysqlSessions(options: { hasMethods: boolean }): SessionDialect {
   return {
     ...shared,
-    sessions: sessionsOf(options),
+    sessions: sessions(options),
     async setUp(primary) {
       // Else a table's next AUTO_INCREMENT is the one of a day ago, on connections that are made from now on and on this one.
       await primary.lines('set global information_schema_stats_expiry = 0')

@@ -1,7 +1,6 @@
-import fc from 'fast-check'
-import { emphasized, type Mix, together } from '../choice.ts'
+import type { Mix } from '../choice.ts'
 import type { SessionDialect } from '../dialect.ts'
-import type { Session, Step } from '../step.ts'
+import { asked, mixOf, type StepKinds, sessionsOf } from '../mix.ts'
 import { methods, streams } from './methods.ts'
 import { locks, remembered, temporaries } from './objects.ts'
 import { readSettings, set, setConfig, setLocal, settings } from './settings.ts'
@@ -9,40 +8,23 @@ import { begin, transactions } from './transactions.ts'
 import { caughtUp, contents, held, isUsed, reset, setUp } from './world.ts'
 import { failures, functions, insert, reads, writes } from './writes.ts'
 
-const plain: Mix = [
-  ...settings,
-  ...readSettings,
-  ...transactions,
-  ...temporaries,
-  ...locks,
-  ...remembered,
-  ...writes,
-  ...functions,
-  ...reads,
-  ...failures,
-  ...streams,
-]
+const kinds: StepKinds = {
+  settings,
+  readSettings,
+  transactions,
+  temporaries,
+  locks,
+  remembered,
+  writes,
+  functions,
+  reads,
+  failures,
+  streams,
+}
+const mix = mixOf(kinds, { simple: [set, setLocal, begin, insert], settings: [set, setLocal, setConfig] })
 
-const simple = [
-  set,
-  setLocal,
-  begin,
-  insert,
-  ...[...transactions, ...readSettings, ...failures].map(([, step]) => step),
-]
-const several: Mix = [
-  [3, together('several in one text', fc.oneof(...simple))],
-  [1, together('several settings in one text', fc.oneof(set, setLocal, setConfig))],
-  [1, together('anything in one text', fc.oneof(...plain.map(([, step]) => step)))],
-]
-
-/**
- * Sessions on Postgres; each has a theme, so that what belongs together often comes together.
- *
- * @param own what the driver has besides texts
- */
-function sessionsOf(own: Mix): fc.Arbitrary<Session> {
-  const all = [...plain, ...several, ...own]
+/** @param own what the driver has besides texts */
+function sessions(own: Mix): SessionDialect['sessions'] {
   const themes: readonly Mix[] = [
     [...settings, ...readSettings, ...writes],
     [...transactions, ...settings, ...writes],
@@ -50,18 +32,9 @@ function sessionsOf(own: Mix): fc.Arbitrary<Session> {
     [...locks, ...remembered, ...writes],
     [...functions, ...readSettings, ...writes],
     [...streams, ...own, ...remembered, ...writes],
-    all,
   ]
-  const stepsOf = (theme: Mix): fc.Arbitrary<Step[]> =>
-    fc.array(emphasized(all, theme, 8), { minLength: 1, maxLength: 12, size: 'max' })
-  return fc.record({
-    steps: fc.oneof(...themes.map(stepsOf)),
-    ending: fc.constantFrom('release', 'release', 'abandon', 'destroy'),
-    swallows: fc.constantFrom(false, false, true),
-  })
+  return sessionsOf([...mix, ...own], themes)
 }
-
-const asked = (text: string): Step => ({ kind: 'leftovers', text, form: 'text', values: [] })
 
 const shared: Omit<SessionDialect, 'sessions'> = {
   blocks:
@@ -92,5 +65,5 @@ const shared: Omit<SessionDialect, 'sessions'> = {
 
 /** PostgreSQL; with what only pg's own clients have methods for, or where `hasMethods` is false without. */
 export function postgresSessions({ hasMethods }: { hasMethods: boolean }): SessionDialect {
-  return { ...shared, sessions: sessionsOf(hasMethods ? methods : []) }
+  return { ...shared, sessions: sessions(hasMethods ? methods : []) }
 }
