@@ -5,7 +5,17 @@ import { subjectOf, versions, withoutPool } from './support/subject.ts'
 
 /** With the other version, or over Postgres. */
 const shownElsewhere: Readonly<Record<string, readonly Group[]>> = {
-  '0.28': ['distance', 'tokens', 'waiting', 'once', 'failures', 'lost answers', 'promotion', 'takeover'],
+  '0.28': [
+    'distance',
+    'remote outages',
+    'tokens',
+    'waiting',
+    'once',
+    'failures',
+    'lost answers',
+    'promotion',
+    'takeover',
+  ],
 }
 
 for (const [name, version] of Object.entries(versions)) {

@@ -8,7 +8,8 @@ if (reason === undefined) {
   describeAdapter({
     name: 'mysql2 on MySQL',
     dialect: mysql,
-    shownElsewhere: ['distance'],
+    // What is far away, or gone, is told by the connection and not by the server.
+    shownElsewhere: ['distance', 'remote outages'],
     startCluster: () => startMysql({ replicas: 1 }),
     open,
   })
