@@ -16,6 +16,7 @@ import { tellAll } from './support/tell.ts'
 // What a reader copies has to work: each snippet of the README is run.
 
 interface NodeSdkOptions {
+  readonly metricReaders: metrics.IMetricReader[]
   readonly instrumentations: readonly Instrumentation[]
   readonly textMapPropagator: TextMapPropagator
 }
@@ -29,8 +30,11 @@ class NodeSDK {
   }
 
   start(): void {
-    for (const instrumentation of NodeSDK.options.instrumentations) instrumentation.enable()
-    propagation.setGlobalPropagator(NodeSDK.options.textMapPropagator)
+    const { instrumentations, metricReaders, textMapPropagator } = NodeSDK.options
+    for (const instrumentation of instrumentations) instrumentation.enable()
+    propagation.setGlobalPropagator(textMapPropagator)
+    const provider = new metrics.MeterProvider({ readers: metricReaders })
+    for (const instrumentation of instrumentations) instrumentation.setMeterProvider(provider)
   }
 }
 
@@ -51,11 +55,16 @@ async function freePort(): Promise<number> {
   return port
 }
 
+const onPort = (snippet: Snippet, port: number): Snippet => ({
+  ...snippet,
+  code: snippet.code.replace('9464', String(port)),
+})
+
 test('all snippets are known here', () => expect(more).toEqual([]))
 
 test('metrics for Prometheus', async () => {
   const port = await freePort()
-  const code = `${forPrometheus.code.replace('9464', String(port))}\nreturn meterProvider`
+  const code = `${onPort(forPrometheus, port).code}\nreturn meterProvider`
   const provider = (await runSnippet({ ...forPrometheus, code }, {}, modules)) as metrics.MeterProvider
   tellAll()
   expect((await scrape(`http://127.0.0.1:${port}/metrics`)).of('flyroute_replays_total')).toEqual({
@@ -64,12 +73,18 @@ test('metrics for Prometheus', async () => {
   await provider.shutdown()
 })
 
-test('traces, with the SDK for Node', async () => {
-  await runSnippet(withSdk, {}, modules)
-  const { instrumentations } = NodeSDK.options
+test('traces as well, with the SDK for Node', async () => {
+  const port = await freePort()
+  await runSnippet(onPort(withSdk, port), {}, modules)
+  const { instrumentations, metricReaders } = NodeSDK.options
+  tellAll()
+  expect((await scrape(`http://127.0.0.1:${port}/metrics`)).of('flyroute_replays_total')).toEqual({
+    'write ams ord': 1,
+  })
   expect(instrumentations.map((one) => one.getConfig().enabled)).toEqual([true, true])
   const state = `flyroute:write/00-${'1'.repeat(32)}-${'2'.repeat(16)}-01@app`
   const found = propagation.extract(ROOT_CONTEXT, { 'fly-replay-src': `region=ams;state=${state}` })
   expect(trace.getSpanContext(found)).toMatchObject({ traceId: '1'.repeat(32), spanId: '2'.repeat(16) })
   for (const one of instrumentations) one.disable()
+  for (const reader of metricReaders) await reader.shutdown()
 })
