@@ -1,4 +1,5 @@
-import { runWithToken } from '@flyroute/core'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { type FlyrouteEvents, runWithToken } from '@flyroute/core'
 import { type DatabaseReplication, encodeToken } from '@flyroute/core/adapter'
 import type { FlyroutePool } from '@flyroute/pg'
 import { inRequest } from '@flyroute/testkit/requests'
@@ -43,6 +44,9 @@ test('question and read leave together, and the question only as long as the ans
   const sentAt: number[] = []
   wire.statements.length = 0
   wire.onStatement = () => void sentAt.push(performance.now())
+  const told: FlyrouteEvents['statement'][] = []
+  const listen = (message: unknown): unknown => told.push(message as FlyrouteEvents['statement'])
+  subscribe('flyroute:statement', listen)
   await runWithToken(token, async () => {
     const text = 'select id from item where id = $1'
     expect(await rows(pool.query(text, [last]))).toEqual([{ id: last }])
@@ -52,6 +56,9 @@ test('question and read leave together, and the question only as long as the ans
   expect([question.test(asked ?? ''), read, again]).toEqual([true, expect.stringContaining('$1'), read])
   const [first = 0, second = 0] = sentAt
   expect(second - first).toBeLessThan(2 * oneWayMs)
+  unsubscribe('flyroute:statement', listen)
+  // Measured from when it was sent, and not from the answer to the question ahead of it.
+  expect(told.map(({ durationMs }) => durationMs >= oneWayMs)).toEqual([true, true])
 })
 
 test('what was read too early is not seen: the read is made again when the replica has come so far', async () => {

@@ -33,6 +33,8 @@ export const seconds = {
   'packages/pg/test/late.test.ts': 15,
   'packages/pg/test/log.test.ts': 14,
   'packages/mysql2/test/failures.test.ts': 14,
+  'packages/opentelemetry/test/lab.test.ts': 14,
+  'packages/opentelemetry/test/traces.test.ts': 13,
   'packages/pg/test/server-wait.test.ts': 13,
   'packages/pg/test/as-bare-driver.test.ts': 13,
   'packages/pg/test/consistency/abuse.test.ts': 12,

@@ -61,6 +61,15 @@ export function telling(context: Context): void {
       expect(more).toEqual([])
     })
 
+    test('so is what fails in a transaction', async () => {
+      const far = await context.open(away)
+      await context.portOf(far)
+      const wrong = 'select nothing from nowhere'
+      const told = await toldOf(() => rejection(far.transaction((query) => query(wrong))))
+      const failed = told.filter(({ code }) => code !== undefined)
+      expect(failed).toMatchObject(dialect === 'sqlite' ? [] : [{ ...read, code: expect.any(String) }])
+    })
+
     context.testWith('primary-connection', 'what goes to the primary is told so', async () => {
       const far = await context.open(away)
       const id = context.nextId()
