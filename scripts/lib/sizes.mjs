@@ -14,16 +14,16 @@ const whole = {
   '@flyroute/better-sqlite3': 110_400,
   '@flyroute/cli': 221_500,
   '@flyroute/core': 99_200,
-  '@flyroute/core/adapter': 178_800,
+  '@flyroute/core/adapter': 180_000,
   '@flyroute/core/fetch': 55_700,
   '@flyroute/core/node': 59_000,
-  '@flyroute/kysely': 168_600,
+  '@flyroute/kysely': 169_800,
   '@flyroute/lab': 76_500,
   '@flyroute/lab/databases': 45_000,
-  '@flyroute/mysql2': 190_200,
-  '@flyroute/mysql2/promise': 187_700,
+  '@flyroute/mysql2': 191_300,
+  '@flyroute/mysql2/promise': 188_800,
   '@flyroute/opentelemetry': 9_000,
-  '@flyroute/pg': 193_900,
+  '@flyroute/pg': 195_000,
 }
 
 /** What is downloaded: tarballs. */

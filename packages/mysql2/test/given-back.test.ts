@@ -3,7 +3,7 @@ import { runOnPrimary } from '@flyroute/core'
 import { replayable } from '@flyroute/core/fetch'
 import { createDriver, createPool } from '@flyroute/mysql2'
 import { startMariadb } from '@flyroute/testkit'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { PoolConnection } from 'mysql2'
 import type { PoolConnection as PromisePoolConnection } from 'mysql2/promise'
 import { Bench } from './support/open.ts'
@@ -147,3 +147,47 @@ test.each(['before', 'after'])(
   },
   20_000,
 )
+
+describe('the pool to the primary keeps no connection that holds what others would meet', () => {
+  test.each<[string, readonly string[]]>([
+    ['a lock', ["do get_lock('kept', 0)"]],
+    ['locked tables', ['lock tables item write']],
+    ['a temporary table', ['create temporary table kept (id int)']],
+    ['a transaction', ['begin', insert]],
+  ])('%s', async (_, texts) => {
+    const pool = createPool({ env: bench.env }).promise()
+    bench.onEnd(() => pool.end())
+    const [held, next] = await runOnPrimary(async () => {
+      const connection = await pool.getConnection()
+      for (const text of texts) await connection.query(text)
+      const { threadId } = connection.connection
+      connection.release()
+      const other = await pool.getConnection()
+      other.release()
+      return [threadId, other.connection.threadId]
+    })
+    expect(next).not.toBe(held)
+    const isThere = `select id from information_schema.processlist where id = ${held}`
+    while ((await bench.primary.query(isThere)).length > 0) await sleep(5)
+  })
+
+  test('but one that has only written, or set something', async () => {
+    const pool = createPool({ env: bench.env }).promise()
+    bench.onEnd(() => pool.end())
+    const after = (text: string): Promise<number> =>
+      runOnPrimary(async () => {
+        await pool.query(text)
+        const connection = await pool.getConnection()
+        connection.release()
+        return connection.connection.threadId
+      })
+    const first = await after(insert)
+    expect(await after("set time_zone = '+00:00'")).toBe(first)
+    await runOnPrimary(async () => {
+      const connection = await pool.getConnection()
+      for (const text of ['begin', insert, 'commit']) await connection.query(text)
+      connection.release()
+    })
+    expect(await after("do get_lock('kept', 0)")).not.toBe(first)
+  })
+})

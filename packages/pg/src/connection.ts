@@ -261,7 +261,9 @@ export class PgConnection implements Guarded, HeldConnection {
     this.#expected = poolQuery
     this.guard.isLent = true
     // What nothing will happen to but that it is sent and answered, the pool gives back as it would without us.
-    if (poolQuery === undefined || this.guard.isMisplaced) this.#interceptRelease(poolQuery !== undefined)
+    const { guard } = this
+    if (poolQuery === undefined || guard.side === 'primary' || guard.isMisplaced)
+      this.#interceptRelease(poolQuery !== undefined)
     if (poolQuery === undefined && holder !== undefined) this.database.held.hold(this, holder.request)
     return this.client.release as Release
   }

@@ -254,3 +254,45 @@ test('the end of a pool reclaims it at once, on both servers, and what the app d
   for (const client of clients) client.release()
   while ((await connections()) > 0) await sleep(20)
 })
+
+describe('the pool to the primary keeps no connection that holds what others would meet', () => {
+  const pid = 'select pg_backend_pid() as pid'
+
+  test.each<[string, readonly string[]]>([
+    ['a lock', ['select pg_advisory_lock(1)']],
+    ['a temporary table', ['create temp table kept (id int)']],
+    ['LISTEN', ['listen kept']],
+    ['a cursor', ['begin', 'declare kept cursor with hold for select 1', 'commit']],
+    ['a transaction', ['begin', 'insert into item values (1)']],
+  ])('%s', async (_, texts) => {
+    const pool = bench.far()
+    const [{ pid: held }, next] = await runOnPrimary(async () => {
+      const client = await pool.connect()
+      const { rows } = await client.query(pid)
+      for (const text of texts) await client.query(text)
+      client.release()
+      return [rows[0], (await pool.query(pid)).rows[0].pid]
+    })
+    expect(next).not.toBe(held)
+    const isThere = 'select count(*)::int as n from pg_stat_activity where pid = $1'
+    while ((await bench.cluster.primary.query<{ n: number }>(isThere, [held]))[0]?.n !== 0) await sleep(5)
+  })
+
+  test('nor after a statement of the pool itself, but one that has only written, or set something', async () => {
+    const pool = bench.far()
+    const after = (text: string): Promise<number> =>
+      runOnPrimary(async () => {
+        await pool.query(text)
+        return (await pool.query(pid)).rows[0].pid
+      })
+    const first = await after(insert)
+    expect(await after("set application_name = 'kept'")).toBe(first)
+    await runOnPrimary(async () => {
+      const client = await pool.connect()
+      for (const text of ['begin', insert, 'commit']) await client.query(text)
+      client.release()
+    })
+    expect(await after('select pg_advisory_xact_lock(1)')).toBe(first)
+    expect(await after('select pg_advisory_lock(1)')).not.toBe(first)
+  })
+})

@@ -296,7 +296,9 @@ export class ConnectionGuard<S> {
   /** Whether, given back now, this connection is of no use to the next one, whatever is rolled back on it: it is to be closed. */
   get isSpent(): boolean {
     // Its session went on elsewhere: what is set here is not what its user has left.
-    return this.isMisplaced || (this.isDiverted && this.session.changes > 0)
+    if (this.isMisplaced || (this.isDiverted && this.session.changes > 0)) return true
+    // In a pool of ours the next one to use it is another job, which knows nothing of what this one holds.
+    return this.side === 'primary' && this.session.holds
   }
 
   /** The same where nothing is rolled back: a transaction that was refused something would be over for the next one as well. */

@@ -20,6 +20,8 @@ export function decideOnPrimary<S>(
   const { transaction: control, several } = analysis
   // Nothing is written by giving up.
   if (!(control === 'rollback' && !several) && isStale(guard, scope)) return guard.refusesStale()
+  // Noted ahead: some drivers give a connection back before they tell the answer.
+  if (analysis.needsSession && analysis.leaves === 'something') guard.session.mayHold = true
   const { transaction } = guard.session
   if (transaction?.refusal !== undefined) {
     const action = inAborted(guard, analysis)

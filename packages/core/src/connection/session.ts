@@ -30,6 +30,8 @@ export class Session<S> {
   isOnReplica = false
   /** Its server begins a transaction at the end of another (`completion_type`), unless that says otherwise. */
   chains = false
+  /** A statement was about to be sent that has it hold something until its connection ends: a lock, or a temporary object. */
+  mayHold = false
 
   /** @param made a statement of ours in the adapter's form */
   constructor(wire: Wire, language: Dialect, made: (text: string) => S) {
@@ -65,6 +67,12 @@ export class Session<S> {
   /** What may have been left in the session that cannot be made again, as a reason code; undefined for nothing. */
   get residue(): string | undefined {
     return this.#residue
+  }
+
+  /** It may hold something until its connection ends: a lock, a temporary object, or a transaction. */
+  get holds(): boolean {
+    const { transaction } = this
+    return this.mayHold || (transaction !== undefined && (transaction.used || transaction.begin.length > 0))
   }
 
   /** How often the session was changed: tells whether it is still what it was when it was new. */
@@ -217,6 +225,7 @@ export class Session<S> {
     }
     this.#next = []
     this.#residue = undefined
+    this.mayHold = false
     this.#isReadOnly = false
     if (this.#wire.status === undefined) this.leavesTransaction()
   }

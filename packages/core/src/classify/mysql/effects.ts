@@ -128,7 +128,7 @@ const IN_VALUE: ReadonlySet<number> = new Set([STRING, NAME, MINUS, PLUS, QUESTI
 
 /** Temporary tables live in the session. */
 function create(scanner: Scanner, notes: EffectNotes): void {
-  if (readCreate(scanner)) notes.leave('something')
+  if (readCreate(scanner)) notes.makesTemporary()
 }
 
 /** DROP PREPARE can be made again. */
@@ -174,6 +174,18 @@ function insert(scanner: Scanner, notes: EffectNotes): void {
   }
 }
 
+/** LOCK TABLES, HANDLER, XA: others meet what the session holds, until its end. */
+function hold(_: Scanner, notes: EffectNotes): void {
+  notes.leave('something')
+  notes.needsSession = true
+}
+
+/** FLUSH TABLES … WITH READ LOCK. */
+function flush(scanner: Scanner, notes: EffectNotes): void {
+  notes.leave('something')
+  while (scanner.next() !== END) if (scanner.is('with') && scanner.accept('read')) notes.needsSession = true
+}
+
 const PRIORITIES = ['low_priority', 'delayed', 'high_priority', 'ignore']
 const WRITING = 'update delete load import alter rename truncate grant revoke install uninstall optimize'
 const ASKING = 'values table with explain describe desc analyze check checksum repair help signal resignal kill'
@@ -192,6 +204,10 @@ export const mysqlEffects: EffectRules = {
     replace: insert,
     prepare,
     begin,
+    flush,
+    lock: hold,
+    handler: hold,
+    xa: hold,
   },
   control: new Set(['begin', ...CONTROL.split(' ')]),
   known: new Set(KNOWN.join(' ').split(' ')),
@@ -202,6 +218,6 @@ export const mysqlEffects: EffectRules = {
     row_count: depends,
     lastval: depends,
   },
-  sessionLocks: new Set(),
+  sessionLocks: new Set(['get_lock']),
   variables: new Set(['@@identity', '@@last_insert_id', '@@insert_id', '@@warning_count', '@@error_count']),
 }
