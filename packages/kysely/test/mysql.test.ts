@@ -22,6 +22,7 @@ for (const [name, version] of Object.entries(versions)) {
   describeAdapter({
     name: `Kysely ${name} over MariaDB`,
     dialect: mysql,
+    hasLog: true,
     shownElsewhere: shownElsewhere[name] ?? [],
     without: withoutPool,
     startCluster: () => startMariadb({ replicas: 1 }),

@@ -7,6 +7,7 @@ for (const [name, version] of Object.entries(versions)) {
   describeAdapter({
     name: `Kysely ${name} over Postgres`,
     dialect: postgres,
+    hasLog: true,
     ...(name === '0.28'
       ? {
           shownElsewhere: ['distance', 'tokens', 'waiting', 'promotion', 'takeover'],

@@ -9,6 +9,7 @@ for (const [name, version] of Object.entries(versions)) {
     ...onLitefs,
     name: `Kysely ${name} over SQLite on LiteFS`,
     dialect: sqlite,
+    hasLog: true,
     // As with better-sqlite3 by itself: what was written in it cannot be committed on a replica, and COMMIT says why.
     abortedCommit: 'PrimaryRequiredError',
     without: {

@@ -24,6 +24,7 @@ const postgresJsDialect =
 
 const overPostgresJs: Omit<AdapterUnderTest, 'name' | 'open'> = {
   dialect: postgres,
+  hasLog: true,
   startCluster: () => startPostgres({ replicas: 1 }),
   without: {
     ...withoutPool,

@@ -38,10 +38,12 @@ export function subjectOf(
 
 /** The suite's words for a Kysely with this dialect. */
 export function subjectOver(version: Version, dialect: FlyrouteDialect): Subject {
-  const db = new version.Kysely<unknown>({ dialect })
+  const logged: string[] = []
+  const db = new version.Kysely<unknown>({ dialect, log: ({ query }) => void logged.push(query.sql) })
   const raw = (sql: string): CompiledQuery => version.CompiledQuery.raw(sql)
   return {
     database: dialect,
+    logged,
     query: async (sql) => (await db.executeQuery<Row>(raw(sql))).rows,
     transaction: (work) =>
       db.transaction().execute((trx) => work(async (sql) => (await trx.executeQuery<Row>(raw(sql))).rows)),

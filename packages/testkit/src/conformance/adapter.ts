@@ -13,6 +13,8 @@ export interface Subject {
   readonly query: Query
   /** BEGIN, `work`, COMMIT, all on one connection; ROLLBACK when `work` rejects, whose error is passed on. */
   transaction<T>(work: (query: Query) => Promise<T>): Promise<T>
+  /** The texts that the driver's own log has told, in their order; where it has one (`hasLog`). */
+  readonly logged?: readonly string[]
   /** Ends everything that was opened; resolves when it is closed. */
   end(): Promise<void>
 }
@@ -101,6 +103,8 @@ export interface AdapterUnderTest {
   readonly replaysTo?: ReplayTarget
   /** The name of the error that COMMIT ends with where the server says ROLLBACK. Default: it ends without one. */
   readonly abortedCommit?: string
+  /** The driver has a log of statements, in which begin and commit stand as well. Default: false. */
+  readonly hasLog?: boolean
   /**
    * Groups that this adapter has shown already with another version of its driver or its server, and that depend on neither.
    * Default: none.

@@ -94,6 +94,31 @@ export function transactions(context: Context): void {
       expect(await context.valueOnPrimary(id)).toBeUndefined()
     })
 
+    const inTheLog = 'the log tells each from its beginning to its end, on either server'
+    if (context.adapter.hasLog !== true) test.skip(`${inTheLog} (its driver has none)`, () => undefined)
+    else {
+      test(inTheLog, async () => {
+        const begins = expect.stringMatching(/^(begin|start transaction)/i)
+        const [near, far] = [await context.open(home), await context.open(away)]
+        for (const subject of [near, far]) {
+          const from = subject.logged?.length
+          await subject.transaction((query) => query('select 1'))
+          const fails = subject.transaction(async (query) => {
+            await query('select 2')
+            throw new Error('changed my mind')
+          })
+          await rejection(fails)
+          expect(subject.logged?.slice(from)).toEqual([begins, 'select 1', 'commit', begins, 'select 2', 'rollback'])
+        }
+        if (!context.has('primary-connection')) return
+        const moving = await context.open(away, { outsideRequest: 'primary' })
+        const insert = context.insert(context.nextId())
+        const from = moving.logged?.length
+        await moving.transaction((query) => query(insert))
+        expect(moving.logged?.slice(from)).toEqual([begins, insert, 'commit'])
+      })
+    }
+
     test('a rolled back write is not there and gives no token', async () => {
       const { app } = await context.app()
       const id = context.nextId()
