@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals'
@@ -14,6 +14,12 @@ import { Connection, head, listen } from './support/http.ts'
 // An app that swallows a refusal goes on to answer, and its answer is replaced by a replay. To its code it is as if it were sent.
 
 const few = (): Readable => Readable.from(['some ', 'rows ', 'of a report'])
+const failing = (error: unknown): Readable =>
+  new Readable({
+    read() {
+      this.destroy(error as Error)
+    },
+  })
 const endless = (): Readable => Readable.from(forever())
 
 function* forever(): Generator<string> {
@@ -103,6 +109,45 @@ describe('node:http: an answer in whose place a replay is sent', () => {
       clearInterval(sending)
     })
     expect(outcome).toBe('as if it were sent')
+  })
+
+  test.each<[string, (response: ServerResponse, refusal: unknown) => unknown]>([
+    ['a pipeline whose source fails with it', (response, refusal) => pipeline(failing(refusal), response)],
+    ['one more stream in between', (response, refusal) => pipeline(failing(refusal), new PassThrough(), response)],
+    ['destroy', (response, refusal) => response.destroy(refusal as Error)],
+  ])('a refusal that breaks it off before its first byte has it replayed: %s', async (_, way) => {
+    const database = new FakeDatabase()
+    const handle = replayable(
+      async (_request, response: ServerResponse) => {
+        await Promise.resolve(response)
+          .then(() => database.write())
+          .catch((refusal: unknown) => way(response, refusal))
+          .catch(() => undefined)
+      },
+      { databases: [database] },
+    )
+    await using server = await listen(createServer((request, response) => void handle(request, response)))
+    using connection = new Connection(server.port)
+    for (let n = 0; n < 2; n++) {
+      connection.write(head('GET', '/'))
+      expect((await connection.answer()).status).toBe(409)
+    }
+  })
+
+  test('what breaks off an answer of its own, or one that has begun, does so', async () => {
+    const handle = replayable(
+      async (request, response: ServerResponse) => {
+        if (request.url === '/begun') response.write('some')
+        response.destroy(new Error('own'))
+      },
+      { databases: [new FakeDatabase()] },
+    )
+    await using server = await listen(createServer((request, response) => void handle(request, response)))
+    for (const path of ['/', '/begun']) {
+      using connection = new Connection(server.port)
+      connection.write(head('GET', path))
+      expect(await connection.rest()).not.toContain('409')
+    }
   })
 
   test('what breaks it off breaks nothing off for the replay', async () => {

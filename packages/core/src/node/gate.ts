@@ -100,6 +100,12 @@ export function guardResponse(response: ServerResponse, policy: ReplayPolicy, vi
     if (!gate.isReplaced) flushHeaders.call(this)
   }
 
+  response.destroy = function (this: ServerResponse, error?: Error): ServerResponse {
+    // A stream that fails with the refusal breaks off what it is piped into (`pipeline`): an answer like any other.
+    if (!this.destroyed && scopeOf(visit).request.willBeReplayed) decide(this.statusCode, undefined, false)
+    return gate.isReplaced ? this : destroy.call(this, error)
+  }
+
   response.on('pipe', (source) => {
     if (unsent === undefined) sources.push(source)
     else unsent.takes(source)

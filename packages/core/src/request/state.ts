@@ -52,6 +52,8 @@ const phases = { running: 0, replayed: 1, answering: 2 } as const
 
 /** How long (ms) a handler has to answer by itself after an error of its request that no code handled. */
 const answerMs = 100
+/** How long (ms) it has after a refusal that its code has handled: where no other error is met, it may have no answer for one. */
+const patienceMs = 5_000
 
 const noSource: RequestSource = {}
 const noSettings: RequestSettings = {}
@@ -92,6 +94,7 @@ export class RequestState {
   #written: Set<string> | undefined = undefined
   #held: Holdings | undefined = undefined
   #unhandled: Set<unknown> | undefined = undefined
+  #overdue: NodeJS.Timeout | undefined = undefined
   /** Asked once something of it would go to the primary because it cannot be replayed; undefined where that needs no leave. */
   leave: (() => boolean) | undefined = undefined
   /** Answers in place of a handler that has not ended. Set by the middleware. */
@@ -205,8 +208,19 @@ export class RequestState {
 
   /** Remembers that a statement was refused, so that the request is replayed even if the app swallows the error. The first one counts. */
   refuse(error: PrimaryRequiredError): void {
-    if (this.#refusal === undefined && this.whyNotReplayable() === undefined) this.#refusal = error
+    if (this.#refusal === undefined && this.whyNotReplayable() === undefined) {
+      this.#refusal = error
+      this.#answerWithin(patienceMs)
+    }
     belongsTo(error, this)
+  }
+
+  #answerWithin(ms: number): void {
+    clearTimeout(this.#overdue)
+    this.#overdue = setTimeout(() => {
+      if (this.#isDue) this.answerNow?.()
+    }, ms)
+    this.#overdue.unref?.()
   }
 
   /**
@@ -223,9 +237,7 @@ export class RequestState {
     if (!this.#isDue) return false
     if (this.#unhandled === undefined) {
       this.#unhandled = new Set()
-      setTimeout(() => {
-        if (this.#isDue) this.answerNow?.()
-      }, answerMs).unref?.()
+      this.#answerWithin(answerMs)
     }
     this.#unhandled.add(error)
     return true
@@ -289,6 +301,7 @@ export class RequestState {
     if (this.whyNotReplayable() !== undefined) return false
     this.#phase = phases.replayed
     this.#unhandled = undefined
+    clearTimeout(this.#overdue)
     this.#held?.reclaimSoon()
     return true
   }
@@ -296,6 +309,7 @@ export class RequestState {
   /** The headers of the app's own answer are on their way: from now on nothing can be replayed, and no token can be added. */
   answerBegins(): void {
     if (this.#phase === phases.running) this.#phase = phases.answering
+    clearTimeout(this.#overdue)
     if (this.#unhandled === undefined) return
     for (const error of this.#unhandled) throwUnhandled(error)
     this.#unhandled = undefined

@@ -12,6 +12,35 @@ function refused(): { error: PrimaryRequiredError; request: RequestState } {
   return { error, request }
 }
 
+describe('a refusal that is handled and never answered', () => {
+  beforeEach(() => {
+    jest.useFakeTimers()
+  })
+  afterEach(() => {
+    jest.useRealTimers()
+  })
+
+  test('is answered in place of its handler, some time later', () => {
+    const { request } = refused()
+    const answerNow = jest.fn()
+    request.answerNow = answerNow
+    jest.advanceTimersByTime(4_999)
+    expect(answerNow).not.toHaveBeenCalled()
+    jest.advanceTimersByTime(1)
+    expect(answerNow).toHaveBeenCalledTimes(1)
+  })
+
+  test.each<[string, (request: RequestState) => unknown]>([
+    ['a replay', (request) => request.answerReplay()],
+    ['its own', (request) => request.answerBegins()],
+  ])('not where it has an answer: %s', (_, answer) => {
+    const { request } = refused()
+    request.answerNow = jest.fn()
+    answer(request)
+    expect(jest.getTimerCount()).toBe(0)
+  })
+})
+
 describe('Node asks whether any code looks after an error', () => {
   const own = process.emit
   const emit = jest.fn((..._: unknown[]) => false)
