@@ -6,6 +6,9 @@ import type { ConnectionGuard } from './guard.ts'
 import { decideOnPrimary } from './on-primary.ts'
 import { decideOnReplica } from './on-replica.ts'
 
+const goneBack =
+  'This connection was checked out by a request that was replayed, and has gone back to its pool; check out outside of requests what they share'
+
 /**
  * Decides what becomes of a statement on a connection, and registers what it does to its request in the same step. Reads no
  * clock and no queue; what belongs to the answer stands in fields of the guard.
@@ -20,6 +23,8 @@ export function decide<S>(
   hasWaited = false,
 ): Action {
   guard.effect = Effect.none
+  // Another request uses it as well, and waits for an answer.
+  if (guard.isReclaimed && scope?.request.isReplayed === false) return guard.refuses(new TypeError(goneBack))
   if (guard.isReclaimed) return Action.drop
   if (scope?.request.isReplayed) {
     // What such a request holds is rolled back by us in any case.

@@ -44,7 +44,13 @@ describe('on a replica', () => {
     expect(names[guarded.run('rollback', scope)]).toBe('here')
     // It was rolled back with its connection.
     guarded.guard.isReclaimed = true
+    expect(scope.request.answerReplay()).toBe(true)
     expect(names[guarded.run('rollback', scope)]).toBe('drop')
+    // One that is not replayed hears of it: it would wait for ever.
+    expect([names[guarded.run('select 1', requestScope())], guarded.guard.refusal]).toEqual([
+      'refuse',
+      expect.any(TypeError),
+    ])
   })
 
   test.each([
