@@ -151,8 +151,8 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
   /** A connection in use belongs to the request that uses it; a pool that is not ours hands it on without a word. */
   isUsedBy(scope: Scope): void {
     const { request } = scope
+    this.guard.isUsedBy(request)
     if (this.#holder?.request === request) return
-    if (this.#holder !== undefined && !this.isPooled) this.guard.loan?.leave()
     this.database.held.release(this)
     this.#holder = scope
     if (this.isPooled) this.database.held.hold(this, request)

@@ -120,8 +120,7 @@ export class PgConnection implements Guarded, HeldConnection {
     if (scope === undefined && guard.canBypass) return pass(this, config, values, callback, scope, isPoolQuery)
     const analysis = this.#analyse(config, poolQuery?.analysis)
     if (analysis === undefined) return this.send(config, values, callback)
-    // A pool that is not ours has given the connection to another request.
-    if (guard.isDiverted && !guard.isLent && scope !== undefined && scope.request !== this.#user?.request) this.leave()
+    if (scope !== undefined) guard.isUsedBy(scope.request)
     this.#user = scope
     const statement = new Statement(config, values, callback, analysis, scope, isPoolQuery)
     const aborted = guard.session.transaction?.refusal

@@ -83,6 +83,8 @@ export class ConnectionGuard<S> {
   effect: Effect = Effect.none
   /** With `Action.primary`: a write was registered for its way there. */
   #withdraw: (() => void) | undefined
+  /** The request that has sent something here last. */
+  #user: RequestState | undefined
   #identifiedAt = 0
   /** A server that said it was the primary has refused a write. */
   #isDoubtful = false
@@ -157,6 +159,15 @@ export class ConnectionGuard<S> {
     const withdraw = this.#withdraw
     this.#withdraw = undefined
     return withdraw
+  }
+
+  /**
+   * A request sends something here. A pool that is not ours hands a connection on without a word: what was borrowed for another
+   * request is given back.
+   */
+  isUsedBy(request: RequestState): void {
+    if (this.#user !== undefined && this.#user !== request && !this.isLent) this.loan?.leave()
+    this.#user = request
   }
 
   /** Keeps a statement from being sent; a transaction that it was part of is aborted, as by the server. */
@@ -283,6 +294,7 @@ export class ConnectionGuard<S> {
     this.writes.leavesTransaction('unknown')
     this.loan?.leave()
     this.isLent = false
+    this.#user = undefined
     this.refused = undefined
     this.count.ends()
     this.session.givenBack()

@@ -289,3 +289,24 @@ test('a transaction that is left open when the connection is given back may be c
   guarded.guard.givenBack()
   expect(scope.request.writesUnderWay).toBe(0)
 })
+
+test.each([
+  ['is not lent by a pool of ours: what another request has borrowed is given back', false, [0, 0, 1]],
+  ['is: the pool sees to that', true, [0, 0, 0]],
+])('one that %s', async (_, isLent, left) => {
+  const { guard } = await Guarded.ready()
+  let count = 0
+  guard.isLent = isLent
+  guard.loan = { leave: () => void count++ }
+  const [one, other] = [createRequestState('request'), createRequestState('request')]
+  const counts = [one, one, other].map((request) => {
+    guard.isUsedBy(request)
+    return count
+  })
+  expect(counts).toEqual(left)
+  guard.loan = undefined
+  guard.givenBack()
+  guard.loan = { leave: () => void count++ }
+  guard.isUsedBy(one)
+  expect(count).toBe(left.at(-1))
+})
