@@ -13,10 +13,10 @@ const single = {
 const whole = {
   '@flyroute/better-sqlite3': 110_400,
   '@flyroute/cli': 221_500,
-  '@flyroute/core': 99_200,
+  '@flyroute/core': 99_400,
   '@flyroute/core/adapter': 180_000,
   '@flyroute/core/fetch': 55_700,
-  '@flyroute/core/node': 59_000,
+  '@flyroute/core/node': 59_200,
   '@flyroute/kysely': 169_800,
   '@flyroute/lab': 76_500,
   '@flyroute/lab/databases': 45_000,
