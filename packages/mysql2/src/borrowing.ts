@@ -43,6 +43,7 @@ class Loan extends BorrowedPrimary<Repeatable, Primary> {
 /** Runs commands on a connection to the primary in place of one to a replica. */
 export class Borrowing {
   readonly #connection: Guarded
+  #hearsRelease = false
 
   constructor(connection: Guarded) {
     this.#connection = connection
@@ -80,6 +81,7 @@ export class Borrowing {
 
   #borrow(guarded: GuardedCommand): Loan {
     const { guard, database, wire } = this.#connection
+    this.#hearsEnd()
     const rollsBack = guard.session.transaction !== undefined && !guarded.isOver
     return new Loan(guard, async () => {
       if (rollsBack) {
@@ -88,6 +90,22 @@ export class Borrowing {
       }
       return new Primary(await database.primary.connect(guarded.scope))
     })
+  }
+
+  /** Where the connection here is lost, its pool has let it go, and does not hear any more that the app gives it back. */
+  #hearsEnd(): void {
+    const { connection, isOfPool, isPooled } = this.#connection
+    if (!isOfPool || isPooled || this.#hearsRelease) return
+    this.#hearsRelease = true
+    const { release, destroy } = connection
+    connection.release = () => {
+      this.#loan?.leave()
+      release?.call(connection)
+    }
+    connection.destroy = () => {
+      this.#loan?.leave(true)
+      destroy.call(connection)
+    }
   }
 
   #send(guarded: GuardedCommand, loan: Loan, primary: BareConnection): void {

@@ -13,6 +13,8 @@ export interface Guarded {
   readonly guard: ConnectionGuard<Repeatable>
   /** Whether it is of a pool of ours, which sees it given back. */
   readonly isPooled: boolean
+  /** It was so when it was new: a pool lets go of a connection that is lost. */
+  readonly isOfPool: boolean
   /** The text that a command is known by. */
   textOf(command: Command): string
   /** Runs a command on the primary, in place of this connection. */

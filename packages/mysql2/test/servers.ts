@@ -455,6 +455,26 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
       },
     )
 
+    test.each(['release', 'destroy'] as const)(
+      'a session that begins on the primary, as its own connection is lost, ends with the %s of that',
+      async (end) => {
+        const pool = open('ams', { outsideRequest: 'primary', primaryPool: { connectionLimit: 1 } })
+        const connection = await pool.getConnection()
+        await connection.query('select 1')
+        const { connection: bare } = connection as unknown as { connection: EventEmitter }
+        const isLost = once(bare, 'end')
+        await endsConnections(replica)
+        await isLost
+        await connection.query('start transaction')
+        await connection.query('select app.adds() as id')
+        await connection.query('commit')
+        connection[end]()
+        // It has left something there, and there is only one.
+        await pool.query('insert into item () values ()')
+      },
+      20_000,
+    )
+
     test('a primary that another one has taken over from answers nobody who has seen that one', async () => {
       const token = await open('ord').replication.currentToken()
       await replica.promote()
