@@ -5,6 +5,7 @@ import {
   currentScope,
   decide,
   type HeldConnection,
+  ifStillWanted,
   noteUnavailable,
   rollbackFor,
   type Scope,
@@ -111,7 +112,7 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
     statement.analysis = this.#memory.classify(statement.query.sql)
     while (this.positions.goesAhead(statement.analysis)) await this.positions.ask()
     let action = this.#decides(statement)
-    if (action === Action.wait) action = await this.#whenReady(statement)
+    if (action === Action.wait) action = ifStillWanted(await this.#whenReady(statement), statement.scope)
     if (action === Action.primary) yield* this.#borrowing.stream<R>(statement, chunkSize)
     else if (action !== Action.here) yield await this.#carriesOut<R>(action, statement)
     else {
@@ -144,7 +145,9 @@ export class KyselyConnection implements DatabaseConnection, Guarded, HeldConnec
       case Action.drop:
         return owner.drops(scope)
       case Action.wait:
-        return this.#whenReady(statement).then((decision) => this.#carriesOut<R>(decision, statement))
+        return this.#whenReady(statement).then((decision) =>
+          this.#carriesOut<R>(ifStillWanted(decision, scope), statement),
+        )
     }
   }
 

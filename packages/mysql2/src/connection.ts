@@ -8,6 +8,7 @@ import {
   decide,
   type Freshness,
   type HeldConnection,
+  ifStillWanted,
   isPlainRead,
   type RequestState,
   type Scope,
@@ -281,7 +282,7 @@ class MysqlConnection implements GuardedQueue, CommandInterceptor, HeldConnectio
     whenReady(this.guard, guarded.analysis, this.textOf(guarded.command), guarded.scope, need).then(
       (action) => {
         // The connection may have been lost meanwhile, and the statement be under way elsewhere.
-        if (!guarded.isOver && this.act(action, guarded)) guarded.send()
+        if (!guarded.isOver && this.act(ifStillWanted(action, guarded.scope), guarded)) guarded.send()
       },
       (error: unknown) => guarded.fail(error),
     )

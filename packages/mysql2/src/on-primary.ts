@@ -1,5 +1,7 @@
 import {
+  Action,
   Effect,
+  ifStillWanted,
   interpretError,
   type Position,
   type RequestState,
@@ -51,7 +53,11 @@ export class OnPrimary {
     // Across an ocean, what only reads does not wait for that.
     if (this.#tracks !== undefined || (guarded.effect === Effect.none && this.#connection.guard.isFar)) return true
     this.#track(guarded).then(
-      () => guarded.send(),
+      () => {
+        const isWanted = ifStillWanted(Action.here, guarded.scope) === Action.here
+        if (isWanted) guarded.send()
+        else guarded.drop(this.#connection.database.replication.name)
+      },
       (error: unknown) => this.failed(guarded, error, false),
     )
     return false

@@ -7,6 +7,7 @@ import {
   decide,
   type Freshness,
   type HeldConnection,
+  ifStillWanted,
   isDropped,
   neverSettles,
   noteUnreachable,
@@ -178,7 +179,7 @@ export class PgConnection implements Guarded, HeldConnection {
       action = decision
     })
     this.#holdsBack(decided)
-    return later(statement, decided, () => this.act(action, statement), this.client)
+    return later(statement, decided, () => this.act(ifStillWanted(action, scope), statement), this.client)
   }
 
   /** What comes before this is decided waits for it, so that the order stays what it was. */

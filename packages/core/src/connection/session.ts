@@ -243,12 +243,11 @@ export class Session<S> {
         if (analysis.hasModes) this.#setTransaction(statement, analysis)
         return
       }
-      const before = open && this.#language === 'mysql' ? this.#transaction : undefined
       // MySQL 9.7 gives the modes of a transaction to the one that a BEGIN in it begins; MariaDB 10.11 does not.
-      const inherits = before !== undefined && (before.readOnly || before.begin.length > 1)
-      this.#transaction = this.#begun(several || inherits)
-      const own = readOnly ?? (inherits ? before.readOnly : undefined)
-      if (own !== undefined) this.#transaction.readOnly = own
+      const before = open && this.#language === 'mysql' ? this.#transaction : undefined
+      const isUnclear = before !== undefined && readOnly === undefined && (before.readOnly || before.begin.length > 1)
+      this.#transaction = this.#begun(several || isUnclear)
+      if (readOnly !== undefined) this.#transaction.readOnly = readOnly
       this.#transaction.isSnapshot = !this.#undoes || analysis.isSnapshot
       this.#transaction.isOnReplica = this.isOnReplica
       if (!several) this.#transaction.begin.push(...this.#next, statement)

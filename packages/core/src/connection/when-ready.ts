@@ -42,6 +42,11 @@ export async function whenReady<S>(
   return moves(guard, analysis, text, scope)
 }
 
+/** What is carried out a moment after it was decided: its request may have been answered with a replay in between. */
+export function ifStillWanted(action: Action, scope: Scope | undefined): Action {
+  return scope?.request.isReplayed ? Action.drop : action
+}
+
 async function catchesUp<S>(guard: ConnectionGuard<S>, need: Freshness, { request }: Scope): Promise<boolean> {
   const { replication, facts } = guard.database
   const { signal, waitTimeoutMs: timeoutMs } = request

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { Action, Effect } from '../../src/connection/action.ts'
+import { ifStillWanted } from '../../src/connection/when-ready.ts'
 import { Crossings } from '../../src/request/crossings.ts'
 import { createScope, onPrimary, type Scope } from '../../src/request/scope.ts'
 import { createRequestState } from '../../src/request/state.ts'
@@ -87,6 +88,14 @@ describe('on a replica', () => {
     expect(names[guarded.run('select 1', scope)]).toBe('drop')
     expect(names[guarded.run('rollback; select 1', scope)]).toBe('drop')
     expect(names[guarded.run('rollback', scope)]).toBe('here')
+  })
+
+  test('what was decided before the replay is not sent behind it', async () => {
+    const scope = requestScope()
+    expect(ifStillWanted(Action.here, scope)).toBe(Action.here)
+    expect(scope.request.answerReplay()).toBe(true)
+    expect(ifStillWanted(Action.here, scope)).toBe(Action.drop)
+    expect(ifStillWanted(Action.here, undefined)).toBe(Action.here)
   })
 
   test('a connection to the primary that leads to a replica by now goes nowhere else', async () => {
