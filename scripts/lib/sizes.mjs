@@ -12,18 +12,18 @@ const single = {
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
   '@flyroute/better-sqlite3': 110_400,
-  '@flyroute/cli': 221_500,
+  '@flyroute/cli': 221_900,
   '@flyroute/core': 99_400,
-  '@flyroute/core/adapter': 180_000,
+  '@flyroute/core/adapter': 180_900,
   '@flyroute/core/fetch': 55_700,
   '@flyroute/core/node': 59_200,
-  '@flyroute/kysely': 169_800,
+  '@flyroute/kysely': 170_600,
   '@flyroute/lab': 76_500,
   '@flyroute/lab/databases': 45_000,
-  '@flyroute/mysql2': 191_300,
-  '@flyroute/mysql2/promise': 188_800,
+  '@flyroute/mysql2': 191_800,
+  '@flyroute/mysql2/promise': 189_300,
   '@flyroute/opentelemetry': 9_000,
-  '@flyroute/pg': 195_000,
+  '@flyroute/pg': 195_700,
 }
 
 /** What is downloaded: tarballs. */

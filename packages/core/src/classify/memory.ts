@@ -25,18 +25,30 @@ export function createStatementMemory(classifier: Classifier): StatementMemory {
   /** The texts that the driver prepared, and the analyses of what SQL did: Postgres keeps both under the same names. */
   const prepared = new Map<string, string | Analysis>()
 
+  /** The text that was prepared under a name; of what SQL did, the PREPARE itself, in which it stands. */
+  function textOf(name: string): string | undefined {
+    const known = prepared.get(name)
+    return typeof known === 'string' ? known : known?.executed
+  }
+
   function recall(name: string): Analysis | undefined {
     const known = prepared.get(name)
     return typeof known === 'string' ? classifier.classify(known) : known
   }
 
   /** Follows what a text prepares, executes and forgets, in its order. */
-  function follow(analysis: Analysis, steps: readonly PreparedStep[]): Analysis {
+  function follow(sql: string, analysis: Analysis, steps: readonly PreparedStep[]): Analysis {
     let result = analysis
     for (const step of steps) {
       switch (step.action) {
         case 'prepare':
-          prepared.set(step.name, { ...analysis, ...step.verdict, prepared: undefined, catalogueGeneration: 0 })
+          prepared.set(step.name, {
+            ...analysis,
+            ...step.verdict,
+            prepared: undefined,
+            executed: sql,
+            catalogueGeneration: 0,
+          })
           break
         case 'execute': {
           const known = recall(step.name)
@@ -45,6 +57,7 @@ export function createStatementMemory(classifier: Classifier): StatementMemory {
               ...analysis,
               ...resolved(result, known),
               calls: joined(result.calls, known.calls),
+              executed: textOf(step.name),
               catalogueGeneration: 0,
             }
           break
@@ -63,7 +76,7 @@ export function createStatementMemory(classifier: Classifier): StatementMemory {
   return {
     classify(sql) {
       const analysis = classifier.classify(sql)
-      return analysis.prepared === undefined ? analysis : follow(analysis, analysis.prepared)
+      return analysis.prepared === undefined ? analysis : follow(sql, analysis, analysis.prepared)
     },
     remember(name, sql) {
       if (prepared.get(name) !== sql) prepared.set(name, sql)

@@ -86,6 +86,8 @@ export interface Analysis extends Classification {
   readonly prepared: readonly PreparedStep[] | undefined
   /** Functions that the text calls and that are not known as the server's own: in lower case, with the schema where one is written; undefined for none. */
   readonly calls: readonly string[] | undefined
+  /** The text that an EXECUTE runs, where it is known; undefined for any other. */
+  readonly executed?: string | undefined
   /** What the text leaves in its session; of several statements the strongest. Known good: what is not understood leaves `something`. */
   readonly leaves: Leaves
   /** What it sets of its session, but for SET TRANSACTION; undefined where that is nothing, or where something else is left as well. */

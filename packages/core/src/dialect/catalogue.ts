@@ -30,8 +30,8 @@ export interface CatalogueOptions {
  * replica's refusal. On a primary, where no refusal corrects a guess, only what is known to read is a read.
  *
  * The server is asked in the background: at first use, at names that it does not know yet, after schema changes, and every 30 seconds
- * while it is used. Until it has answered, a function that is not the server's own may do anything, and on a primary any
- * relation may be a view that calls one.
+ * while it is used. Until it has answered, at first and after a change that is seen, a function that is not the server's own may do
+ * anything, and on a primary any relation may be a view that calls one.
  *
  * What it says of a text is kept in the text's analysis: asking again is one comparison.
  */
@@ -40,7 +40,7 @@ export class Catalogue {
   readonly #isAnswer: (error: unknown) => boolean
   readonly #now: () => number
   #writers: Writers | undefined
-  /** The schema has changed since: names of views that may write are all that still counts. */
+  /** The schema has changed since: that a view may write still counts, that a name is harmless does not. */
   #isOld = false
   #generation = ++generations
   #asking: Promise<void> | undefined
@@ -168,8 +168,12 @@ export class Catalogue {
       }
     }
     if (routines === undefined || missed) this.#askSoon()
-    if (writers !== undefined) says |= this.#mentioned(writers, text)
-    else if (!this.#hasFailed && namesRelation.test(text)) says |= MAY_BE_A_VIEW
+    const { executed } = analysis
+    if (writers !== undefined) {
+      says |= this.#mentioned(writers, text)
+      if (executed !== undefined) says |= this.#mentioned(writers, executed)
+    }
+    if ((writers === undefined || this.#isOld) && !this.#hasFailed && namesRelation.test(text)) says |= MAY_BE_A_VIEW
     // A name that is being asked for is looked up again each time until it is settled.
     if (!missed) {
       analysis.catalogueSays = says

@@ -1,4 +1,5 @@
 import { type Classifier, createClassifier } from '../classify/classifier.ts'
+import { isServersOwn } from '../classify/effects.ts'
 import type { Ask } from './ask.ts'
 import { MAY_HIDE_REFUSAL, MAY_WRITE, type Writers, WritersBuilder } from './writers.ts'
 
@@ -41,7 +42,10 @@ export async function mysqlWriters(ask: Ask): Promise<Writers> {
   const writers = new WritersBuilder()
   const hiding: string[] = []
   for (const [schema = '', name = '', mayWrite, mayHide] of (await ask(routinesQuery)) as string[][]) {
-    writers.routine(schema, name, (mayWrite === '1' ? MAY_WRITE : 0) | (mayHide === '1' ? MAY_HIDE_REFUSAL : 0))
+    const flags = (mayWrite === '1' ? MAY_WRITE : 0) | (mayHide === '1' ? MAY_HIDE_REFUSAL : 0)
+    writers.routine(schema, name, flags)
+    // In quotes it is the stored function, without them the server's own of that name.
+    if (isServersOwn(name.toLowerCase(), 'mysql')) writers.mention(name, flags)
     if (mayHide === '1') hiding.push(name)
   }
   await follow(hiding, async (names) => {

@@ -146,6 +146,7 @@ const mysql: Row[] = [
   ['set statement max_statement_time = 5 for select f()', 'something', ['f']],
   ['use app', 'setting'],
   ["prepare s from 'select f()'", 'setting', ['f']],
+  ["execute immediate 'select f()'", 'something', ['f']],
   ['prepare s from @a', 'setting', undefined, true],
   ['drop prepare s', 'setting'],
   ['execute s', 'something'],

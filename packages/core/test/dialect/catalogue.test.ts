@@ -71,14 +71,30 @@ describe('what a catalogue knows', () => {
     expect(judge(other, 'select now() from t')).toBe('')
   })
 
-  test('views that write are known while the server is asked again', async () => {
+  test('views that write are known while the server is asked again; any other name may be a new one', async () => {
     const server = new Server()
     server.catalogue.refresh()
     await server.says({ f: 0 }, { audited: write })
+    server.time = 1_000
     server.catalogue.changed()
     expect(judge(server, 'select f()')).toBe('writes,unknown')
-    expect(judge(server, 'select * from audited')).toBe('writes')
+    expect(judge(server, 'select * from audited')).toBe('writes,view?')
+    expect(judge(server, 'select * from t')).toBe('view?')
+    expect(judge(server, 'select 1')).toBe('')
+    await server.says({ f: 0 }, { audited: write })
     expect(judge(server, 'select * from t')).toBe('')
+  })
+
+  test('an EXECUTE names what its text does', async () => {
+    const server = new Server()
+    server.catalogue.refresh()
+    await server.says({}, { audited: write })
+    const memory = createStatementMemory(classifier)
+    memory.classify('prepare p as select * from audited')
+    memory.classify('prepare q as select * from t')
+    memory.remember('r', 'select * from audited')
+    const saysOf = (text: string): boolean => server.catalogue.mayWrite(memory.classify(text), text)
+    expect(['execute p', 'execute q', 'execute r'].map(saysOf)).toEqual([true, false, true])
   })
 
   test('a text is as strong as all that it calls and mentions', async () => {

@@ -21,7 +21,7 @@ function saidOf({ routines, mentions }: Writers, of: readonly string[]): Record<
 
 /** What runs a routine and is no call of it. */
 const beside =
-  'guarded counted free over_guarded <+> code harmless_code coded label part int4 by_default kept added asks_by_name query_to_xml'.split(
+  'guarded counted free over_guarded <+> code harmless_code coded label part int4 by_default kept added asks_by_name query_to_xml strict_code order_line ordered over_ordered of_line money_of priced ranked ranking < harmless_coded'.split(
     ' ',
   )
 
@@ -71,6 +71,21 @@ test('Postgres: functions by their volatility, bodies that hide a refusal, views
     'create domain code as text check (checks(value))',
     'create domain harmless_code as text check (length(value) < 9)',
     'create table coded (code code)',
+    // What is made of such types: no text need name the check, or the cast.
+    'create domain strict_code as code',
+    'create type order_line as (n int, code strict_code)',
+    'create table ordered (lines order_line[])',
+    'create view over_ordered as select * from ordered',
+    "create function of_line(order_line) returns int immutable language sql as 'select 1'",
+    'create type money_of as (n int)',
+    `create function to_int(money_of) returns int ${plpgsql('perform count_visit(); return 1;')}`,
+    'create cast (money_of as int) with function to_int(money_of) as implicit',
+    'create table priced (price money_of)',
+    'create type ranked as (n int)',
+    `create function is_lower(ranked, ranked) returns boolean ${plpgsql('return count_visit();')}`,
+    'create operator < (function = is_lower, leftarg = ranked, rightarg = ranked)',
+    'create table ranking (rank ranked)',
+    'create table harmless_coded (code harmless_code)',
     'create type part as (n int)',
     `create function label(part) returns boolean ${plpgsql('return count_visit();')}`,
     `create function to_part(int) returns part ${plpgsql('perform count_visit(); return row(1)::part;')}`,
@@ -155,7 +170,7 @@ test('Postgres: functions by their volatility, bodies that hide a refusal, views
       '<+>': 'writes,hides',
       code: 'writes,hides',
       harmless_code: 'unknown',
-      coded: 'unknown',
+      coded: 'writes,hides',
       label: 'writes,hides',
       part: 'writes,hides',
       int4: 'unknown',
@@ -164,6 +179,17 @@ test('Postgres: functions by their volatility, bodies that hide a refusal, views
       added: 'writes,hides',
       asks_by_name: 'writes,hides',
       query_to_xml: 'writes,hides',
+      strict_code: 'writes,hides',
+      order_line: 'writes,hides',
+      ordered: 'writes,hides',
+      over_ordered: 'writes,hides',
+      of_line: 'writes,hides',
+      money_of: 'writes,hides',
+      priced: 'writes,hides',
+      ranked: 'writes,hides',
+      ranking: 'writes,hides',
+      '<': 'unknown',
+      harmless_coded: 'unknown',
     })
     expect(saidOf({ ...writers, routines: new Map() }, ['label', 'lower'])).toEqual({
       label: 'writes,hides',
@@ -210,6 +236,7 @@ async function testMysql(cluster: MysqlCluster): Promise<void> {
     'create view pure_view as select pure(), count(*) from visit',
     'create view writing_view as select writing() as a',
     'create view over_it as select a from writing_view',
+    'create function `left`() returns int begin insert into visit values (1); return 1; end',
     'create view lock_view as select get_lock("a", 0) as a',
   ]) {
     await admin.query(sql)
@@ -226,6 +253,7 @@ async function testMysql(cluster: MysqlCluster): Promise<void> {
     }
     const writers = await mysqlWriters(ask)
     await connection.end()
+    expect(writers.mentions.has('left')).toBe(true)
     return saidOf(writers, [
       'pure',
       'shop.asking',
@@ -243,6 +271,8 @@ async function testMysql(cluster: MysqlCluster): Promise<void> {
       'writing_view',
       'over_it',
       'lock_view',
+      // By its mention alone.
+      'left',
     ])
   }
   expect(await said(cluster.primary.adminUrl)).toEqual({
@@ -262,6 +292,7 @@ async function testMysql(cluster: MysqlCluster): Promise<void> {
     writing_view: 'writes,hides',
     over_it: 'writes,hides',
     lock_view: 'writes,hides',
+    left: 'writes',
   })
   // Who may call a routine and not read its body does not know what that does with a refusal.
   const visitor = new URL(cluster.primary.url)

@@ -144,6 +144,13 @@ function prepare(scanner: Scanner, notes: EffectNotes): void {
   if (scanner.accept('from') && scanner.next() === STRING) notes.prepares(stringOf(scanner))
 }
 
+/** `EXECUTE IMMEDIATE 'text'` (MariaDB): the calls are the text's as well. */
+function execute(scanner: Scanner, notes: EffectNotes): void {
+  notes.leave('something')
+  scanner.next()
+  if (scanner.is('immediate') && scanner.next() === STRING) notes.prepares(stringOf(scanner))
+}
+
 /** BEGIN, and no block. */
 function begin(scanner: Scanner, notes: EffectNotes): void {
   if (scanner.next() !== END && !scanner.is('work')) notes.leave('something')
@@ -203,6 +210,7 @@ export const mysqlEffects: EffectRules = {
     insert,
     replace: insert,
     prepare,
+    execute,
     begin,
     flush,
     lock: hold,
