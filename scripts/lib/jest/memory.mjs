@@ -1,12 +1,15 @@
 // Where jest's workers and all that they start keep temporary files: in memory, where there is plenty. Tests make and remove the
 // data of a hundred servers, a thousand files each, which takes a file system on a disk more processor time than all that
 // the servers do.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
+import { publicPackages, readManifest } from '../ground.mjs'
 
 const memory = '/dev/shm'
 const gigabyte = 2 ** 30
-/** @type {{ folder: string, before: Record<string, string | undefined> } | undefined} */
+/** @type {{ folder: string, before: Record<string, string | undefined>, compiling: import('node:child_process').ChildProcess } | undefined} */
 let opened
 
 /** Jest's `globalSetup`, which runs before any worker is started. */
@@ -17,20 +20,35 @@ export function openMemory() {
   // Postgres is another user where this one is root.
   chmodSync(folder, 0o711)
   const { TMPDIR, NODE_COMPILE_CACHE } = process.env
-  opened = { folder, before: { TMPDIR, NODE_COMPILE_CACHE } }
   // Programs that tests start load the same sources again and again: their types are taken out once.
   Object.assign(process.env, { TMPDIR: folder, NODE_COMPILE_CACHE: join(folder, 'compiled') })
+  opened = { folder, before: { TMPDIR, NODE_COMPILE_CACHE }, compiling: compileSources() }
+}
+
+/** A program that is ended by a signal leaves nothing compiled, and most are. This one loads all, and ends by itself. */
+function compileSources() {
+  const sources = publicPackages().flatMap((folder) =>
+    Object.values(readManifest(folder).exports).flatMap((entry) => {
+      const source = entry['@flyroute/source']
+      return source === undefined ? [] : [`import(${JSON.stringify(join(folder, source))})`]
+    }),
+  )
+  const load = `await Promise.allSettled([${sources}]); process.exit()`
+  const options = ['--conditions=@flyroute/source', '--input-type=module', '--eval', load]
+  return spawn(process.execPath, options, { stdio: 'ignore' })
 }
 
 /** Jest's `globalTeardown`. */
-export function closeMemory() {
+export async function closeMemory() {
   if (opened === undefined) return
-  for (const [name, value] of Object.entries(opened.before)) {
+  const { folder, before, compiling } = opened
+  opened = undefined
+  for (const [name, value] of Object.entries(before)) {
     if (value === undefined) delete process.env[name]
     else process.env[name] = value
   }
-  rmSync(opened.folder, { recursive: true, force: true })
-  opened = undefined
+  if (compiling.kill('SIGKILL')) await once(compiling, 'exit')
+  rmSync(folder, { recursive: true, force: true })
 }
 
 /** Containers may share the memory, but not the numbers of their processes. */
