@@ -41,9 +41,11 @@ export class OwedPositions {
 
   /** The position after what was just answered is wanted: now, or when it does not show. */
   take({ request }: Scope, isRead: boolean, isAsynchronous = false): Promise<void> | undefined {
-    const { facts, replication } = this.#connection.guard.database
+    const { server, database } = this.#connection.guard
+    const { facts, replication } = database
     const known = this.#owed.get(request)
     if (known === undefined) replication.written.owes(request)
+    if (!isRead) replication.written.owesWrite(request, server)
     this.#owed.set(request, {
       isRead: isRead && known?.isRead !== false,
       isAsynchronous: isAsynchronous || known?.isAsynchronous === true,

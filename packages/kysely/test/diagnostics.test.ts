@@ -1,6 +1,6 @@
 import { FlyrouteDialect } from '@flyroute/kysely'
 import { type MysqlCluster, startMariadb } from '@flyroute/testkit'
-import { inRequest } from '@flyroute/testkit/requests'
+import { inRequest, rejection } from '@flyroute/testkit/requests'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Kysely } from 'kysely'
 import { mysqlDialect } from './support/dialects.ts'
@@ -126,4 +126,29 @@ describe.each(Object.entries(versions))('Kysely %s', (_, version) => {
     )
     expect(value).toEqual([[{ v: 3 }], [[{ n: 0 }], [{ n: 1 }]]])
   })
+})
+
+// Behind this one the cluster is not what it was.
+test('a write whose position is still to be asked for tells the primary that was from the one that is', async () => {
+  const version = versions['0.29'] as Version
+  const { primary, replicas } = cluster
+  await replicas[0]?.promote()
+  const write = 'insert into item (name) values (uuid())'
+  const open = (url = ''): { db: Kysely<unknown>; run(on: Kysely<unknown>): Promise<unknown> } => {
+    const env = { FLY_REGION: 'ord', PRIMARY_REGION: 'ord' }
+    const dialect = new FlyrouteDialect({ primary: mysqlDialect(version, url), env, name: 'app' })
+    const db = new version.Kysely<unknown>({ dialect })
+    opened.push(db)
+    return { db, run: (on) => on.executeQuery(version.CompiledQuery.raw(write)) }
+  }
+  const [next, stale] = [open(replicas[0]?.url), open(primary.url)]
+  await inRequest(() => Promise.all([next.run(next.db), next.run(next.db)]))
+  await inRequest((state) =>
+    next.db.connection().execute(async (connection) => {
+      await next.run(connection)
+      expect(state.positions.get('app')).toEqual(later)
+      await next.run(next.db)
+      expect(await rejection(stale.run(stale.db))).toMatchObject({ reason: 'stale-primary' })
+    }),
+  )
 })

@@ -70,13 +70,15 @@ export function crossing<S>({ wire }: ConnectionGuard<S>, analysis: Analysis, wr
 function isStale<S>(guard: ConnectionGuard<S>, scope: Scope | undefined): boolean {
   const { server, database } = guard
   if (server === undefined) return false
-  const { servers, freshness, name } = database.replication
+  const { servers, freshness, written, name } = database.replication
   if (servers.mustLeave(server)) return true
   if (scope === undefined) return false
   const need = freshness.need(scope)
   if (need !== undefined && freshness.assess(need, server) === 'stale-primary') return true
   const own = scope.request.positionOf(name)
-  if (own === undefined || own === guard.compared) return false
+  if (own === undefined) return false
+  if (written.isElsewhere(own, server)) return true
+  if (own === guard.compared) return false
   if (freshness.assess(own, server) === 'stale-primary') return true
   guard.compared = own
   return false

@@ -1,5 +1,5 @@
 import { errorCode, publish } from '../events.ts'
-import { mergePositions, type Position, type PositionAlgebra } from '../position.ts'
+import { mergePositions, type Position, type PositionAlgebra, type ServerInstance } from '../position.ts'
 import type { RequestState, WriteOutcome } from '../request/state.ts'
 import { type Freshness, withoutPositionMs } from '../token.ts'
 
@@ -10,6 +10,8 @@ class Owed {
   count = 0
   /** What is to stand there then. */
   taken: Freshness | undefined
+  /** Where it was written; undefined while it was only read. */
+  writtenOn: ServerInstance | undefined
 
   constructor(taken: Freshness | undefined) {
     this.taken = taken
@@ -50,6 +52,21 @@ export class Written {
     const owed = before instanceof Owed ? before : new Owed(before)
     owed.count++
     request.positions.set(this.#database, owed)
+  }
+
+  /** What is owed was written, on a server that keeps positions. */
+  owesWrite({ positions }: RequestState, server: ServerInstance | undefined): void {
+    const owed = positions.get(this.#database)
+    if (owed instanceof Owed && server?.at !== undefined) owed.writtenOn = server
+  }
+
+  /**
+   * Whether a request has written on another primary than this, and its position is still owed, so that nothing can be compared yet:
+   * one of the two has taken over from the other.
+   */
+  isElsewhere(owed: Freshness, { id, at }: ServerInstance): boolean {
+    if (!(owed instanceof Owed) || owed.writtenOn === undefined || at === undefined) return false
+    return owed.writtenOn.id !== id
   }
 
   /** What was owed has been asked for. */
