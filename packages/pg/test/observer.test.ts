@@ -11,11 +11,13 @@ const bench = new Bench('create table seen (id int)')
 test('a replica is asked in full at first, then in brief for a while, and says the same', async () => {
   await using wire = await Wire.to(bench.replica.port)
   const far = bench.far({ env: { ...bench.env, DATABASE_URL_AMS: wire.url(bench.replica.url) } })
+  const begun = performance.now()
   const full = await far.replication.status()
   const asked = wire.statements.length
-  // Whether it has heard from its primary is known from the second look on.
-  const { lastContactSeconds: _, ...again } = await far.replication.status()
+  // When it has heard from its primary is known from the second look on, as soon as that has answered.
+  const { lastContactSeconds = 0, ...again } = await far.replication.status()
   expect(again).toEqual(full)
+  expect(lastContactSeconds).toBeLessThanOrEqual((performance.now() - begun) / 1_000)
   await bench.cluster.primary.query('insert into seen values (1)')
   await bench.cluster.caughtUp()
   const moved = await far.replication.status()
@@ -24,6 +26,9 @@ test('a replica is asked in full at first, then in brief for a while, and says t
   await sleep(550)
   await far.replication.status()
   expect(wire.statements.at(-1)).toContain('pg_control')
+  let told = await far.replication.status()
+  while (told.lastContactSeconds === undefined) told = await far.replication.status()
+  expect(told.lastContactSeconds).toBeLessThanOrEqual((performance.now() - begun) / 1_000)
 })
 
 const tellsToWait = (sql: string): boolean => /wait for/i.test(sql)
