@@ -247,9 +247,7 @@ export class PgConnection implements Guarded, HeldConnection {
 
   interpretPlain(query: PlainPoolQuery, error: unknown): unknown {
     this.watchRelease()
-    const { config, values, analysis, scope } = query
-    const statement = new Statement(config, values, undefined, analysis, scope, true)
-    const verdict = this.#onReplica.interpret(statement, error, true)
+    const verdict = this.#onReplica.interpret(query, error, true)
     if (verdict === 'pass') return error
     if (verdict === 'drop') return new Dropped()
     return verdict === 'rerun' ? new Rerun(error) : verdict

@@ -67,7 +67,11 @@ export class OnReplica {
     return { result, decided }
   }
 
-  interpret({ config, analysis, scope }: Statement, error: unknown, canMove: boolean): Verdict {
+  interpret(
+    { config, analysis, scope }: Pick<Statement, 'config' | 'analysis' | 'scope'>,
+    error: unknown,
+    canMove: boolean,
+  ): Verdict {
     const failure = { analysis, text: textOf(config), scope, error, wasSent: true, canMove }
     return interpretError(this.#connection.guard, failure)
   }
