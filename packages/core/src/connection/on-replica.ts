@@ -29,6 +29,11 @@ export function decideOnReplica<S>(
     if (transaction.refusal !== undefined) return inAborted(guard, analysis)
     // Its server refuses all but its end: elsewhere it would begin anew, as if nothing had failed.
     if (session.isFailed) return Action.here
+  }
+  guard.need = undefined
+  // What it calls is about to be known.
+  if (isUnknown && !hasWaited) return Action.wait
+  if (transaction !== undefined) {
     // It ends where it is; and what has read something stays there.
     const ends = analysis.transaction !== undefined && analysis.transaction !== 'set'
     if (access !== 'write' && (transaction.used || ends)) {
@@ -41,9 +46,6 @@ export function decideOnReplica<S>(
     const commits = analysis.schema && database.facts.language === 'mysql'
     if (transaction.readOnly && !commits && analysis.reason !== 'advisory-lock') return Action.here
   }
-  guard.need = undefined
-  // What it calls is about to be known.
-  if (isUnknown && !hasWaited) return Action.wait
   try {
     if (replication.router.route(access, analysis.reason, scope) === 'primary')
       return moves(guard, analysis, text, scope)

@@ -226,6 +226,20 @@ describe('when a wait is over', () => {
     }
   })
 
+  test('in a transaction that has read, too, it waits to be known', async () => {
+    for (const [text, expected] of [
+      ['select reads()', 'here'],
+      ['select hides()', 'refuse'],
+    ] as const) {
+      guarded = new Guarded()
+      guarded.isOn('replica')
+      const scope = requestScope(upgrade)
+      expect([run('begin', scope), run('select 1', scope)]).toEqual(['here', 'here'])
+      expect(run(text, scope)).toBe('wait')
+      expect([text, await wait(text, scope)]).toEqual([text, expected])
+    }
+  })
+
   test.each([
     [
       'the server refuses to tell is tried here, as it refuses what writes',
