@@ -355,9 +355,12 @@ export function describeServers(kind: 'mariadb' | 'mysql', start: () => Promise<
         await connection.query('insert into item (value) values (77)')
         await connection.query('commit and no chain')
         connection.release()
-        const held = "select count(*) as count from information_schema.innodb_trx where trx_state = 'RUNNING'"
         await pool.query('select count(*) from item')
-        expect(await replica.query(held)).toEqual([{ count: 0 }])
+        // A server ends it behind its answer.
+        await eventually(async () => {
+          const [row] = await replica.query<{ Status: string }>(innodbStatus)
+          expect(openTransactions(row?.Status ?? '')).toEqual([])
+        })
       } finally {
         await all('NO_CHAIN')
       }
