@@ -24,6 +24,13 @@ const BEGINS_QUERY =
 /** What stands after the name of a CTE that names its columns. */
 const CTE = new RegExp(NAMES.source + BEGINS_QUERY.source, 'iy')
 
+/** What stands in front of the last part of the name of INSERT INTO. */
+const INTO = /\binto\s+(?:(?:[\w$\u0080-\uffff]+|"[^"]*"|`[^`]*`)\s*\.\s*)+$/i
+/** What stands behind the columns of ON CONFLICT (columns). */
+const DO = /\bdo\s+(?:nothing|update)\b/i
+/** How far is looked for either. */
+const NEAR = 500
+
 const COLON = 58
 
 /**
@@ -48,7 +55,10 @@ export function isCall(
   // INTERVAL 'value' DAY(precision), "name" name (columns), f() name (columns).
   if (before === STRING || before === NAME || (before === CLOSE && hasAliases)) return false
   // INSERT INTO name (columns).
-  if (scanner.isBehind('into', start)) return false
+  if (isQualified ? INTO.test(text.slice(Math.max(0, start - NEAR), start)) : scanner.isBehind('into', start))
+    return false
+  if (token === WORD && scanner.isBehind('on', start) && text.slice(start, end).toLowerCase() === 'conflict')
+    return !DO.test(text.slice(end, end + NEAR))
   if (before === COMMA || scanner.isBehind('with', start) || scanner.isBehind('recursive', start)) {
     CTE.lastIndex = scanner.start
     return !CTE.test(text)
