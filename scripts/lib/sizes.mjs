@@ -11,26 +11,26 @@ const single = {
 
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
-  '@flyroute/better-sqlite3': 110_400,
-  '@flyroute/cli': 221_900,
+  '@flyroute/better-sqlite3': 110_600,
+  '@flyroute/cli': 222_200,
   '@flyroute/core': 99_400,
-  '@flyroute/core/adapter': 180_900,
+  '@flyroute/core/adapter': 182_200,
   '@flyroute/core/fetch': 55_700,
   '@flyroute/core/node': 59_200,
-  '@flyroute/kysely': 170_600,
+  '@flyroute/kysely': 171_900,
   '@flyroute/lab': 76_500,
   '@flyroute/lab/databases': 45_000,
-  '@flyroute/mysql2': 191_800,
-  '@flyroute/mysql2/promise': 189_300,
+  '@flyroute/mysql2': 193_300,
+  '@flyroute/mysql2/promise': 190_800,
   '@flyroute/opentelemetry': 9_000,
-  '@flyroute/pg': 195_700,
+  '@flyroute/pg': 197_100,
 }
 
 /** What is downloaded: tarballs. */
 const packed = {
   '@flyroute/better-sqlite3': 16_200,
   '@flyroute/cli': 25_000,
-  '@flyroute/core': 169_000,
+  '@flyroute/core': 169_900,
   '@flyroute/kysely': 17_000,
   '@flyroute/lab': 59_500,
   '@flyroute/mysql2': 21_400,

@@ -121,8 +121,13 @@ export class Borrowing {
       // The command tells its end before the guard of that connection knows whether a transaction is open now.
       process.nextTick(() => {
         loan.underWay--
-        this.#leaveWhenFree(loan)
-        guarded.finish()
+        const isBrought = this.#mayLeave(loan) ? loan.bringsHome((again) => askAgain(guarded, again)) : undefined
+        const over = (): void => {
+          this.#leaveWhenFree(loan)
+          guarded.finish()
+        }
+        if (isBrought === undefined) over()
+        else void isBrought.then(over)
       })
     }
     const { onResult } = command
@@ -142,10 +147,20 @@ export class Borrowing {
   /** In a pool that is not ours the app is not seen to give its connection back: there the end of a transaction has to do. */
   #leaveWhenFree(loan: Loan): void {
     if (loan.underWay > 0) return
-    const { connection, isPooled } = this.#connection
-    const isOver = !isPooled && connection._commands.length === 0 && loan.isFree
-    if (loan.isLeft || isOver) loan.leave()
+    if (loan.isLeft || (this.#mayLeave(loan) && loan.isFree)) loan.leave()
   }
+
+  /** Nothing waits that would go on there. */
+  #mayLeave(loan: Loan): boolean {
+    const { connection, isPooled } = this.#connection
+    return loan.underWay === 0 && !isPooled && connection._commands.length === 0
+  }
+}
+
+/** Makes a setting again in the turn of the command that has ended elsewhere. */
+function askAgain(guarded: GuardedCommand, again: Repeatable): Promise<unknown> {
+  if ('sql' in again && again.isExecution !== true) return guarded.ask(again.sql)
+  return Promise.reject(new Error('It can be set there only'))
 }
 
 /** Whether an execution has nothing yet that it could execute there. Without a statement, the driver has told why it never will. */

@@ -105,7 +105,7 @@ export class Borrowing {
     borrowed.ready.then(
       (primary) => {
         primary.adopt()
-        if (!guard.isLent) leaveWhenIdle(borrowed, primary.client)
+        if (!guard.isLent) leaveWhenIdle(borrowed, primary, send)
       },
       () => undefined,
     )
@@ -120,12 +120,24 @@ export class Borrowing {
   }
 }
 
-/** In a pool that is not ours the app is not seen to give its connection back: there the end of a transaction has to do. */
-function leaveWhenIdle(borrowed: Borrowed, client: BareClient): void {
+/**
+ * In a pool that is not ours the app is not seen to give its connection back: there the end of a transaction has to do, once what was
+ * set there is set here as well.
+ */
+function leaveWhenIdle(borrowed: Borrowed, { client, guard }: Primary, send: Guarded['send']): void {
+  const run = (statement: QueryArgument): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      send(statement, undefined, (error: unknown, value: unknown) => (error ? reject(error) : resolve(value)))
+    })
   const idle = (): void => {
-    if (!borrowed.isFree) return
-    client.off('drain', idle)
-    borrowed.leave()
+    if (borrowed.isFree) {
+      client.off('drain', idle)
+      borrowed.leave()
+    } else {
+      void borrowed.bringsHome(run)?.then(() => {
+        if (guard.wire.isQuiet) idle()
+      })
+    }
   }
   client.on('drain', idle)
 }

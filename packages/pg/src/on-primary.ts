@@ -2,6 +2,7 @@ import { Effect, noteUnreachable, type Scope, type Transaction } from '@flyroute
 import { isSubmittable, type QueryArgument, textOn } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import { type Hold, holdForPosition } from './held-answer.ts'
+import { settingAgain } from './setting.ts'
 import { pass, type Statement, sendStatement } from './statement.ts'
 
 /** Sends statements to a primary: as they are, and with the position after each statement that commits something in a request. */
@@ -52,7 +53,8 @@ export class OnPrimary {
     const { guard, wire } = this.#connection
     return sendStatement(this.#connection, statement, {
       answered(error, value, deliver) {
-        if (!error && wire.isQuiet) guard.session.acknowledges(text, text, analysis, bound)
+        if (error) guard.session.declines(analysis)
+        else if (wire.isQuiet) guard.session.acknowledges(settingAgain(text, bound), text, analysis, bound)
         deliver(error, value)
       },
     })

@@ -1,4 +1,4 @@
-import type { Submittable } from './driver-types.ts'
+import type { QueryArgument, Submittable } from './driver-types.ts'
 import type { Guarded } from './guarded.ts'
 import type { Statement } from './statement.ts'
 
@@ -60,9 +60,7 @@ export class SentSetting {
   #isAcknowledged(): void {
     const { analysis, bound } = this.#statement
     const text = this.#text
-    // By its text: prepared under a name elsewhere, it would be in the way of the app's own.
-    const again = bound === undefined || bound === null ? text : { text, values: bound }
-    this.#connection.guard.session.acknowledges(again, text, analysis, bound ?? undefined)
+    this.#connection.guard.session.acknowledges(settingAgain(text, bound), text, analysis, bound ?? undefined)
   }
 
   #isOverUnknown(): void {
@@ -75,4 +73,9 @@ export class SentSetting {
     this.#isOver = true
     this.#connection.settingIsOver()
   }
+}
+
+/** What a setting is made again as: by its text, as prepared under a name elsewhere it would be in the way of the app's own. */
+export function settingAgain(text: string, bound: unknown): QueryArgument {
+  return bound === undefined || bound === null ? text : { text, values: bound }
 }

@@ -89,6 +89,7 @@ export class Effects implements EffectNotes {
     this.leave('setting')
     this.#settings = {
       names: before === undefined ? names : [...before.names, ...names],
+      count: (before?.count ?? 0) + 1,
       isLocal: isLocal && before?.isLocal !== false,
       readOnly: readOnly ?? before?.readOnly,
       isOfOne: readOnly === undefined ? before?.isOfOne === true : isOfOne,

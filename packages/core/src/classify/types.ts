@@ -52,6 +52,8 @@ export type Leaves = 'nothing' | 'setting' | 'something'
 export interface SettingFacts {
   /** Settings of the app's own (`app.tenant`), in lower case; a number for a name that is bound to the text: its place, from 1. */
   readonly names: readonly (string | number)[]
+  /** How many settings that are, those of the server's included. */
+  readonly count: number
   /** All of it ends with its transaction (`SET LOCAL`). */
   readonly isLocal: boolean
   /** Whether it has transactions read-only; undefined where it is about something else. */

@@ -1,4 +1,5 @@
 import type { ConnectionGuard, Loan } from './guard.ts'
+import type { Session } from './session.ts'
 import type { Setting } from './transaction.ts'
 
 /** A connection to the primary, as far as core has a say in it. */
@@ -15,7 +16,8 @@ export interface PrimaryConnection<S> {
  * along: it is made again from settings of known values, and so is a transaction in which nothing was read yet.
  *
  * It stays until the app gives its own connection back: temporary tables, locks, `lastval()` and settings then mean what they
- * mean on one server. Where that cannot be seen (a pool that is not ours), it stays for as long as a transaction is open.
+ * mean on one server. Where that cannot be seen (a pool that is not ours), it stays for as long as a transaction is open or anything
+ * is left there that is not here; what was set there is set here as well.
  */
 export class BorrowedPrimary<S, C extends PrimaryConnection<S>> implements Loan {
   /** Resolves when the session has been made again there. */
@@ -26,6 +28,10 @@ export class BorrowedPrimary<S, C extends PrimaryConnection<S>> implements Loan 
   #hasLeft = false
   /** What its session was before: it is not given to others with what was set for, or by, this user of it. */
   #changesBefore = 0
+  /** Settings of earlier users of it whose fate is not known; they were undone with a transaction. */
+  #unsureBefore = 0
+  /** What was set there is being set here too; or cannot be, so that all stays there. */
+  #isBringing = false
 
   /**
    * The transaction of the replica is given up: the adapter has it rolled back there.
@@ -54,10 +60,42 @@ export class BorrowedPrimary<S, C extends PrimaryConnection<S>> implements Loan 
     return this.#isReady ? this.#connection : undefined
   }
 
-  /** Whether it could be given back without the app noticing: no transaction is open on it, and nothing is left in its session. */
+  /** Whether it could be given back without the app noticing: no transaction is open on it, and its session has nothing that is not here. */
   get isFree(): boolean {
-    const session = this.#connection?.guard.session
-    return session !== undefined && session.transaction === undefined && session.residue === undefined
+    return this.#news?.length === 0
+  }
+
+  /** What was set there and not here, in its order; undefined where more than that is there. */
+  get #news(): readonly Setting<S>[] | undefined {
+    const there = this.#connection?.guard.session
+    if (there === undefined || !isOver(there) || there.unsure !== this.#unsureBefore) return undefined
+    return this.#guard.session.misses(there)
+  }
+
+  /**
+   * Sets here what was set there, so that it can be left. What follows goes on there meanwhile, and for good where something cannot be
+   * set here.
+   *
+   * @param run has a statement of ours run on the connection in whose place this one is
+   * @returns undefined where there is nothing that could be brought
+   */
+  bringsHome(run: (statement: S) => Promise<unknown>): Promise<void> | undefined {
+    const news = this.#isBringing || this.#hasLeft ? undefined : this.#news
+    if (news === undefined || news.length === 0) return undefined
+    this.#isBringing = true
+    return this.#bring(news, run)
+  }
+
+  async #bring(news: readonly Setting<S>[], run: (statement: S) => Promise<unknown>): Promise<void> {
+    for (const setting of news) {
+      try {
+        await run(setting.statement)
+      } catch {
+        return
+      }
+      this.#guard.session.learns(setting)
+    }
+    this.#isBringing = false
   }
 
   /** Nothing more of the session comes here. */
@@ -71,8 +109,14 @@ export class BorrowedPrimary<S, C extends PrimaryConnection<S>> implements Loan 
     this.detach()
     if (this.#hasLeft) return
     this.#hasLeft = true
-    const giveBack = (): void => this.#connection?.giveBack(isUnfit || this.#isChanged || !this.isFree)
+    const giveBack = (): void => this.#connection?.giveBack(isUnfit || this.#isChanged || this.#isInUse)
     this.ready.then(giveBack, giveBack)
+  }
+
+  /** Whether anything is open on it, or left in its session. */
+  get #isInUse(): boolean {
+    const there = this.#connection?.guard.session
+    return there === undefined || !isOver(there)
   }
 
   get #isChanged(): boolean {
@@ -84,8 +128,13 @@ export class BorrowedPrimary<S, C extends PrimaryConnection<S>> implements Loan 
     this.#connection = connection
     const { session } = connection.guard
     this.#changesBefore = session.changes
+    this.#unsureBefore = session.unsure
     for (const { statement } of session.lacks(settings)) await connection.runAgain(statement)
     for (const statement of begin) await connection.runAgain(statement)
     return connection
   }
+}
+
+function isOver<S>({ transaction, residue }: Session<S>): boolean {
+  return transaction === undefined && residue === undefined
 }

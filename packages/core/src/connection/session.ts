@@ -25,6 +25,8 @@ export class Session<S> {
   #ahead = false
   #residue: string | undefined
   #changes = 0
+  /** Settings that were sent and of which the server has not said that they hold. */
+  #unsure = 0
   #isReadOnly = false
   /** The server was a replica when the last statement was decided: so it is for a transaction that this one begins. */
   isOnReplica = false
@@ -111,8 +113,12 @@ export class Session<S> {
     const set = new Set(Array.from(this.#settings.values(), ({ names }) => names).flat())
     const names = [...this.#names].filter((name) => !set.has(name))
     if (names.length === 0) return
+    yield this.#knows(names)
+  }
+
+  #knows(names: readonly string[]): Setting<S> {
     const key = textToKnow(names)
-    yield { ...ofServer, key, statement: this.#made(key) }
+    return { ...ofServer, key, statement: this.#made(key), names, isOwn: true, isLocal: true }
   }
 
   /** Which of these settings are to be made here so that this session has all of them, in their order. */
@@ -125,10 +131,38 @@ export class Session<S> {
     return settings.slice(same)
   }
 
+  /** How many settings were sent of which the server has not said that they hold. */
+  get unsure(): number {
+    return this.#unsure
+  }
+
+  /**
+   * What is to be set here so that this session has all that another one has, in which it has gone on; undefined where that would not do:
+   * the other one has lost some of it.
+   */
+  misses(other: Session<S>): readonly Setting<S>[] | undefined {
+    const theirs = [...other.#settings.values()]
+    const names = [...other.#names].filter((name) => !this.#names.has(name))
+    const known = names.length === 0 ? [] : [this.#knows(names)]
+    const missing = this.lacks(theirs)
+    if (theirs.length - missing.length === this.#settings.size) return [...known, ...missing]
+    return [...this.#settings.keys()].every((key) => other.#settings.has(key)) ? [...known, ...theirs] : undefined
+  }
+
+  /** A setting of another session was made here too. */
+  learns(setting: Setting<S>): void {
+    this.#changes++
+    for (const name of setting.names) this.#names.add(name)
+    this.#keep(setting)
+  }
+
   /** Takes note of a statement that is sent (or, where its driver tells only then, that was answered). */
   sends(statement: S, analysis: Analysis): void {
     this.#follow(statement, analysis)
-    if (analysis.sets !== undefined) this.#sets()
+    if (analysis.sets !== undefined) {
+      this.#unsure++
+      this.#sets()
+    }
     if (analysis.synchronousCommit && this.#transaction !== undefined) this.#transaction.asynchronous = true
     if (analysis.leaves === 'something') this.#residue ??= analysis.reason
   }
@@ -141,6 +175,7 @@ export class Session<S> {
   acknowledges(statement: S, text: string, analysis: Analysis, values?: unknown): void {
     const { sets } = analysis
     if (sets === undefined) return
+    this.#unsure--
     const names = sets.names.map((name) => nameOf(name, values)).filter((name) => name !== undefined)
     if (this.#names.size < maxSettings) for (const name of names) this.#names.add(name)
     if (sets.discards) return this.forget()
@@ -152,9 +187,15 @@ export class Session<S> {
     const { isLocal, isDatabase, isOfOne, readOnly } = sets
     if (isOfOne && transaction !== undefined && readOnly !== undefined) transaction.readOnly = readOnly
     const lasting = isOfOne ? undefined : readOnly
-    const setting = { key: keyOf(text, values), statement, names, isLocal, isDatabase, readOnly: lasting }
+    const isOwn = names.length === sets.count
+    const setting = { key: keyOf(text, values), statement, names, isOwn, isLocal, isDatabase, readOnly: lasting }
     if (transaction !== undefined) transaction.settings.push(setting)
     else this.#keep(setting)
+  }
+
+  /** The server has refused what a statement asked for. */
+  declines({ sets }: Analysis): void {
+    if (sets !== undefined) this.#unsure--
   }
 
   /** What a statement changes by being sent, to be put back where it turns out not to have run. */
@@ -306,10 +347,7 @@ export class Session<S> {
     if (sets && isCommitted) this.#changes++
     // Ended ahead of its answers, it may turn out to have failed.
     if (settings.some(({ isLocal }) => !isLocal) && !this.#wire.isQuiet) this.#residue ??= 'session'
-    for (const setting of settings) {
-      // What was local is made again as well: outside of a transaction it has as little effect, and leaves its name as known.
-      if (isCommitted) this.#keep(setting)
-    }
+    for (const setting of settings) if (isCommitted) this.#keep(setting)
   }
 
   /** Which of the settings after the savepoint were undone is not known. */
@@ -323,10 +361,18 @@ export class Session<S> {
   }
 
   #keep(setting: Setting<S>): void {
-    if (setting.readOnly !== undefined && !setting.isLocal) this.#isReadOnly = setting.readOnly
-    // The last one of a kind counts: it moves to the end.
-    this.#settings.delete(setting.key)
-    this.#settings.set(setting.key, setting)
+    const { key, names, isOwn, isLocal, readOnly } = setting
+    if (readOnly !== undefined && !isLocal) this.#isReadOnly = readOnly
+    // The transaction that it was for is over: the session knows its names, and nothing else of it is left. A local one of the server's
+    // own is made again: outside of a transaction it has as little effect.
+    if (isLocal && isOwn) return
+    // The last one of a kind counts, and of a name, whatever it says: it moves to the end.
+    for (const other of this.#settings.values()) {
+      if (other.isOwn && names.length > 0 && other.names.every((name) => names.includes(name)))
+        this.#settings.delete(other.key)
+    }
+    this.#settings.delete(key)
+    this.#settings.set(key, setting)
     if (this.#settings.size > maxSettings) this.#residue ??= 'settings'
   }
 
@@ -354,7 +400,7 @@ function keyOfValue(value: unknown): string {
 }
 
 /** What is set of the server's own. */
-const ofServer = { names: [], isLocal: false, isDatabase: false } as const
+const ofServer = { names: [], isOwn: false, isLocal: false, isDatabase: false } as const
 
 /** The name of a setting of the app's own, in lower case; undefined for one of the server's. */
 function nameOf(name: string | number, values: unknown): string | undefined {
@@ -363,9 +409,9 @@ function nameOf(name: string | number, values: unknown): string | undefined {
 }
 
 /**
- * A text that has a session know these names, and nothing else: once a value is undone, by ROLLBACK or DISCARD ALL,
+ * A text that has a session know these names, and nothing else, as it ends with the transaction that it is: once a value is undone, by ROLLBACK or DISCARD ALL,
  * `current_setting` says '' where it had said NULL before.
  */
 function textToKnow(names: Iterable<string>): string {
-  return `select ${Array.from(names, (name) => `set_config('${name.replaceAll("'", "''")}', '', false)`).join(', ')}`
+  return `select ${Array.from(names, (name) => `set_config('${name.replaceAll("'", "''")}', '', true)`).join(', ')}`
 }

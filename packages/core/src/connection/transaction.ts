@@ -43,6 +43,8 @@ export interface Setting<S> {
   readonly statement: S
   /** Settings of the app's own that it sets, in lower case. */
   readonly names: readonly string[]
+  /** It sets nothing else. */
+  readonly isOwn: boolean
   /** It ends with its transaction (`SET LOCAL`). */
   readonly isLocal: boolean
   /** It is the database of the session, which a reset leaves as it is. */

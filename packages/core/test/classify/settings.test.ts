@@ -13,6 +13,7 @@ const classifiers = {
 
 const plain = {
   names: [],
+  count: 1,
   isLocal: false,
   readOnly: undefined,
   isOfOne: false,
@@ -32,13 +33,13 @@ const settings: readonly (readonly [keyof typeof classifiers, string, Partial<Se
   ['postgres', 'set local app.tenant = 1', { names: ['app.tenant'], isLocal: true }],
   ['postgres', 'set local.tenant = 1', { names: ['local.tenant'] }],
   ['postgres', 'set session app.tenant = 1', { names: ['app.tenant'] }],
-  ['postgres', 'set local a.b = 1; set a.c = 1', { names: ['a.b', 'a.c'] }],
-  ['postgres', 'set local a.b = 1; set local a.c = 1', { names: ['a.b', 'a.c'], isLocal: true }],
+  ['postgres', 'set local a.b = 1; set a.c = 1', { count: 2, names: ['a.b', 'a.c'] }],
+  ['postgres', 'set local a.b = 1; set local a.c = 1', { count: 2, names: ['a.b', 'a.c'], isLocal: true }],
   ['postgres', "select set_config('app.Tenant', 'x', false)", { names: ['app.tenant'] }],
   ['postgres', "select set_config('it''s.a', 'x', 'yes')", { names: ["it's.a"], isLocal: true }],
   ['postgres', 'select set_config($q$a.b$q$, $2, true)', { names: ['a.b'], isLocal: true }],
   ['postgres', 'select set_config($1::text, $2, $3)', { names: [1] }],
-  ['postgres', "select set_config($3, 'x', true), set_config('a.b', $1, false)", { names: [3, 'a.b'] }],
+  ['postgres', "select set_config($3, 'x', true), set_config('a.b', $1, false)", { count: 2, names: [3, 'a.b'] }],
   ['postgres', "select set_config('a.b', 'x', null)", { names: ['a.b'] }],
   [
     'postgres',

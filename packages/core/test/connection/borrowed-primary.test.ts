@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import { createClassifier } from '../../src/classify/classifier.ts'
 import { BorrowedPrimary } from '../../src/connection/borrowed-primary.ts'
 import { Guarded } from '../support/guarded.ts'
 
@@ -35,7 +36,7 @@ test.each<[string, string[], string[], string[], boolean, boolean]>([
   ['a setting goes along', ["set search_path = 'a'"], [], ["set search_path = 'a'"], true, true],
   ['a transaction goes along', ['begin'], ['commit'], ['begin'], true, false],
   ['and is still open', ['begin'], [], ['begin'], false, true],
-  ['its session was changed there', [], ["set search_path = 'b'"], [], true, true],
+  ['its session was changed there', [], ["set search_path = 'b'"], [], false, true],
   ['something was left there', [], ['do $$ begin end $$'], [], false, true],
   ['a lock was taken there', [], ['select pg_advisory_lock(1)'], [], false, true],
 ])(
@@ -44,6 +45,37 @@ test.each<[string, string[], string[], string[], boolean, boolean]>([
     expect(await borrow(here, there)).toEqual({ again, givenBack: [isUnfit], isFree })
   },
 )
+
+test('what was set there is set here as well before it is left, and while that cannot be it is not free', async () => {
+  const { here, there, borrowed } = await moved()
+  const run: string[] = []
+  const runs = async (text: string) => void run.push(text)
+  // Its transaction is open.
+  expect(borrowed.bringsHome(runs)).toBeUndefined()
+  there.run("set search_path = 'b'")
+  there.run('commit')
+  expect(borrowed.isFree).toBe(false)
+  const brought = borrowed.bringsHome(runs)
+  expect(borrowed.bringsHome(runs)).toBeUndefined()
+  await brought
+  expect([run, borrowed.isFree, borrowed.bringsHome(runs)]).toEqual([["set search_path = 'b'"], true, undefined])
+  expect(here.guard.session.image.settings).toMatchObject([{ key: "set search_path = 'b'" }])
+  there.run('set role nobody')
+  await borrowed.bringsHome(() => Promise.reject(new Error('no such role here')))
+  expect([borrowed.isFree, borrowed.bringsHome(runs)]).toEqual([false, undefined])
+})
+
+test('what the server has not said of a setting keeps it there, but for what a user before has left undecided', async () => {
+  const { there, borrowed } = await moved()
+  there.run('commit')
+  expect(borrowed.isFree).toBe(true)
+  const text = "set search_path = 'b'"
+  const analysis = createClassifier({ dialect: 'postgres' }).classify(text)
+  there.guard.session.sends(text, analysis)
+  expect(borrowed.isFree).toBe(false)
+  there.guard.session.declines(analysis)
+  expect(borrowed.isFree).toBe(true)
+})
 
 test('one whose session could not be made is closed', async () => {
   const here = await Guarded.ready()

@@ -386,7 +386,56 @@ describe('settings', () => {
     ["select set_config('a.b', '1', false)", false],
     ["select set_config('a.b', 'true', false)", false],
   ])('%s ends with its transaction: %s', (text, isLocal) => {
-    expect(on(text).session.image.settings).toMatchObject([{ key: text, statement: text, isLocal, names: ['a.b'] }])
+    const subject = on('begin', text)
+    expect(subject.session.transaction?.settings).toMatchObject([
+      { key: text, statement: text, isLocal, names: ['a.b'], isOwn: true },
+    ])
+    // Of one that has ended, the session knows the name.
+    const known = "select set_config('a.b', '', true)"
+    expect(subject.runs('commit').settings).toEqual([isLocal ? known : text])
+  })
+
+  test('of one name of the app: the last one counts, whatever its value, and of local ones none', () => {
+    const subject = new Subject()
+    for (let tenant = 0; tenant < 1_100; tenant++) {
+      subject.runs('begin', `set local app.tenant = '${tenant}'`, 'commit', 'begin')
+      subject.runsWith("select set_config('app.tenant', $1, true)", [`${tenant}`]).runs('commit')
+    }
+    expect(subject.settings).toEqual(["select set_config('app.tenant', '', true)"])
+    subject.runs('set role clerk')
+    for (let tenant = 0; tenant < 1_100; tenant++) {
+      subject
+        .runs(`set app.tenant to 't-${tenant}'`)
+        .runsWith('select set_config($1, $2, false)', ['app.tenant', tenant])
+    }
+    expect(subject.settings).toEqual(['set role clerk', 'select set_config($1, $2, false) …'])
+    expect(subject.session.canMove).toBe(true)
+  })
+
+  test.each([
+    ["set app.a = '1'; set work_mem = '1'", "set app.a = '2'"],
+    ["set app.a = '1'; set app.b = '1'", "set app.a = '2'"],
+    ["select set_config('app.a', '1', false), set_config('role', 'clerk', false)", "set app.a = '2'"],
+    ["set app.a = '1'", "set local app.b = '1'; set work_mem = '2'"],
+    ["set app.a = '1'", "select set_config('app.b', ', true)', false)"],
+  ])('what sets something else as well is kept beside others of its name: %s, %s', (first, second) => {
+    expect(on(first, second).settings).toEqual([first, second])
+  })
+
+  test('that another session has which this one has gone on in', () => {
+    const [here, there] = [on("set a.b = '1'"), on("set a.b = '1'")]
+    expect(here.session.misses(there.session)).toEqual([])
+    there.runs("set work_mem = '1'", 'begin', "set local c.d = '1'", 'commit')
+    const news = here.session.misses(there.session) ?? []
+    expect(news.map(({ key }) => key)).toEqual(["select set_config('c.d', '', true)", "set work_mem = '1'"])
+    for (const setting of news) here.session.learns(setting)
+    expect(here.session.misses(there.session)).toEqual([])
+    expect(here.settings).toEqual(["select set_config('c.d', '', true)", "set a.b = '1'", "set work_mem = '1'"])
+    // In another order all of them are made anew, and what is gone there cannot be taken back here.
+    there.runs("set a.b = '1'")
+    expect(here.session.misses(there.session)).toHaveLength(2)
+    there.runs('discard all')
+    expect(here.session.misses(there.session)).toBeUndefined()
   })
 
   test.each([
@@ -394,7 +443,7 @@ describe('settings', () => {
     ['a comment', "/* set a.b = '1' */ set a.c = '1'"],
   ])('a name in %s is none that was set', (_, other) => {
     const subject = new Subject().runs('begin', "set a.b = '1'", 'rollback', other)
-    expect(subject.settings).toEqual(["select set_config('a.b', '', false)", other])
+    expect(subject.settings).toEqual(["select set_config('a.b', '', true)", other])
   })
 
   test.each([
@@ -408,7 +457,7 @@ describe('settings', () => {
 
   test('DISCARD ALL undoes what was set, whatever is written around it; no literal does', () => {
     expect(new Subject().runs("set a.c = '1'", '/* all */ discard /* all */ all -- all').settings).toEqual([
-      "select set_config('a.c', '', false)",
+      "select set_config('a.c', '', true)",
     ])
     const literal = "set a.c = 'discard all'"
     expect(new Subject().runs(literal).settings).toEqual([literal])
@@ -481,7 +530,7 @@ describe('a reset', () => {
       () => on("set a.b = '1'").runsWith('select set_config($2, $1, false)', ['1', 'c.d']).runs('discard all'),
     ],
   ])('leaves the names of the app’s own settings known: %s', (_, subject) => {
-    expect(subject().settings).toEqual(["select set_config('a.b', '', false), set_config('c.d', '', false)"])
+    expect(subject().settings).toEqual(["select set_config('a.b', '', true), set_config('c.d', '', true)"])
   })
 
   test('of MySQL’s protocol keeps the database that it uses', () => {
