@@ -74,6 +74,29 @@ test('a connection that dies while it is checked out does not end the process', 
   await back(pool, 1_000)
 })
 
+test.each<[string, (use: () => Promise<void>) => Promise<void>]>([
+  ['runOnPrimary has given out', runOnPrimary],
+  ['a session that has moved has there', (use) => use()],
+])('nor does one to the primary that %s, however it ends', async (_, around) => {
+  await using wire = await Wire.to(bench.cluster.primary.port)
+  const env = { ...bench.env, DATABASE_URL: wire.url(bench.cluster.primary.url) }
+  const pool = bench.far({ env, outsideRequest: 'primary' })
+  const ends = [
+    (pid: number) => bench.cluster.primary.query('select pg_terminate_backend($1, 5000)', [pid]),
+    async () => wire.cut(),
+  ]
+  for (const end of ends) {
+    await around(() =>
+      withClient(pool, async (client) => {
+        await client.query('delete from item where id = 0')
+        await end(await pidOf(client))
+        // One of its own: to the app it is that connection which has died.
+        expect(String(await rejection(client.query(where)))).toMatch(/terminat|not queryable|ECONNRESET/)
+      }),
+    )
+  }
+})
+
 test.each<[string, (pool: pg.Pool, sql: string) => Promise<unknown>]>([
   ['pool.query', async (pool, sql) => (await pool.query(sql)).rows],
   ['pool.query by callback', (pool, sql) => new Promise((resolve, reject) => {
