@@ -33,7 +33,7 @@ function compileSources() {
       return source === undefined ? [] : [`import(${JSON.stringify(join(folder, source))})`]
     }),
   )
-  const load = `await Promise.allSettled([${sources}]); process.exit()`
+  const load = `await Promise.allSettled([${sources.join()}]); process.exit()`
   const options = ['--conditions=@flyroute/source', '--input-type=module', '--eval', load]
   return spawn(process.execPath, options, { stdio: 'ignore' })
 }
