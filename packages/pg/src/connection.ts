@@ -101,8 +101,7 @@ export class PgConnection implements Guarded, HeldConnection {
     this.wire = new PgWire(client, send, questionMs)
     this.guard = new ConnectionGuard(database, side, this.wire, (text) => text)
     this.clock = new Clock(client, (sent, sentAt, error) => {
-      const analysis = this.#analyse(sent, undefined)
-      if (analysis !== undefined) this.guard.tells(analysis, sentAt, error)
+      this.guard.tells(this.guard.isHeard ? this.#analyse(sent, undefined) : undefined, sentAt, error)
     })
     this.#query = query
     this.#memory = createStatementMemory(database.classifier)

@@ -7,7 +7,7 @@ import { Traffic, type TrafficReport } from './traffic.ts'
 /** From so many requests on, it is told that more than half of them write. */
 const enough = 100
 /** How often (ms) counts are handed over that have changed; and so many times as long as that takes, so that it costs next to nothing. */
-const [leastMs, times] = [1_000, 200] as const
+const [leastMs, times] = [1_000, 500] as const
 
 type Files = Pick<typeof fs, 'mkdirSync' | 'readdirSync' | 'readFileSync' | 'renameSync' | 'rmSync' | 'writeFileSync'>
 

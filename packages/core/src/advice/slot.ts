@@ -1,16 +1,26 @@
 import type { Traffic } from './traffic.ts'
 
+interface Slot {
+  traffic: Traffic | undefined
+  isDecided: boolean
+}
+
 // One for all copies of the package.
 const key = Symbol.for('flyroute.traffic.v1')
-const globals = globalThis as { [key]?: Traffic | undefined }
+const globals = globalThis as { [key]?: Slot }
+globals[key] ??= { traffic: undefined, isDecided: false }
+const slot = globals[key]
 
 /** Where this process counts what its requests do; undefined where it does not. */
 export function currentTraffic(): Traffic | undefined {
-  return globals[key]
+  return slot.traffic
 }
 
 /** @param begin decides, once in a process */
 export function trafficOnce(begin: () => Traffic | undefined): Traffic | undefined {
-  if (!Object.hasOwn(globals, key)) globals[key] = begin()
-  return globals[key]
+  if (!slot.isDecided) {
+    slot.isDecided = true
+    slot.traffic = begin()
+  }
+  return slot.traffic
 }

@@ -2,6 +2,8 @@ import type { Analysis } from '../classify/types.ts'
 import { causeOf } from './cause.ts'
 import type { RouteTraffic, Traffic } from './traffic.ts'
 
+const noCauses: readonly string[] = []
+
 /** What one request does, until its answer; then its route has it. */
 export class Tally {
   readonly #traffic: Traffic
@@ -24,7 +26,7 @@ export class Tally {
   /** It has written by way of `runOnPrimary`: from then on all of it goes there. */
   #isOnPrimary = false
   /** Distinct, and few. */
-  readonly #causes: string[] = []
+  #causes: readonly string[] = noCauses
   #route: RouteTraffic | undefined = undefined
 
   constructor(traffic: Traffic, method: string, path: string, isAhead: boolean) {
@@ -55,7 +57,7 @@ export class Tally {
   /** It needs the primary, for this. */
   needs(cause: string, onPrimary: boolean): void {
     const isNew = !this.#causes.includes(cause)
-    if (isNew) this.#causes.push(cause)
+    if (isNew) this.#causes = [...this.#causes, cause]
     if (this.#route !== undefined) {
       if (isNew) this.#route.needs(cause)
     } else if (onPrimary) this.#isOnPrimary = true

@@ -1,4 +1,4 @@
-import { keysOf } from '../policy/route-table.ts'
+import { groupOf, routeOf } from '../policy/route-table.ts'
 import { Durations } from './durations.ts'
 
 /** So many routes are told apart at most, and so many of those that look alike: the others of these are one. Below 1 MB in all. */
@@ -90,9 +90,10 @@ export class Traffic {
 
   /** @param path with its query or without */
   of(method: string, path: string): RouteTraffic {
-    const [route, group] = keysOf(method, path)
+    const route = routeOf(method, path)
     const known = this.#routes.get(route)
     if (known !== undefined) return known
+    const group = groupOf(route)
     const alike = this.#alike.get(group) ?? 0
     if (this.#routes.size >= mostRoutes) return this.#others(`${method} *`)
     // Slugs: they differ in letters alone.

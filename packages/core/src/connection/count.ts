@@ -42,15 +42,11 @@ export class StatementCount {
   #counts(tally: Tally, analysis: Analysis, text: string, { onPrimary }: Scope): void {
     if (this.#tally !== tally) this.ends()
     const isQueued = this.#open > 0 && this.#wire.isQueued !== false
-    tally.asks(analysis, text, this.#writes(analysis, text), onPrimary, isQueued)
+    // What nothing is known of, most apps only read with.
+    const writes = analysis.access === 'write' || this.#catalogue.isKnownToWrite(analysis, text)
+    tally.asks(analysis, text, writes, onPrimary, isQueued)
     if (this.#open++ > 0) return
     this.#tally = tally
     tally.begins()
-  }
-
-  /** Whether a replica would refuse it, as far as is known: what nothing is known of, most apps only read with. */
-  #writes(analysis: Analysis, text: string): boolean {
-    if (analysis.access === 'write') return true
-    return this.#catalogue.mayWrite(analysis, text) && !this.#catalogue.isNotKnownYet(analysis, text)
   }
 }

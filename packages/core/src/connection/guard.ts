@@ -4,7 +4,7 @@ import type { Ask } from '../dialect/ask.ts'
 import type { Catalogue } from '../dialect/catalogue.ts'
 import type { DialectFacts } from '../dialect/facts.ts'
 import { ReplayUnavailableError } from '../errors.ts'
-import { publish } from '../events.ts'
+import { isHeard, publish } from '../events.ts'
 import { asksForNothing, isPlainRead } from '../plain-read.ts'
 import type { Position, Role, ServerInstance } from '../position.ts'
 import type { DatabaseReplication } from '../replication/database.ts'
@@ -254,9 +254,19 @@ export class ConnectionGuard<S> {
     if (schema) this.schemaChanged()
   }
 
-  /** A statement that was sent has come back; `sentAt` as `sentNow` has said, and not 0. */
-  tells(analysis: Analysis, sentAt: number, error?: unknown): void {
+  /** Whether a subscriber asks for statements: else nothing of them need be known but that they have come back. */
+  get isHeard(): boolean {
+    return isHeard('statement')
+  }
+
+  /**
+   * A statement that was sent has come back; `sentAt` as `sentNow` has said, and not 0.
+   *
+   * @param analysis may be undefined unless `isHeard`
+   */
+  tells(analysis: Analysis | undefined, sentAt: number, error?: unknown): void {
     this.count.answered()
+    if (analysis === undefined) return
     const { replication, facts } = this.database
     const { language: dialect } = facts
     tellStatement(replication, { dialect, onPrimary: this.side === 'primary', analysis, sentAt, error })

@@ -77,6 +77,11 @@ export class Catalogue {
     return (this.#of(analysis, text) & MAY_WRITE) !== 0
   }
 
+  /** Whether it is known that it may: what the server is yet to be asked for counts for nothing. */
+  isKnownToWrite(analysis: Analysis, text: string): boolean {
+    return (this.#of(analysis, text) & (MAY_WRITE | NOT_KNOWN_YET)) === MAY_WRITE
+  }
+
   /** Whether it may be such a view that the text reads: which of them write is about to be known. */
   mayBeView(analysis: Analysis, text: string): boolean {
     return (this.#of(analysis, text) & MAY_BE_A_VIEW) !== 0

@@ -82,16 +82,16 @@ export class RouteTable {
    * @param path with its query or without
    */
   find(method: string, path: string, now: number = Date.now()): Habit | undefined {
-    const [route, group] = keysOf(method, path)
-    return current(this.#routes, route, now) ?? current(this.#groups, group, now)
+    const route = routeOf(method, path)
+    return current(this.#routes, route, now) ?? current(this.#groups, groupOf(route), now)
   }
 
   /** A request has ended, or come to where it was replayed. */
   learn(method: string, path: string, lesson: Lesson, now: number = Date.now()): void {
-    const [route, group] = keysOf(method, path)
+    const route = routeOf(method, path)
     for (const [habits, key, most] of [
       [this.#routes, route, mostRoutes],
-      [this.#groups, group, mostGroups],
+      [this.#groups, groupOf(route), mostGroups],
     ] as const) {
       const habit = (current(habits, key, now) ?? new Habit(lesson.crossings, now)).learns(lesson, now)
       habits.delete(key)
@@ -107,11 +107,18 @@ function current(habits: Map<string, Habit>, key: string, now: number): Habit | 
   return habit !== undefined && now - habit.at < forgottenMs ? habit : undefined
 }
 
-/** The route of a request, and the group of routes that it belongs to. */
-export function keysOf(method: string, path: string): readonly [route: string, group: string] {
+/** Method and path, without the parts that change from thing to thing: `GET /posts/:`. */
+export function routeOf(method: string, path: string): string {
   const end = path.search(/[?#]/)
   const plain = path.slice(0, Math.min(end === -1 ? path.length : end, longestPath))
+  // Nothing that changes is without one.
+  if (!/\d/.test(plain)) return `${method} ${plain}`
   const parts = plain.split('/').map((part) => (changing.test(part) ? ':' : part))
-  const [, first = ''] = parts
-  return [`${method} ${parts.join('/')}`, `${method} ${parts.length > 2 ? first : ''} ${parts.length}`]
+  return `${method} ${parts.join('/')}`
+}
+
+/** Routes of the same beginning and length. */
+export function groupOf(route: string): string {
+  const [start = '', first = '', ...others] = route.split('/')
+  return `${start}${others.length > 0 ? first : ''} ${others.length}`
 }

@@ -10,6 +10,11 @@ import { FakeDatabase } from '../support/fake-database.ts'
 import { attend, incoming } from '../support/incoming.ts'
 
 const key = Symbol.for('flyroute.traffic.v1')
+/** As in a process that has just begun. */
+function forget(): void {
+  Object.assign(Reflect.get(globalThis, key) as object, { traffic: undefined, isDecided: false })
+}
+
 let folder: string
 let told: [string, object][]
 const variables = ['FLYROUTE_ADVISE', 'FLY_REGION', 'PRIMARY_REGION'] as const
@@ -18,14 +23,14 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'advise-'))
   told = []
   tellLog((event, message) => void told.push([event, message]))
-  Reflect.deleteProperty(globalThis, key)
+  forget()
   jest.useFakeTimers()
 })
 afterEach(() => {
   jest.useRealTimers()
   tellLog(undefined)
   for (const name of variables) delete process.env[name]
-  Reflect.deleteProperty(globalThis, key)
+  forget()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -44,7 +49,7 @@ function leave(pid: number, until: number, requests: number, primary: number): v
 test('nothing is counted unless it is asked for', () => {
   for (const value of [undefined, '', '0', 'off', 'no', 'FALSE']) {
     if (value !== undefined) process.env['FLYROUTE_ADVISE'] = value
-    Reflect.deleteProperty(globalThis, key)
+    forget()
     expect(beginTraffic()).toBeUndefined()
   }
 })

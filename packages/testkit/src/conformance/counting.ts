@@ -41,20 +41,22 @@ export function counting(context: Context): void {
   })
 }
 
-// Where core keeps it, one for all copies of the package.
+/** Where core keeps it, one for all copies of the package. */
 const slot = Symbol.for('flyroute.traffic.v1')
 
 /** What is counted of the apps that are made meanwhile. */
 async function counted(run: () => Promise<unknown>): Promise<readonly RouteReport[]> {
+  const kept = Reflect.get(globalThis, slot) as { traffic?: unknown; isDecided: boolean }
+  const before = { ...kept }
   const folder = mkdtempSync(join(tmpdir(), 'counting-'))
   process.env['FLYROUTE_ADVISE'] = folder
-  Reflect.deleteProperty(globalThis, slot)
+  kept.isDecided = false
   try {
     await run()
-    return JSON.parse(JSON.stringify(Reflect.get(globalThis, slot))).routes
+    return JSON.parse(JSON.stringify(kept.traffic)).routes
   } finally {
     delete process.env['FLYROUTE_ADVISE']
-    Reflect.deleteProperty(globalThis, slot)
+    Object.assign(kept, before)
     rmSync(folder, { recursive: true })
   }
 }
