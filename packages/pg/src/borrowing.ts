@@ -8,14 +8,16 @@ class Primary implements PrimaryConnection<QueryArgument> {
   readonly client: BareClient
   readonly guard: Guarded['guard']
   readonly #own: BareClient
+  readonly #isQuietHere: () => boolean
   #types: unknown
   #isAdopted = false
 
-  /** @param own the app's own client, in whose place it is used */
-  constructor({ client, guard }: Guarded, own: BareClient) {
+  /** @param own the app's own connection, in whose place it is used */
+  constructor({ client, guard }: Guarded, own: Guarded) {
     this.client = client
     this.guard = guard
-    this.#own = own
+    this.#own = own.client
+    this.#isQuietHere = () => own.guard.wire.isQuiet
     client.on('notification', this.#forwardNotification)
   }
 
@@ -26,6 +28,7 @@ class Primary implements PrimaryConnection<QueryArgument> {
     this.#types = client._types
     client._types = this.#own._types
     client.on('notice', this.#forwardNotice)
+    client.on('drain', this.#forwardDrain)
   }
 
   async runAgain(statement: QueryArgument): Promise<unknown> {
@@ -36,6 +39,7 @@ class Primary implements PrimaryConnection<QueryArgument> {
     const { client } = this
     if (this.#isAdopted) client._types = this.#types
     client.off('notice', this.#forwardNotice)
+    client.off('drain', this.#forwardDrain)
     client.off('notification', this.#forwardNotification)
     const give = (): void => {
       client.off('drain', give)
@@ -50,6 +54,10 @@ class Primary implements PrimaryConnection<QueryArgument> {
 
   readonly #forwardNotice = (message: unknown): void => {
     this.#own.emit('notice', message)
+  }
+
+  readonly #forwardDrain = (): void => {
+    if (this.#isQuietHere()) this.#own.emit('drain')
   }
 
   readonly #forwardNotification = (message: unknown): void => {
@@ -96,11 +104,11 @@ export class Borrowing {
   }
 
   #borrow(): Borrowed {
-    const { client, guard, database, send } = this.#connection
+    const { guard, database, send } = this.#connection
     if (guard.session.transaction !== undefined) send('rollback', undefined, () => undefined)
     const borrowed: Borrowed = new BorrowedPrimary(
       guard,
-      async () => new Primary(guardedOf(await database.primary.connect()) as Guarded, client),
+      async () => new Primary(guardedOf(await database.primary.connect()) as Guarded, this.#connection),
     )
     borrowed.ready.then(
       (primary) => {

@@ -2,7 +2,7 @@ import { runOnPrimary } from '@flyroute/core'
 import { createDriver } from '@flyroute/pg'
 import { expect, test } from '@jest/globals'
 import Knex from 'knex'
-import type pg from 'pg'
+import pg from 'pg'
 import { Bench } from './support/open.ts'
 
 // A client by itself is of a library's own pool, as Knex, Sequelize and MikroORM make them: it is never seen to be given back. What is
@@ -91,3 +91,22 @@ test('Knex sets the schema of its connections, which are made inside of runOnPri
     await db.destroy()
   }
 })
+
+test('a client hears that it has nothing more to do, wherever its statements run', async () => {
+  const drainsOf = async (client: pg.Client): Promise<number> => {
+    let drains = 0
+    client.on('drain', () => drains++)
+    await client.connect()
+    await client.query('select 1')
+    await client.query("insert into tenant_a.item values ('drained')")
+    // A client that ends at its drain ends.
+    client.on('drain', () => void client.end())
+    const ended = new Promise((resolve) => client.once('end', resolve))
+    await client.query("insert into tenant_a.item values ('drained')")
+    await ended
+    return drains
+  }
+  const driver = createDriver({ env: bench.env, outsideRequest: 'primary' })
+  const far = await drainsOf(new driver.Client())
+  expect(far).toBe(await drainsOf(new pg.Client(bench.cluster.primary.url)))
+}, 20_000)
