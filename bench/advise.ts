@@ -12,7 +12,7 @@ import { startPostgres } from '@flyroute/lab/databases'
 import { createPool, type FlyroutePool } from '@flyroute/pg'
 import { AnsweringSocket } from './lib/answering-socket.ts'
 
-const [rounds, perRound] = process.argv.includes('--short') ? [3, 500] : [301, 1_500]
+const [rounds, perRound] = process.argv.includes('--short') ? [3, 500] : [151, 1_500]
 const clients = 20
 const text = 'select id, title from post where id = 7'
 const folder = mkdtempSync(join(tmpdir(), 'advise-'))
