@@ -11,19 +11,19 @@ const single = {
 
 /** All of an entry point, minified, with core and without any driver. */
 const whole = {
-  '@flyroute/better-sqlite3': 110_900,
-  '@flyroute/cli': 222_200,
-  '@flyroute/core': 99_700,
-  '@flyroute/core/adapter': 182_200,
-  '@flyroute/core/fetch': 55_900,
-  '@flyroute/core/node': 59_350,
-  '@flyroute/kysely': 171_900,
+  '@flyroute/better-sqlite3': 111_300,
+  '@flyroute/cli': 222_600,
+  '@flyroute/core': 100_100,
+  '@flyroute/core/adapter': 182_600,
+  '@flyroute/core/fetch': 56_300,
+  '@flyroute/core/node': 59_750,
+  '@flyroute/kysely': 172_300,
   '@flyroute/lab': 76_500,
   '@flyroute/lab/databases': 45_000,
-  '@flyroute/mysql2': 193_500,
-  '@flyroute/mysql2/promise': 190_950,
+  '@flyroute/mysql2': 193_900,
+  '@flyroute/mysql2/promise': 191_350,
   '@flyroute/opentelemetry': 9_000,
-  '@flyroute/pg': 197_100,
+  '@flyroute/pg': 197_900,
 }
 
 /** What is downloaded: tarballs. */

@@ -181,7 +181,7 @@ export function guardPool(
         return process.nextTick(deliver, error)
       }
       if (isPrimary && !query.registersIntent(this.#database)) {
-        return process.nextTick(deliver, scope?.request.refusal)
+        return process.nextTick(deliver, scope?.request.whyNoWrite)
       }
       // What other code has put in place of a method is called, and the pool's log says what it would say without us.
       const isOurs = super.query === driversOwn && this.connect === GuardedPool.prototype.connect

@@ -52,7 +52,7 @@ export function openPrimaryPool(
       const { query, result } = asPoolQuery(database, { config: argument, values, callback }, textOf(argument))
       const { scope, deliver } = query
       if (scope?.request.isReplayed) void neverSettles(database.replication.name)
-      else if (!query.registersIntent(database)) process.nextTick(deliver, scope?.request.refusal)
+      else if (!query.registersIntent(database)) process.nextTick(deliver, scope?.request.whyNoWrite)
       else {
         this.#next = query
         super.query(config, query.values, (error: unknown, value: unknown) => {

@@ -51,7 +51,7 @@ export function decideOnPrimary<S>(
     }
   }
   const effect = guard.writes.begins(analysis, scope, writes)
-  if (effect === undefined) return guard.refuses(scope.request.refusal)
+  if (effect === undefined) return guard.refuses(scope.request.whyNoWrite)
   guard.effect = effect
   return Action.here
 }

@@ -100,7 +100,7 @@ export function moves<S>(
     return guard.refuses(staysHere(guard, scope, session.residue === undefined ? 'transaction' : 'session'))
   }
   if (scope !== undefined && mayWrite(database, analysis, text, scope) && !guard.registersIntent(scope.request)) {
-    return guard.refuses(scope.request.refusal)
+    return guard.refuses(scope.request.whyNoWrite)
   }
   return Action.primary
 }

@@ -20,6 +20,8 @@ export interface Arrival {
   readonly meant: DatabaseReplication
   /** It came back: the proxy could not replay it. */
   readonly failure: ReplayFailure | undefined
+  /** It came back, and may have run before that: what it writes must not be written here as well, unless the app says that it is idempotent. */
+  readonly mayHaveRun: boolean
   /** Why it cannot be replayed again. */
   readonly obstacle: ReplayUnavailableReason
   /** Known to be what it says: by a signature, or because this process sent it away itself. */
@@ -53,7 +55,9 @@ export function readArrival(policy: ResolvedPolicy, request: IncomingRequest): A
   const { primaryRegion } = meant.topology
   const elsewhere = databases.some((one) => one.topology.primaryRegion !== primaryRegion)
   const obstacle = failure !== undefined ? 'replay-failed' : elsewhere ? 'two-primaries' : 'loop'
-  return { reason: state?.reason ?? remembered, meant, failure, obstacle, isProven }
+  // Only after `no_candidate` no machine has begun to run it.
+  const mayHaveRun = failure !== undefined && failure.reason !== 'no_candidate' && !policy.isIdempotent(request)
+  return { reason: state?.reason ?? remembered, meant, failure, mayHaveRun, obstacle, isProven }
 }
 
 /** A state of ours that is signed otherwise than ours are: the regions have different keys, or a client has made it up. */
@@ -74,14 +78,13 @@ function tellKeys(
 export function validateArrival(
   policy: ResolvedPolicy,
   request: IncomingRequest,
-  { reason, meant, failure, isProven }: Arrival,
+  { reason, meant, failure, mayHaveRun, isProven }: Arrival,
 ): ReplayUnavailableError | undefined {
   if (failure !== undefined) {
     // Where there is a secret, what cannot prove that it comes from the proxy gets nothing of the primary.
     if (!isProven && policy.secrets.length > 0)
       return new ReplayUnavailableError('replay-failed', { detail: 'unproven' })
-    // Only after `no_candidate` no machine has begun to run it.
-    if (failure.reason === 'no_candidate' || policy.isIdempotent(request)) return undefined
+    if (!mayHaveRun) return undefined
     const isRead = safeMethods.includes(request.method) && !(reason !== undefined && ofWrites.includes(reason))
     if (isRead) return undefined
     return new ReplayUnavailableError('replay-failed', { detail: failure.reason })

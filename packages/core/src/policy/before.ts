@@ -32,7 +32,9 @@ export function before(policy: ResolvedPolicy, request: IncomingRequest): Reques
     const error = admit(policy, visit, arrival)
     if (error !== undefined) return refuse(visit, error)
     visit.why = arrival.failure === undefined ? `replayed-${arrival.reason}` : 'replay-failed'
-    const { failure, meant } = arrival
+    const { failure, meant, mayHaveRun } = arrival
+    // What it was replayed for says why it has left, and not what it has done there.
+    if (mayHaveRun) state.readsOnly = new ReplayUnavailableError('replay-failed', { detail: failure?.reason })
     const mayFallBack = meant.isAway && policy.whenReplayUnavailable === 'primary'
     // Whatever it was replayed for, it needs the primary; a wait or a refusal here would only come to that again.
     if (failure !== undefined && mayFallBack) return goOnOnPrimary(visit, arrival.obstacle)

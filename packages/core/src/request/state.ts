@@ -80,6 +80,8 @@ export class RequestState {
   primaryUnreachable: unknown = undefined
   /** The first refusal of what cannot be replayed, where the app asked for an error rather than the primary. */
   unavailable: ReplayUnavailableError | undefined = undefined
+  /** Its replay may have run: it is served for what it reads, and this is what its writes are refused with. */
+  readsOnly: ReplayUnavailableError | undefined = undefined
   /** Why it cannot be replayed, as far as the middleware knows; undefined while it can. */
   obstacle: ReplayUnavailableReason | undefined
   /** Counted where no server is near and the request may be replayed for that; undefined where its reads go where they go. */
@@ -189,6 +191,11 @@ export class RequestState {
     return this.#phase === phases.answering ? undefined : this.#refusal
   }
 
+  /** What a write of it is refused with; undefined while it may write. */
+  get whyNoWrite(): Error | undefined {
+    return this.refusal ?? this.readsOnly
+  }
+
   /** Why a refusal now could not have the request replayed; undefined while it can. */
   whyNotReplayable(): ReplayUnavailableReason | undefined {
     if (this.kind === 'job') return 'outside-request'
@@ -257,10 +264,15 @@ export class RequestState {
   /**
    * Registers a write that goes to a primary, in the same synchronous step that decides so.
    *
-   * @returns false where the request is going to be replayed, or has been: then it must not be sent. Always true for a job.
+   * @returns false where the request is going to be replayed, has been, or may have run: then it must not be sent, see `whyNoWrite`.
+   * Always true for a job.
    */
   beginWrite(database: string): boolean {
-    if (this.#phase === phases.replayed || this.refusal !== undefined) return false
+    if (this.#phase === phases.replayed) return false
+    if (this.whyNoWrite !== undefined) {
+      this.unavailable ??= this.readsOnly
+      return false
+    }
     this.#writesUnderWay++
     this.written.add(database)
     return true

@@ -247,11 +247,16 @@ describe('a replay that came back', () => {
   )
 
   test.each(reasons.flatMap((reason) => safe.map((method) => [reason, method] as const)))(
-    'after %s, %s runs here',
+    'after %s, %s reads here, and does not write',
     async (reason, method) => {
       const { policy, database } = replica()
-      const request = incoming({ method, headers: failed(reason) })
-      expect(await attend(policy, request, () => database.write())).toMatchObject({ ran: true, status: 200 })
+      const request = () => incoming({ method, headers: failed(reason) })
+      expect(await attend(policy, request())).toMatchObject({ ran: true, status: 200 })
+      const ended = await attend(policy, request(), () => database.write())
+      expect(ended).toMatchObject({ ran: true, status: 503, json: { error: { reason: 'replay-failed' } } })
+      // The app calls it idempotent.
+      const { policy: other, database: same } = replica({ isIdempotent: () => true })
+      expect(await attend(other, request(), () => same.write())).toMatchObject({ ran: true, status: 200 })
     },
   )
 
@@ -306,8 +311,8 @@ describe('a replay that came back', () => {
     async (text) => {
       const { policy, database } = replica()
       const request = { ...incoming(), header: (name: string) => (name === 'fly-replay-failed' ? text : undefined) }
-      const ended = await attend(policy, request, () => expect(database.write()).toBe('primary'))
-      expect(ended).toMatchObject({ ran: true, status: 200 })
+      const ended = await attend(policy, request, () => database.write())
+      expect(ended).toMatchObject({ ran: true, status: 503, json: { error: { reason: 'replay-failed' } } })
     },
   )
 })

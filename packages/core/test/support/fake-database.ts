@@ -83,7 +83,7 @@ export class FakeDatabase {
     if (state?.isReplayed) return 'late'
     const where = replication.topology.role === 'primary' ? 'local' : replication.router.route('write', 'insert')
     if (state !== undefined) {
-      if (!state.beginWrite(replication.name)) throw state.refusal ?? new Error('not to be sent')
+      if (!state.beginWrite(replication.name)) throw state.whyNoWrite ?? new Error('not to be sent')
       replication.written.ends(state, 'done')
       replication.written.wrote(state, this.position(++this.at))
     }

@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from '@jest/globals'
 import type { Query, Subject } from './adapter.ts'
+import { retryAfter, type Work } from './app.ts'
 import { away, type Context, home } from './context.ts'
 
 /** Longer than a replayed request may hold a connection. */
@@ -34,6 +35,23 @@ export function once(context: Context): void {
         await Promise.race([Promise.all([shared, inTransaction]), sleep(20_000, 'open', { ref: false })]),
       ).not.toBe('open')
       expect(await context.valueOnPrimary(id)).toBe(1)
+    })
+
+    context.testWith('servers', 'and may have run before it comes back reads here, and writes nothing', async () => {
+      const { app } = await context.app({}, { max: 2 })
+      const back = { headers: { 'fly-replay-failed': 'instance=1;region=ord;reason=timeout' } }
+      const id = context.nextId()
+      expect(await app.send(away, (subject) => subject.query('select 1'), back)).toMatchObject({ status: 200 })
+      const writes: Work[] = [
+        (subject) => subject.query(context.insert(id, 1)),
+        (subject) =>
+          subject.transaction(async (query) => {
+            await query('select 1')
+            await query(context.insert(id, 1))
+          }),
+      ]
+      for (const write of writes) expect(await app.send(away, write, back)).toMatchObject({ status: 503, retryAfter })
+      expect(await context.valueOnPrimary(id)).toBeUndefined()
     })
 
     context.testWith('servers', 'and keeps a connection is told of, and the connection is home again', async () => {
