@@ -17,6 +17,8 @@ export function once(context: Context): void {
       let inTransaction: Promise<unknown> | undefined
       const id = context.nextId()
       const { way } = await app.send(away, async (subject) => {
+        // Both connections are open then: what comes next is sent at once, and is under way when the request is replayed.
+        await Promise.all([subject.query('select 1'), subject.query('select 1')])
         // Such as a cache that is filled by whichever request comes first.
         shared ??= subject.query(context.dialect.sleep ?? '')
         if (inTransaction === undefined) {
