@@ -80,12 +80,12 @@ test.each<[string, (use: () => Promise<void>) => Promise<void>]>([
 ])('nor does one to the primary that %s, however it ends', async (_, around) => {
   await using wire = await Wire.to(bench.cluster.primary.port)
   const env = { ...bench.env, DATABASE_URL: wire.url(bench.cluster.primary.url) }
-  const pool = bench.far({ env, outsideRequest: 'primary' })
   const ends = [
     (pid: number) => bench.cluster.primary.query('select pg_terminate_backend($1, 5000)', [pid]),
     async () => wire.cut(),
   ]
   for (const end of ends) {
+    const pool = bench.far({ env, outsideRequest: 'primary' })
     await around(() =>
       withClient(pool, async (client) => {
         await client.query('delete from item where id = 0')

@@ -50,7 +50,7 @@ export type Leaves = 'nothing' | 'setting' | 'something'
 
 /** What a text sets of its session, in statements that can be made again from their texts. */
 export interface SettingFacts {
-  /** Settings of the app's own (`app.tenant`), in lower case; a number for a name that is bound to the text: its place, from 1. */
+  /** What it sets, in lower case and without quotes; a number for a name that is bound to the text: its place, from 1. */
   readonly names: readonly (string | number)[]
   /** How many settings that are, those of the server's included. */
   readonly count: number

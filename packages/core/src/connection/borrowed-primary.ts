@@ -1,6 +1,6 @@
 import type { ConnectionGuard, Loan } from './guard.ts'
 import type { Session } from './session.ts'
-import type { Setting } from './transaction.ts'
+import type { Setting } from './setting.ts'
 
 /** A connection to the primary, as far as core has a say in it. */
 export interface PrimaryConnection<S> {

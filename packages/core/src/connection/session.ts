@@ -1,6 +1,7 @@
 import { isInside } from '../classify/notes.ts'
 import type { Analysis, Dialect } from '../classify/types.ts'
-import { type Setting, Transaction } from './transaction.ts'
+import { keyOf, nameOf, type Setting, textToKnow, unnamed } from './setting.ts'
+import { Transaction } from './transaction.ts'
 import type { Wire } from './wire.ts'
 
 /** How many different settings are kept at most; with more, the session counts as one that cannot be made again. */
@@ -108,6 +109,11 @@ export class Session<S> {
     }
   }
 
+  /** Names of the app's own are known from now on. */
+  #hears(names: readonly string[]): void {
+    for (const name of names) if (name.includes('.') && this.#names.size < maxSettings) this.#names.add(name)
+  }
+
   /** What has a session know the names that no setting has it know. */
   *#undone(): Generator<Setting<S>> {
     const set = new Set(Array.from(this.#settings.values(), ({ names }) => names).flat())
@@ -118,7 +124,7 @@ export class Session<S> {
 
   #knows(names: readonly string[]): Setting<S> {
     const key = textToKnow(names)
-    return { ...ofServer, key, statement: this.#made(key), names, isOwn: true, isLocal: true }
+    return { ...unnamed, key, statement: this.#made(key), names, isNamed: true, isLocal: true }
   }
 
   /** Which of these settings are to be made here so that this session has all of them, in their order. */
@@ -152,7 +158,7 @@ export class Session<S> {
   /** A setting of another session was made here too. */
   learns(setting: Setting<S>): void {
     this.#changes++
-    for (const name of setting.names) this.#names.add(name)
+    this.#hears(setting.names)
     this.#keep(setting)
   }
 
@@ -177,7 +183,7 @@ export class Session<S> {
     if (sets === undefined) return
     this.#unsure--
     const names = sets.names.map((name) => nameOf(name, values)).filter((name) => name !== undefined)
-    if (this.#names.size < maxSettings) for (const name of names) this.#names.add(name)
+    this.#hears(names)
     if (sets.discards) return this.forget()
     if (analysis.several && analysis.transaction !== undefined) {
       this.#residue ??= analysis.reason
@@ -187,8 +193,8 @@ export class Session<S> {
     const { isLocal, isDatabase, isOfOne, readOnly } = sets
     if (isOfOne && transaction !== undefined && readOnly !== undefined) transaction.readOnly = readOnly
     const lasting = isOfOne ? undefined : readOnly
-    const isOwn = names.length === sets.count
-    const setting = { key: keyOf(text, values), statement, names, isOwn, isLocal, isDatabase, readOnly: lasting }
+    const isNamed = names.length === sets.count
+    const setting = { key: keyOf(text, values), statement, names, isNamed, isLocal, isDatabase, readOnly: lasting }
     if (transaction !== undefined) transaction.settings.push(setting)
     else this.#keep(setting)
   }
@@ -225,7 +231,7 @@ export class Session<S> {
   failsHalfway({ several, leaves, transaction: control, sets }: Analysis): void {
     if (!several) return
     const isUndone = this.#undoes && (control === undefined || control === 'begin' || isInside(control))
-    const namesNothing = sets === undefined || sets.names.length === 0
+    const namesNothing = !sets?.names.some((name) => typeof name === 'number' || name.includes('.'))
     if ((isUndone && namesNothing) || (leaves === 'nothing' && control === undefined)) return
     this.#changes++
     this.isUnknown()
@@ -246,7 +252,7 @@ export class Session<S> {
   /** It was made another one by something that is no text, and can be made so elsewhere. */
   becomes(statement: S): void {
     this.#changes++
-    this.#keep({ ...ofServer, key: '', statement, isDatabase: true })
+    this.#keep({ ...unnamed, key: '', statement, isDatabase: true })
   }
 
   /** What has become of it is not known: it stays on its server. */
@@ -361,14 +367,13 @@ export class Session<S> {
   }
 
   #keep(setting: Setting<S>): void {
-    const { key, names, isOwn, isLocal, readOnly } = setting
-    if (readOnly !== undefined && !isLocal) this.#isReadOnly = readOnly
-    // The transaction that it was for is over: the session knows its names, and nothing else of it is left. A local one of the server's
-    // own is made again: outside of a transaction it has as little effect.
-    if (isLocal && isOwn) return
-    // The last one of a kind counts, and of a name, whatever it says: it moves to the end.
+    const { key, names, isLocal, readOnly } = setting
+    // The transaction that it was for is over: the session knows its names, and nothing else of it is left.
+    if (isLocal) return
+    if (readOnly !== undefined) this.#isReadOnly = readOnly
+    // The last one of a name counts, whatever it says, and moves to the end: an app of many tenants sets one for each.
     for (const other of this.#settings.values()) {
-      if (other.isOwn && names.length > 0 && other.names.every((name) => names.includes(name)))
+      if (other.isNamed && names.length > 0 && other.names.every((name) => names.includes(name)))
         this.#settings.delete(other.key)
     }
     this.#settings.delete(key)
@@ -385,33 +390,4 @@ export class Session<S> {
     const { status, isQuiet } = this.#wire
     return status !== undefined && isQuiet ? status !== 'idle' : this.#ahead
   }
-}
-
-/** Tells settings apart: the same text with other values is another one. */
-function keyOf(text: string, values: unknown): string {
-  if (values === undefined) return text
-  return `${text}\0${(Array.isArray(values) ? values : [values]).map(keyOfValue).join('\0')}`
-}
-
-/** A date is another value than the text that it is written as. */
-function keyOfValue(value: unknown): string {
-  const kind = Object.prototype.toString.call(value)
-  return kind + JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner))
-}
-
-/** What is set of the server's own. */
-const ofServer = { names: [], isOwn: false, isLocal: false, isDatabase: false } as const
-
-/** The name of a setting of the app's own, in lower case; undefined for one of the server's. */
-function nameOf(name: string | number, values: unknown): string | undefined {
-  const known = typeof name === 'string' ? name : (values as readonly unknown[] | undefined)?.[name - 1]
-  return typeof known === 'string' && known.includes('.') ? known.toLowerCase() : undefined
-}
-
-/**
- * A text that has a session know these names, and nothing else, as it ends with the transaction that it is: once a value is undone, by ROLLBACK or DISCARD ALL,
- * `current_setting` says '' where it had said NULL before.
- */
-function textToKnow(names: Iterable<string>): string {
-  return `select ${Array.from(names, (name) => `set_config('${name.replaceAll("'", "''")}', '', true)`).join(', ')}`
 }

@@ -1,4 +1,5 @@
 import type { RequestState } from '../request/state.ts'
+import type { Setting } from './setting.ts'
 
 /** What is known of the transaction that a connection is in. `S` is a statement in the adapter's own form, fit to be run again. */
 export class Transaction<S> {
@@ -34,21 +35,4 @@ export class Transaction<S> {
   constructor(used = false) {
     this.used = used
   }
-}
-
-/** A change of the session that can be made again exactly. */
-export interface Setting<S> {
-  /** Tells it apart from others: its text, and the values that were bound to it. */
-  readonly key: string
-  readonly statement: S
-  /** Settings of the app's own that it sets, in lower case. */
-  readonly names: readonly string[]
-  /** It sets nothing else. */
-  readonly isOwn: boolean
-  /** It ends with its transaction (`SET LOCAL`). */
-  readonly isLocal: boolean
-  /** It is the database of the session, which a reset leaves as it is. */
-  readonly isDatabase: boolean
-  /** Whether it has the transactions that follow read-only; undefined where it is about something else. */
-  readonly readOnly?: boolean | undefined
 }

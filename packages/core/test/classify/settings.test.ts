@@ -21,12 +21,12 @@ const plain = {
   isDatabase: false,
 } satisfies SettingFacts
 
-/** What differs from a setting of the server's own for the session; undefined for none. */
+/** What differs from a setting without a name for the session; undefined for none. */
 const settings: readonly (readonly [keyof typeof classifiers, string, Partial<SettingFacts> | undefined])[] = [
   ['postgres', 'select 1', undefined],
-  ['postgres', "set work_mem = '1MB'", {}],
-  ['postgres', 'set session authorization joe', {}],
-  ['postgres', 'set time zone 3', {}],
+  ['postgres', "set work_mem = '1MB'", { names: ['work_mem'] }],
+  ['postgres', 'set session authorization joe', { names: ['authorization'] }],
+  ['postgres', 'set time zone 3', { names: ['time'] }],
   ['postgres', "set app.tenant = 'a.b'", { names: ['app.tenant'] }],
   ['postgres', 'set App."Tenant" to off', { names: ['app.tenant'] }],
   ['postgres', 'set a.b.c = 1', { names: ['a.b.c'] }],
@@ -44,25 +44,45 @@ const settings: readonly (readonly [keyof typeof classifiers, string, Partial<Se
   [
     'postgres',
     "select set_config('transaction_read_only', 'on', true)",
-    { isLocal: true, readOnly: true, isOfOne: true },
+    { names: ['transaction_read_only'], isLocal: true, readOnly: true, isOfOne: true },
   ],
-  ['postgres', "select set_config('default_transaction_read_only', 'on', false)", { readOnly: true }],
-  ['postgres', "select set_config('default_transaction_read_only', $1, false)", { readOnly: false }],
+  [
+    'postgres',
+    "select set_config('default_transaction_read_only', 'on', false)",
+    { names: ['default_transaction_read_only'], readOnly: true },
+  ],
+  [
+    'postgres',
+    "select set_config('default_transaction_read_only', $1, false)",
+    { names: ['default_transaction_read_only'], readOnly: false },
+  ],
   ['postgres', "select set_config('a.b', now(), false)", undefined],
-  ['postgres', 'set default_transaction_read_only to on', { readOnly: true }],
-  ['postgres', "set default_transaction_read_only = 'f'", { readOnly: false }],
-  ['postgres', 'set default_transaction_read_only = default', { readOnly: false }],
-  ['postgres', 'set transaction_read_only = on', { readOnly: true, isOfOne: true }],
-  ['postgres', 'reset default_transaction_read_only', { readOnly: false }],
-  ['postgres', 'reset all', { readOnly: false }],
+  ['postgres', 'set default_transaction_read_only to on', { names: ['default_transaction_read_only'], readOnly: true }],
+  [
+    'postgres',
+    "set default_transaction_read_only = 'f'",
+    { names: ['default_transaction_read_only'], readOnly: false },
+  ],
+  [
+    'postgres',
+    'set default_transaction_read_only = default',
+    { names: ['default_transaction_read_only'], readOnly: false },
+  ],
+  ['postgres', 'set transaction_read_only = on', { names: ['transaction_read_only'], readOnly: true, isOfOne: true }],
+  ['postgres', 'reset default_transaction_read_only', { names: ['default_transaction_read_only'], readOnly: false }],
+  ['postgres', 'reset all', { names: ['all'], readOnly: false }],
   ['postgres', 'reset app.tenant', { names: ['app.tenant'] }],
-  ['postgres', 'set session characteristics as transaction read only', { readOnly: true }],
+  ['postgres', 'set session characteristics as transaction read only', { names: ['characteristics'], readOnly: true }],
   [
     'postgres',
     'set session characteristics as transaction isolation level read committed, read write',
-    { readOnly: false },
+    { names: ['characteristics'], readOnly: false },
   ],
-  ['postgres', 'set session characteristics as transaction isolation level read committed', {}],
+  [
+    'postgres',
+    'set session characteristics as transaction isolation level read committed',
+    { names: ['characteristics'] },
+  ],
   ['postgres', 'set transaction read only', undefined],
   ['postgres', 'set local transaction isolation level serializable', undefined],
   ['postgres', 'discard all', { discards: true }],
@@ -70,14 +90,18 @@ const settings: readonly (readonly [keyof typeof classifiers, string, Partial<Se
   ['postgres', 'deallocate all', {}],
   ['postgres', 'prepare a as select 1', {}],
   ['postgres', "prepare transaction 'a'", undefined],
-  ['mysql', 'use shop', { isDatabase: true }],
-  ['mysql', 'set @a = 1', {}],
+  ['mysql', 'use shop', { names: ['use'], isDatabase: true }],
+  ['mysql', 'set @a = 1', { names: ['@a'] }],
   ['mysql', 'set transaction read only', undefined],
   ['mysql', 'set session transaction read only', { readOnly: true }],
-  ['mysql', 'set local transaction isolation level read committed, read write', { readOnly: false }],
-  ['mysql', 'set @@session.transaction_read_only = 1', { readOnly: true }],
-  ['mysql', 'set sql_mode = "x", `tx_read_only` = OFF', { readOnly: false }],
-  ['mysql', 'set @transaction_read_only = 1', {}],
+  ['mysql', 'set local transaction isolation level read committed, read write', { count: 2, readOnly: false }],
+  ['mysql', 'set @@session.transaction_read_only = 1', { names: ['transaction_read_only'], readOnly: true }],
+  [
+    'mysql',
+    'set sql_mode = "x", `tx_read_only` = OFF',
+    { count: 2, names: ['sql_mode', 'tx_read_only'], readOnly: false },
+  ],
+  ['mysql', 'set @transaction_read_only = 1', { names: ['@transaction_read_only'] }],
 ]
 
 test.each(settings)('%s: %s', (dialect, sql, facts) => {
@@ -205,7 +229,7 @@ describe.each(['postgres', 'mysql'] as const)('%s', (dialect) => {
     const name = dialect === 'postgres' ? 'application_name' : '@a'
     fc.assert(
       fc.property(literals(dialect), literals(dialect), (one, two) => {
-        expect(classify(`set ${name} = ${one}`).sets).toEqual(plain)
+        expect(classify(`set ${name} = ${one}`).sets).toEqual({ ...plain, names: [name] })
         expect(classify(`select ${one} as "a", ${two} from t`)).toMatchObject({ sets: undefined, needsSession: false })
       }),
       { numRuns: 500 },

@@ -333,10 +333,40 @@ describe('settings', () => {
     expect(on('begin', "set a.b = '1'", 'commit').session.residue).toBeUndefined()
   })
 
+  test.each<[string, Dialect, (tenant: number) => string]>([
+    ['by schema', 'postgres', (tenant) => `set search_path to tenant_${tenant}, public`],
+    ['by set_config', 'postgres', (tenant) => `select set_config('search_path', 'tenant_${tenant}', false)`],
+    ['by role', 'postgres', (tenant) => `set role tenant_${tenant}`],
+    ['by a setting of their own', 'postgres', (tenant) => `set app.tenant = '${tenant}'`],
+    ['by database', 'mysql', (tenant) => `use tenant_${tenant}`],
+    ['by variable', 'mysql', (tenant) => `set @tenant = ${tenant}`],
+    ['by two variables', 'mysql', (tenant) => `set @tenant = ${tenant}, @@session.time_zone = '+0${tenant % 10}:00'`],
+  ])('of 1,500 tenants, one after the other, are those of the last: %s', (_, language, text) => {
+    const subject = new Subject(language)
+    for (let tenant = 0; tenant < 1_500; tenant++) subject.runs(text(tenant))
+    expect([subject.settings, subject.session.residue]).toEqual([[text(1_499)], undefined])
+  })
+
+  test('that are but a part are all of them, in their order', () => {
+    const texts = ["set datestyle = 'ISO'", "set datestyle = 'DMY'"]
+    expect(on(...texts).settings).toEqual(texts)
+    const roles = ['set role a', 'set session authorization b', 'set role c']
+    expect(on(...roles).settings).toEqual(roles.slice(1))
+  })
+
+  test('for tenants in transactions leave nothing', () => {
+    const subject = new Subject()
+    for (let tenant = 0; tenant < 1_500; tenant++)
+      subject.runs('begin', `set local search_path = tenant_${tenant}`, 'commit')
+    expect([subject.settings, subject.session.residue]).toEqual([[], undefined])
+  })
+
   test('with other values are others', () => {
     const text = 'select set_config($1, $2, false)'
-    const subject = new Subject().runsWith(text, ['a', 1n]).runsWith(text, ['a', 2n]).runsWith(text, ['a', 1n])
-    expect(subject.settings).toHaveLength(2)
+    const set = (name: string) =>
+      new Subject().runsWith(text, [name, 1n]).runsWith(text, [name, 2n]).runsWith(text, [name, 1n])
+    expect(set('datestyle').settings).toHaveLength(2)
+    expect(set('a').settings).toHaveLength(1)
     expect(new Subject().runsWith(text, undefined).runsWith(text, []).settings).toHaveLength(2)
     expect(new Subject().runsWith(text, ['a']).runsWith(text, ['b']).settings).toHaveLength(2)
     const date = new Date(0)
@@ -388,7 +418,7 @@ describe('settings', () => {
   ])('%s ends with its transaction: %s', (text, isLocal) => {
     const subject = on('begin', text)
     expect(subject.session.transaction?.settings).toMatchObject([
-      { key: text, statement: text, isLocal, names: ['a.b'], isOwn: true },
+      { key: text, statement: text, isLocal, names: ['a.b'], isNamed: true },
     ])
     // Of one that has ended, the session knows the name.
     const known = "select set_config('a.b', '', true)"

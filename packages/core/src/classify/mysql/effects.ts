@@ -32,10 +32,11 @@ function set(scanner: Scanner, notes: EffectNotes): void {
   if (!scanner.is('statement')) {
     // A mode for the transaction that begins next, and for no other.
     const isOfNext = scanner.is('transaction')
-    const mode: Mode = { readOnly: undefined }
+    const isNamed = !scanner.is('names') && !scanner.is('role') ? undefined : [valueOf(scanner)]
+    const mode: Mode = { readOnly: undefined, names: [] }
     if (!readAssignments(scanner, mode)) notes.leave('something')
     else if (isOfNext) notes.leave('setting')
-    else notes.set(mode)
+    else for (const name of mode.names) notes.set({ names: isNamed ?? name, readOnly: mode.readOnly })
     return
   }
   while (scanner.token !== END) {
@@ -53,10 +54,15 @@ function set(scanner: Scanner, notes: EffectNotes): void {
 /** What assignments say of the mode of transactions. */
 interface Mode {
   readOnly: boolean | undefined
+  /** The variable of each; none where it is set by words (`SET CHARACTER SET`). */
+  readonly names: string[][]
 }
 
 /** The variable that has transactions read-only, as the last of its names. */
 const READ_ONLY = /(?:^|[.`]|@@)(?:transaction|tx)_read_only`?$/i
+
+/** What may stand in front of the name of a session's variable. */
+const IN_FRONT = /^@@(?:session\.|local\.)?/
 
 /** Values that leave a Boolean variable off. */
 const OFF = new Set(['0', 'off', 'false', 'default'])
@@ -66,6 +72,7 @@ function readAssignments(scanner: Scanner, mode: Mode): boolean {
     const isVariable = isUserVariable(scanner)
     const target = readTarget(scanner, mode)
     if (target === undefined) return false
+    mode.names.push(scanner.token === EQUALS ? [target.replace(IN_FRONT, '').replaceAll('`', '')] : [])
     if (scanner.token === EQUALS) {
       if (READ_ONLY.test(target)) {
         scanner.next()
@@ -202,7 +209,7 @@ export const mysqlEffects: EffectRules = {
   statements: {
     ...all(`select ${ASKING} ${WRITING} ${CONTROL} unlock`, 'nothing'),
     deallocate: 'setting',
-    use: (_, notes) => notes.set({ isDatabase: true }),
+    use: (_, notes) => notes.set({ names: ['use'], isDatabase: true }),
     set,
     show,
     create,

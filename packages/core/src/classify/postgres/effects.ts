@@ -45,7 +45,7 @@ function readName(scanner: Scanner): string {
 
 /** What a setting's name says of it. */
 function named(name: string): Partial<SettingFacts> {
-  return { names: name.includes('.') ? [name] : [], isOfOne: name === 'transaction_read_only' }
+  return { names: [name], isOfOne: name === 'transaction_read_only' }
 }
 
 const IS_MODE = /^(?:default_)?transaction_read_only$/
