@@ -30,7 +30,7 @@ const whole = {
 const packed = {
   '@flyroute/better-sqlite3': 16_200,
   '@flyroute/cli': 25_000,
-  '@flyroute/core': 169_900,
+  '@flyroute/core': 170_500,
   '@flyroute/kysely': 17_000,
   '@flyroute/lab': 59_500,
   '@flyroute/mysql2': 21_400,
