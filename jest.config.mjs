@@ -22,6 +22,6 @@ export default {
   globalTeardown: '<rootDir>/scripts/lib/jest/teardown.mjs',
   testSequencer: '<rootDir>/scripts/lib/jest/sequencer.mjs',
   // More than there are cores: most tests wait, for an ocean or for what a server does when another one hangs.
-  maxWorkers: 6,
+  maxWorkers: 4,
   testTimeout: 60_000,
 }

@@ -424,9 +424,12 @@ describe('the scope', () => {
             note('close')
             closed()
           })
-        setTimeout(() => note('timer'), 1)
+        const timer = new Promise<void>((resolve) => {
+          setTimeout(() => resolve(note('timer')), 1)
+        })
         await new Promise((resolve) => req.on('close', resolve))
         note('promise')
+        await timer
         Readable.from(
           (async function* () {
             note('stream')
