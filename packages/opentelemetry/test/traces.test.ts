@@ -42,7 +42,7 @@ async function spansOf(lab: Lab, headers: Record<string, string> = {}): Promise<
 }
 
 describe('a replayed request', () => {
-  test('is one trace over both regions, whoever has begun it', async () => {
+  test('is one trace over both regions, begun by the client or by us', async () => {
     await using lab = await startTraced()
     for (const headers of [{}, { traceparent }]) {
       const { ams, ord } = await spansOf(lab, headers)

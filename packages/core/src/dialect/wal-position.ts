@@ -67,7 +67,7 @@ export function withoutPageHeader(at: string): string {
 
 /**
  * Whether a standby has replayed what it has received. The primary sends whole pages ahead of the end of a record: what lies at the
- * edge of a page may be the beginning of one, which nobody can replay until its end is there, as long as that may take.
+ * edge of a page may be the beginning of one, which is not replayed until its end is there, as long as that may take.
  */
 export function isReplayed(at: string, received: string): boolean {
   const [replayed, end] = [toAddress(at), toAddress(received)]

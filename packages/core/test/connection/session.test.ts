@@ -347,6 +347,11 @@ describe('settings', () => {
     expect([subject.settings, subject.session.residue]).toEqual([[text(1_499)], undefined])
   })
 
+  test('that have others beside them are not replaced by the one', () => {
+    const texts = ['set names latin1, @a = 1', 'set names utf8mb4']
+    expect(onMysql(...texts).settings).toEqual(texts)
+  })
+
   test('that are but a part are all of them, in their order', () => {
     const texts = ["set datestyle = 'ISO'", "set datestyle = 'DMY'"]
     expect(on(...texts).settings).toEqual(texts)

@@ -9,7 +9,7 @@ export const mysqlFlavour: MysqlFlavour = {
     gtid_mode: 'ON',
     enforce_gtid_consistency: 'ON',
     innodb_redo_log_capacity: '64M',
-    // Whoever starts a thread of InnoDB's spins until that runs: for each count(*), and a dozen times at the start.
+    // InnoDB spins while it starts a thread, until that runs: for each count(*), and a dozen times at the start.
     innodb_parallel_read_threads: 1,
     innodb_read_io_threads: 1,
     innodb_write_io_threads: 1,

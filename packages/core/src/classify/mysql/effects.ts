@@ -32,11 +32,15 @@ function set(scanner: Scanner, notes: EffectNotes): void {
   if (!scanner.is('statement')) {
     // A mode for the transaction that begins next, and for no other.
     const isOfNext = scanner.is('transaction')
-    const isNamed = !scanner.is('names') && !scanner.is('role') ? undefined : [valueOf(scanner)]
+    const words = scanner.is('names') || scanner.is('role') ? [valueOf(scanner)] : undefined
     const mode: Mode = { readOnly: undefined, names: [] }
     if (!readAssignments(scanner, mode)) notes.leave('something')
     else if (isOfNext) notes.leave('setting')
-    else for (const name of mode.names) notes.set({ names: isNamed ?? name, readOnly: mode.readOnly })
+    else {
+      // What stands behind SET NAMES and a comma has a name of its own.
+      for (const [at, name] of mode.names.entries())
+        notes.set({ names: at === 0 ? (words ?? name) : name, readOnly: mode.readOnly })
+    }
     return
   }
   while (scanner.token !== END) {
